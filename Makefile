@@ -1,0 +1,39 @@
+# Bare `make` explains the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+FAST := OMP_NUM_THREADS=1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench clean
+
+help:  ## show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## build .venv with everything pinned and the command scantwin in it
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "scantwin needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
+	@echo "installing into .venv (once, a minute or two) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt torch==2.13.0
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## two nights over a synthetic hospital archive, in ./demo
+	@$(BIN)/python -m flows.demo demo
+
+test: $(STAMP)  ## every test, with a real PostgreSQL and a real Prefect server
+	@$(FAST) $(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(STAMP)  ## ruff and mypy --strict
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(STAMP)  ## the README's figures, each beside its peer (about 20 minutes)
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@for name in search night listing growth; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+clean:  ## remove .venv and ./demo
+	@rm -rf .venv demo

@@ -1,0 +1,1 @@
+"""Figures of the README, each measured beside its peer."""

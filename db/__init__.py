@@ -1,0 +1,1 @@
+"""Plain values in and out: everything that is kept, in SQLite or PostgreSQL."""

@@ -1,0 +1,95 @@
+"""Reads for the doors: what status, files and the terminal show to a person."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from db.base import table_of
+from db.night_queries import SUCCESSES
+from db.rows import rows_of
+from db.tables import Embedding, File, IdentityFile, IdentityPatient, Match, Night, Scan, Stage, Verdict
+from db.upsert import chunks
+
+NIGHT, SCAN, MATCH, FILE = (table_of(model) for model in (Night, Scan, Match, File))
+IDENTITY_FILE, IDENTITY_PATIENT = table_of(IdentityFile), table_of(IdentityPatient)
+STAGE, VERDICT, EMBEDDING = table_of(Stage), table_of(Verdict), table_of(Embedding)
+
+
+def files_with_outcome(connection: Connection, wanted: str | None) -> list[dict[str, Any]]:
+    """Return path, outcome, code, why and scan of files by path; `wanted` is an outcome, a code, or None.
+
+    Identity is joined here: for the operator's door alone.
+    """
+    columns = (IDENTITY_FILE.c.path, FILE.c.outcome, FILE.c.code, FILE.c.why, FILE.c.scan)
+    joined = select(*columns).join(IDENTITY_FILE, IDENTITY_FILE.c.key == FILE.c.key)
+    if wanted is not None:
+        joined = joined.where(or_(FILE.c.outcome == wanted, FILE.c.code == wanted))
+    return rows_of(connection, joined.order_by(IDENTITY_FILE.c.path))
+
+
+def patients_by_id(connection: Connection) -> dict[str, list[str]]:
+    """Return patient id -> keys; several keys when issuers share an id."""
+    found: dict[str, list[str]] = {}
+    for row in connection.execute(select(IDENTITY_PATIENT.c.patient_id, IDENTITY_PATIENT.c.key)):
+        if row.patient_id:
+            found.setdefault(row.patient_id, []).append(row.key)
+    return found
+
+
+def scan_facts(connection: Connection, scans: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return key -> patient, study, kind and local date of scans."""
+    columns = [SCAN.c[name] for name in ("key", "patient", "study", "kind", "acquired_local_date")]
+    facts: dict[str, dict[str, Any]] = {}
+    for some in chunks(scans):
+        facts.update({row["key"]: row for row in rows_of(connection, select(*columns).where(SCAN.c.key.in_(some)))})
+    return facts
+
+
+def nearest_entered(connection: Connection, night: int, n: int) -> list[dict[str, Any]]:
+    """Return the n nearest current matches that entered in a night, each scan's first one only."""
+    scan, prior = SCAN.alias("scan"), SCAN.alias("prior")
+    columns = (
+        MATCH.c.id, MATCH.c.kind, MATCH.c.lane, MATCH.c.rank, MATCH.c.distance, MATCH.c.scan, MATCH.c.prior,
+        scan.c.acquired_local_date.label("scan_date"), prior.c.acquired_local_date.label("prior_date"),
+    )  # fmt: skip
+    entered = select(*columns).join(scan, scan.c.key == MATCH.c.scan).join(prior, prior.c.key == MATCH.c.prior)
+    first = and_(MATCH.c.lane == "others", MATCH.c.rank == 1)
+    entered = entered.where(MATCH.c.entered_night == night, MATCH.c.left_night.is_(None), first)
+    return rows_of(connection, entered.order_by(MATCH.c.distance, MATCH.c.scan).limit(n))
+
+
+def running_night(connection: Connection) -> int | None:
+    """Return the night that runs now, None when none does."""
+    newest: int | None = connection.scalar(select(func.max(NIGHT.c.id)).where(NIGHT.c.state == "running"))
+    return newest
+
+
+def running_stage(connection: Connection) -> str | None:
+    """Return the name of the stage that runs now."""
+    return connection.scalar(select(STAGE.c.name).where(STAGE.c.state == "running").limit(1))
+
+
+def last_success_at(connection: Connection) -> datetime | None:
+    """Return when the newest good night ended."""
+    good = select(func.max(NIGHT.c.ended_at)).where(NIGHT.c.state.in_(SUCCESSES))
+    at: datetime | None = connection.scalar(good)
+    return at
+
+
+def first_begun_at(connection: Connection) -> datetime | None:
+    """Return when the first night began."""
+    at: datetime | None = connection.scalar(select(func.min(NIGHT.c.begun_at)))
+    return at
+
+
+def embedding_devices(connection: Connection, encoder: str) -> list[str]:
+    """Return the devices that made an encoder's vectors: one, or none yet."""
+    return list(connection.scalars(select(EMBEDDING.c.device).where(EMBEDDING.c.encoder == encoder).distinct()))
+
+
+def wrong_patient_verdicts(connection: Connection) -> list[dict[str, Any]]:
+    """Return the verdicts that ask the operator to check two patients' numbers."""
+    columns = (VERDICT.c.match, VERDICT.c.scan, VERDICT.c.prior, VERDICT.c.by, VERDICT.c.at)
+    return rows_of(connection, select(*columns).where(VERDICT.c.verdict == "wrong-patient").order_by(VERDICT.c.id))

@@ -1,0 +1,185 @@
+"""Reads and writes of the schema `identity`. Commit these before the core rows that belong to them.
+
+`grouped` false means that the core tables do not yet say what became of a file: work that was cut off is
+found again by this mark.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select, update
+
+from db.base import table_of
+from db.tables import IdentityFile, IdentityPatient, IdentityStudy
+from db.upsert import Row, chunks, upsert
+
+FILE = table_of(IdentityFile)
+GONE, READ = "gone", "read"
+
+
+def save_patients(connection: Connection, rows: Iterable[Row]) -> int:
+    """Save persons as the hospital knows them."""
+    return upsert(connection, IdentityPatient, rows)
+
+
+def save_studies(connection: Connection, rows: Iterable[Row]) -> int:
+    """Save the numbers of studies."""
+    return upsert(connection, IdentityStudy, rows)
+
+
+def save_files(connection: Connection, rows: Iterable[Row]) -> int:
+    """Save files that are new, changed or read."""
+    return upsert(connection, IdentityFile, rows)
+
+
+def known_files(connection: Connection) -> dict[str, tuple[int, int, int]]:
+    """Return path -> (size in bytes, mtime in ns, inode) of every file that is not gone.
+
+    Read through the driver: a million rows make no detour over a million row objects.
+    """
+    statement = select(FILE.c.path, FILE.c.size_bytes, FILE.c.mtime_ns, FILE.c.inode).where(FILE.c.state != GONE)
+    sql = statement.compile(connection.engine, compile_kwargs={"literal_binds": True})
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(str(sql))
+        return {path: (size, mtime, inode) for path, size, mtime, inode in cursor.fetchall()}
+    finally:
+        cursor.close()
+
+
+def keys_of_paths(connection: Connection, paths: Iterable[str]) -> list[str]:
+    """Return the keys of the files at some paths, sorted."""
+    return _keys(connection, FILE.c.path, paths)
+
+
+def pending_files(connection: Connection, states: Sequence[str]) -> list[str]:
+    """Return the keys of files in some states whose end the core tables do not know yet; newest first."""
+    pending = select(FILE.c.key).where(FILE.c.grouped.is_(False), FILE.c.state.in_(states))
+    return list(connection.scalars(pending.order_by(FILE.c.mtime_ns.desc(), FILE.c.key)))
+
+
+def pending_series(connection: Connection) -> list[str]:
+    """Return the keys of series that must be grouped (again), those with the newest files first."""
+    newest = func.max(FILE.c.mtime_ns)
+    pending = select(FILE.c.series).where(FILE.c.grouped.is_(False), FILE.c.state == READ)
+    return list(connection.scalars(pending.group_by(FILE.c.series).order_by(newest.desc(), FILE.c.series)))
+
+
+def file_rows(connection: Connection, keys: Iterable[str]) -> list[dict[str, Any]]:
+    """Return whole rows of files by key."""
+    rows: list[dict[str, Any]] = []
+    for some in chunks(keys):
+        rows += _dicts(connection, select(FILE).where(FILE.c.key.in_(some)).order_by(FILE.c.key))
+    return rows
+
+
+def members_of_series(connection: Connection, series: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the readable files of series: key, path, series, study, sop_uid and header as JSON."""
+    columns = [FILE.c[name] for name in ("key", "path", "series", "study", "sop_uid", "header")]
+    rows: list[dict[str, Any]] = []
+    for some in chunks(series):
+        present = select(*columns).where(FILE.c.series.in_(some), FILE.c.state == READ)
+        rows += _dicts(connection, present.order_by(FILE.c.series, FILE.c.key))
+    return rows
+
+
+def conflicting_files(connection: Connection, series: Iterable[str]) -> list[str]:
+    """Return the keys of files in these series whose SOP Instance UID also stands in another series."""
+    columns = (FILE.c.key, FILE.c.sop_uid, FILE.c.series)
+    mine: list[Any] = []
+    for some in chunks(series):
+        present = select(*columns).where(FILE.c.series.in_(some), FILE.c.state == READ, FILE.c.sop_uid != "")
+        mine += connection.execute(present)
+    holders: dict[str, set[str]] = {}  # looked up by UID, for which there is an index; a self-join finds a worse way
+    for some in chunks({row.sop_uid for row in mine}):
+        sharing = select(FILE.c.sop_uid, FILE.c.series).where(FILE.c.sop_uid.in_(some), FILE.c.state == READ)
+        for row in connection.execute(sharing):
+            holders.setdefault(row.sop_uid, set()).add(row.series)
+    return sorted(row.key for row in mine if len(holders[row.sop_uid]) > 1)
+
+
+def mark_gone(connection: Connection, keys: Iterable[str]) -> int:
+    """Note that files are no longer in the archive; `disturb` them first."""
+    n_gone = 0
+    for some in chunks(keys):
+        present = update(FILE).where(FILE.c.key.in_(some), FILE.c.state != GONE)
+        n_gone += connection.execute(present.values(state=GONE, code=GONE, why="", grouped=False)).rowcount
+    return n_gone
+
+
+def mark_grouped(connection: Connection, keys: Iterable[str]) -> int:
+    """Note, by file, that the core tables say what became of it."""
+    return _mark(connection, FILE.c.key, keys, grouped=True)
+
+
+def mark_series_grouped(connection: Connection, series: Iterable[str]) -> int:
+    """Note, by series, that the core tables say what became of its readable files."""
+    return _mark(connection, FILE.c.series, series, grouped=True)
+
+
+def disturb(connection: Connection, keys: Iterable[str]) -> int:
+    """Ask for the series of these files, and those that share a SOP Instance UID, to be grouped again.
+
+    To be committed before such files are overwritten or marked gone: afterwards nobody knows where they were.
+    """
+    series: set[str] = set()
+    uids: set[str] = set()
+    for some in chunks(keys):
+        rows = connection.execute(select(FILE.c.series, FILE.c.sop_uid).where(FILE.c.key.in_(some))).all()
+        series.update(row.series for row in rows if row.series)
+        uids.update(row.sop_uid for row in rows if row.sop_uid)
+    return _mark(connection, FILE.c.series, series, grouped=False) + disturb_siblings(connection, uids)
+
+
+def disturb_siblings(connection: Connection, sop_uids: Iterable[str]) -> int:
+    """Ask for every series that holds one of these SOP Instance UIDs to be grouped again."""
+    return _mark(connection, FILE.c.sop_uid, (uid for uid in sop_uids if uid), grouped=False)
+
+
+def disturb_all(connection: Connection) -> int:
+    """Ask for every series to be grouped again, such as after the table of kinds was edited."""
+    everything = update(FILE).where(FILE.c.state == READ, FILE.c.grouped.is_(True))
+    return connection.execute(everything.values(grouped=False)).rowcount
+
+
+def paths_of_files(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
+    """Return key -> path of files."""
+    paths: dict[str, str] = {}
+    for some in chunks(keys):
+        rows = connection.execute(select(FILE.c.key, FILE.c.path).where(FILE.c.key.in_(some)))
+        paths.update(rows.tuples().all())
+    return paths
+
+
+def studies_by_uid(connection: Connection, study_uid: str) -> list[str]:
+    """Return the keys of the studies with this UID."""
+    return _keys(connection, table_of(IdentityStudy).c.study_uid, [study_uid])
+
+
+def studies_by_accession(connection: Connection, accession_number: str) -> list[str]:
+    """Return the keys of the studies with this accession number; several when it was used twice."""
+    if not accession_number:
+        return []
+    return _keys(connection, table_of(IdentityStudy).c.accession_number, [accession_number])
+
+
+def _mark(connection: Connection, column: Any, values: Iterable[str], *, grouped: bool) -> int:
+    n_marked = 0
+    for some in chunks(values):
+        # A gone file has no series left to be part of; only its own key settles it.
+        theirs = update(FILE).where(column.in_(some), FILE.c.grouped.is_(not grouped))
+        if column is not FILE.c.key:
+            theirs = theirs.where(FILE.c.state == READ)
+        n_marked += connection.execute(theirs.values(grouped=grouped)).rowcount
+    return n_marked
+
+
+def _keys(connection: Connection, column: Any, values: Iterable[str]) -> list[str]:
+    keys: list[str] = []
+    for some in chunks(values):
+        keys += connection.scalars(select(column.table.c.key).where(column.in_(some)))
+    return sorted(keys)
+
+
+def _dicts(connection: Connection, statement: Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(statement).mappings()]

@@ -1,0 +1,193 @@
+"""Reads of encoders, vectors and lists."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from db.archive_queries import ACCEPTED, PATIENT, SCAN, may_be_listed
+from db.base import table_of
+from db.rows import count_of, only_row, rows_of
+from db.tables import Activation, Embedding, Encoder, LaneOutcome, Match
+from db.upsert import chunks
+
+MATCH, EMBEDDING, ENCODER = (table_of(model) for model in (Match, Embedding, Encoder))
+LANE, ACTIVATION = (table_of(model) for model in (LaneOutcome, Activation))
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors of one encoder and kind with what the search filters by; columns of equal length.
+
+    Attributes:
+        scans: Keys.
+        patients: Keys.
+        studies: Keys.
+        own_lanes: Whether the patient's id can be trusted.
+        acquired_from: Begin of the acquisition, UTC; None when unknown.
+        acquired_until: End of that interval, not included.
+        matched_nights: Night that wrote the lanes of and to the scan; None: not yet.
+        vectors: Little-endian float32.
+    """
+
+    scans: Sequence[str]
+    patients: Sequence[str]
+    studies: Sequence[str]
+    own_lanes: Sequence[bool]
+    acquired_from: Sequence[datetime | None]
+    acquired_until: Sequence[datetime | None]
+    matched_nights: Sequence[int | None]
+    vectors: Sequence[bytes]
+
+
+def active_encoders(connection: Connection) -> list[dict[str, Any]]:
+    """Return the whole rows of the active encoders, at most one a cover and purpose."""
+    newest = select(func.max(ACTIVATION.c.id)).group_by(ACTIVATION.c.cover, ACTIVATION.c.purpose)
+    active = select(ENCODER).join(ACTIVATION, ACTIVATION.c.encoder == ENCODER.c.id)
+    rows = active.where(ACTIVATION.c.id.in_(newest)).order_by(ENCODER.c.cover.desc(), ENCODER.c.purpose)
+    return rows_of(connection, rows)
+
+
+def encoders(connection: Connection, cover: str) -> list[dict[str, Any]]:
+    """Return all encoders of a cover, oldest first."""
+    return rows_of(
+        connection,
+        select(ENCODER).where(ENCODER.c.cover == cover).order_by(ENCODER.c.created_at, ENCODER.c.id),
+    )
+
+
+def encoder_row(connection: Connection, encoder: str) -> dict[str, Any]:
+    """Return one encoder.
+
+    Raises:
+        LookupError: There is none of this id.
+    """
+    return only_row(connection, select(ENCODER).where(ENCODER.c.id == encoder), f"encoder {encoder}")
+
+
+def scans_to_embed(connection: Connection, encoder: str, cover: str) -> list[str]:
+    """Return the scans of a cover that wait for this encoder's vector, newest first."""
+    has = select(EMBEDDING.c.scan).where(EMBEDDING.c.scan == SCAN.c.key, EMBEDDING.c.encoder == encoder).exists()
+    waiting = select(SCAN.c.key).where(SCAN.c.state == ACCEPTED, SCAN.c.cover == cover, SCAN.c.tensor.is_not(None))
+    newest = (SCAN.c.acquired_from.is_(None), SCAN.c.acquired_from.desc(), SCAN.c.key)
+    return list(connection.scalars(waiting.where(~has).order_by(*newest)))
+
+
+def vector_of(connection: Connection, scan: str, encoder: str) -> bytes | None:
+    """Return one vector, little-endian float32, or None."""
+    found = select(EMBEDDING.c.vector).where(EMBEDDING.c.scan == scan, EMBEDDING.c.encoder == encoder)
+    return connection.scalar(found)
+
+
+def embeddings_of(connection: Connection, encoder: str, kind: str) -> Vectors:
+    """Return the vectors of the main scans of a kind: all that lists may hold, by scan key."""
+    columns = (
+        SCAN.c.key, SCAN.c.patient, SCAN.c.study, PATIENT.c.own_lane,
+        SCAN.c.acquired_from, SCAN.c.acquired_until, EMBEDDING.c.matched_night, EMBEDDING.c.vector,
+    )  # fmt: skip
+    rows = connection.execute(
+        select(*columns)
+        .select_from(SCAN)
+        .join(EMBEDDING, and_(EMBEDDING.c.scan == SCAN.c.key, EMBEDDING.c.encoder == encoder))
+        .join(PATIENT, PATIENT.c.key == SCAN.c.patient)
+        .where(SCAN.c.kind == kind, may_be_listed())
+        .order_by(SCAN.c.key)
+    ).all()
+    return Vectors(*zip(*rows, strict=True)) if rows else Vectors(*([()] * len(columns)))
+
+
+def embedding_count(connection: Connection, night: int) -> int:
+    """Count the vectors that a night computed."""
+    return count_of(connection, EMBEDDING.c.night == night)
+
+
+def kinds_of(connection: Connection, encoder: str) -> list[str]:
+    """Return the kinds that have vectors of an encoder, or current matches from when they had."""
+    mine = select(SCAN.c.kind).join(EMBEDDING, EMBEDDING.c.scan == SCAN.c.key).where(EMBEDDING.c.encoder == encoder)
+    listed = select(MATCH.c.kind).where(MATCH.c.encoder == encoder, MATCH.c.left_night.is_(None))
+    return sorted({*connection.scalars(mine.distinct()), *connection.scalars(listed.distinct())})
+
+
+def kinds_to_match(connection: Connection, encoder: str, rules: str) -> list[str]:
+    """Return the kinds whose lists may change: new vectors, scans no longer eligible, or other rules."""
+    mine = select(SCAN.c.kind).join(EMBEDDING, EMBEDDING.c.scan == SCAN.c.key).where(EMBEDDING.c.encoder == encoder)
+    waiting = mine.where(may_be_listed(), EMBEDDING.c.matched_night.is_(None))
+    old = select(SCAN.c.kind).join(LANE, LANE.c.scan == SCAN.c.key)
+    old = old.where(LANE.c.encoder == encoder, LANE.c.rules != rules)
+    kinds = {*connection.scalars(waiting.distinct()), *connection.scalars(old.distinct())}
+    for kind in kinds_of(connection, encoder):
+        if kind not in kinds and ineligible_current(connection, encoder, kind):
+            kinds.add(kind)
+    return sorted(kinds)
+
+
+def ineligible_current(connection: Connection, encoder: str, kind: str) -> list[str]:
+    """Return scans that were matched within a kind, even without a match to show, but may not be any more."""
+    gone = or_(SCAN.c.state != ACCEPTED, SCAN.c.is_main.is_not(True), SCAN.c.kind != kind)
+    matched = select(SCAN.c.key).join(EMBEDDING, EMBEDDING.c.scan == SCAN.c.key)
+    matched = matched.where(EMBEDDING.c.encoder == encoder, EMBEDDING.c.matched_night.is_not(None))
+    found = set(connection.scalars(matched.where(SCAN.c.kind == kind, gone)))
+    for side in (MATCH.c.scan, MATCH.c.prior):
+        current = select(side).join(SCAN, SCAN.c.key == side).where(MATCH.c.encoder == encoder, MATCH.c.kind == kind)
+        found.update(connection.scalars(current.where(MATCH.c.left_night.is_(None), gone).distinct()))
+    return sorted(found)
+
+
+def scans_matched_with(connection: Connection, encoder: str, priors: Iterable[str]) -> list[str]:
+    """Return scans that have one of these as a prior in a current list."""
+    scans: set[str] = set()
+    for some in chunks(priors):
+        current = select(MATCH.c.scan).where(MATCH.c.encoder == encoder, MATCH.c.prior.in_(some))
+        scans.update(connection.scalars(current.where(MATCH.c.left_night.is_(None))))
+    return sorted(scans)
+
+
+def current_matches(connection: Connection, encoder: str, kind: str | None = None) -> list[dict[str, Any]]:
+    """Return the current matches of an encoder, whole rows by scan, lane, rank and prior."""
+    current = select(MATCH).where(MATCH.c.encoder == encoder, MATCH.c.left_night.is_(None))
+    if kind is not None:
+        current = current.where(MATCH.c.kind == kind)
+    unranked = MATCH.c.rank.is_(None)
+    return rows_of(connection, current.order_by(MATCH.c.scan, MATCH.c.lane, unranked, MATCH.c.rank, MATCH.c.prior))
+
+
+def lane_outcomes(connection: Connection, encoder: str, kind: str) -> list[dict[str, Any]]:
+    """Return the outcomes of all lists of an encoder and kind, whole rows."""
+    theirs = select(LANE).join(SCAN, SCAN.c.key == LANE.c.scan)
+    return rows_of(connection, theirs.where(LANE.c.encoder == encoder, SCAN.c.kind == kind))
+
+
+def lanes_of_scan(connection: Connection, scan: str) -> list[dict[str, Any]]:
+    """Return the lists of a scan by each active encoder, own lane first.
+
+    Each is a row of lane_outcome with purpose and provisional of its encoder, and `matches`: current rows of
+    match with patient, study, acquired_from, acquired_until and acquired_local_date of the prior.
+    """
+    lanes = []
+    about = [SCAN.c[name] for name in ("patient", "study", "acquired_from", "acquired_until", "acquired_local_date")]
+    listed = select(MATCH, *about).join(SCAN, SCAN.c.key == MATCH.c.prior)
+    listed = listed.where(MATCH.c.scan == scan, MATCH.c.left_night.is_(None))
+    listed = listed.order_by(MATCH.c.rank.is_(None), MATCH.c.rank, MATCH.c.prior)
+    for encoder in active_encoders(connection):
+        by = {
+            "purpose": encoder["purpose"],
+            "provisional": encoder["provisional"],
+            "metric": encoder["metric"],
+        }
+        mine = select(LANE).where(LANE.c.scan == scan, LANE.c.encoder == encoder["id"])
+        for lane in rows_of(connection, mine.order_by(LANE.c.lane.desc())):
+            of_lane = listed.where(MATCH.c.encoder == encoder["id"], MATCH.c.lane == lane["lane"])
+            lanes.append(lane | by | {"matches": rows_of(connection, of_lane)})
+    return sorted(lanes, key=lambda lane: (lane["lane"] != "own", lane["purpose"]))
+
+
+def match_counts(connection: Connection, night: int) -> dict[str, int]:
+    """Count matches that entered and left with a night, and those current now, of active encoders."""
+    active = MATCH.c.encoder.in_([row["id"] for row in active_encoders(connection)])
+    return {
+        "entered": count_of(connection, MATCH.c.entered_night == night),
+        "left": count_of(connection, MATCH.c.left_night == night),
+        "current": count_of(connection, and_(MATCH.c.left_night.is_(None), active)),
+    }

@@ -1,0 +1,175 @@
+"""Views for analysts: core tables only, the same SQL on both databases, made anew by every upgrade.
+
+They hold nothing themselves; a view's columns may be added to, never renamed.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+
+@dataclass(frozen=True)
+class View:
+    """A view.
+
+    Attributes:
+        name: Its name.
+        grain: What one row of it is.
+        columns: Column names, in order, to what they hold.
+        sql: The SELECT behind it.
+    """
+
+    name: str
+    grain: str
+    columns: dict[str, str]
+    sql: str
+
+
+ACTIVE_ENCODER = View(
+    "active_encoder",
+    "One row a cover and purpose that has an active encoder.",
+    {
+        "cover": "2d or 3d",
+        "purpose": "what its positives share",
+        "encoder": "encoder.id",
+        "metric": "its distance",
+        "provisional": "true: has not beaten the plain baselines on this archive",
+        "since": "when it was made active",
+    },
+    """
+    SELECT a.cover, a.purpose, a.encoder, e.metric, e.provisional, a.at AS since
+    FROM activation a
+    JOIN encoder e ON e.id = a.encoder
+    WHERE a.id IN (SELECT max(id) FROM activation GROUP BY cover, purpose)
+    """,
+)
+
+MATCH_FOR_REVIEW = View(
+    "match_for_review",
+    "One row a current match of an active encoder.",
+    {
+        "match": "match.id, what `scantwin verdict` is given",
+        "cover": "2d or 3d",
+        "purpose": "purpose of the encoder",
+        "encoder": "encoder.id",
+        "provisional": "true: the encoder has not beaten the plain baselines on this archive",
+        "lane": "own: same patient; others: other patients",
+        "kind": "kind of both scans",
+        "rank": "1 is first; empty: same day, order unknown",
+        "code": "prior, or same-day when the order is unknown",
+        "distance": "distance of the two vectors, by the encoder's metric",
+        "scan": "scan.key of the later scan",
+        "study": "its study.key",
+        "patient": "its patient.key",
+        "acquired": "begin of its acquisition, UTC",
+        "local_date": "its date where it was made",
+        "prior": "scan.key of the earlier scan",
+        "prior_study": "its study.key",
+        "prior_patient": "its patient.key",
+        "prior_acquired": "begin of its acquisition, UTC",
+        "prior_local_date": "its date where it was made",
+        "entered_night": "night the match entered the list",
+        "n_verdicts": "judgements on this pair of scans, by any encoder",
+        "last_verdict": "the newest of them; empty: none",
+        "last_verdict_by": "who gave it",
+        "hidden": "true: the newest judgement is not-relevant or wrong-patient",
+    },
+    """
+    SELECT m.id AS "match", a.cover, a.purpose, m.encoder, a.provisional, m.lane, m.kind, m.rank, m.code,
+        m.distance, m.scan, s.study, s.patient, s.acquired_from AS acquired,
+        s.acquired_local_date AS local_date, m.prior, p.study AS prior_study, p.patient AS prior_patient,
+        p.acquired_from AS prior_acquired, p.acquired_local_date AS prior_local_date, m.entered_night,
+        coalesce(v.n_verdicts, 0) AS n_verdicts, l.verdict AS last_verdict, l."by" AS last_verdict_by,
+        coalesce(l.verdict IN ('not-relevant', 'wrong-patient'), FALSE) AS hidden
+    FROM "match" m
+    JOIN active_encoder a ON a.encoder = m.encoder
+    JOIN scan s ON s.key = m.scan
+    JOIN scan p ON p.key = m.prior
+    LEFT JOIN
+        (SELECT scan, prior, count(*) AS n_verdicts, max(id) AS last FROM verdict GROUP BY scan, prior) v
+        ON v.scan = m.scan AND v.prior = m.prior
+    LEFT JOIN verdict l ON l.id = v.last
+    WHERE m.left_night IS NULL
+    """,
+)
+
+STUDY_MATCH = View(
+    "study_match",
+    "One row a pair of studies, purpose and lane: what the current matches of their scans come to.",
+    {
+        "purpose": "purpose of the encoders",
+        "lane": "own: same patient; others: other patients",
+        "study": "study.key of the later study",
+        "patient": "its patient.key",
+        "prior_study": "study.key of the earlier study",
+        "prior_patient": "its patient.key",
+        "n_matches": "current matches between their scans",
+        "best_rank": "best rank among these; empty: none is ranked",
+        "best_distance": "smallest distance among these",
+        "provisional": "true: one of the encoders is provisional",
+        "n_hidden": "matches among these that the newest judgement refuses",
+    },
+    """
+    SELECT purpose, lane, study, patient, prior_study, prior_patient, count(*) AS n_matches,
+        min(rank) AS best_rank, min(distance) AS best_distance,
+        max(CASE WHEN provisional THEN 1 ELSE 0 END) = 1 AS provisional,
+        sum(CASE WHEN hidden THEN 1 ELSE 0 END) AS n_hidden
+    FROM match_for_review
+    GROUP BY purpose, lane, study, patient, prior_study, prior_patient
+    """,
+)
+
+NIGHT_SUMMARY = View(
+    "night_summary",
+    "One row a night.",
+    {
+        "night": "night.id",
+        "state": "how it ended; running while it runs",
+        "exit_code": "exit code of the command",
+        "begun_at": "begin, by the database's clock, UTC",
+        "ended_at": "end, UTC",
+        "error_code": "why it failed; empty when it did not",
+        "seconds": "sum over its stages",
+        "files_changed": "files whose outcome it set last",
+        "scans_new": "scans it accepted first",
+        "scans_withdrawn": "scans it withdrew",
+        "embeddings_new": "vectors it computed",
+        "matches_entered": "matches that entered a list, and may have left it since",
+        "matches_left": "matches that left a list",
+    },
+    """
+    SELECT n.id AS night, n.state, n.exit_code, n.begun_at, n.ended_at, n.error_code,
+        (SELECT sum(g.seconds) FROM stage g WHERE g.night = n.id) AS seconds,
+        (SELECT count(*) FROM file f WHERE f.changed_night = n.id) AS files_changed,
+        (SELECT count(*) FROM scan s WHERE s.first_night = n.id) AS scans_new,
+        (SELECT count(*) FROM scan s WHERE s.withdrawn_night = n.id) AS scans_withdrawn,
+        (SELECT count(*) FROM embedding e WHERE e.night = n.id) AS embeddings_new,
+        (SELECT count(*) FROM "match" m WHERE m.entered_night = n.id) AS matches_entered,
+        (SELECT count(*) FROM "match" m WHERE m.left_night = n.id) AS matches_left
+    FROM night n
+    """,
+)
+
+VIEWS = (ACTIVE_ENCODER, MATCH_FOR_REVIEW, STUDY_MATCH, NIGHT_SUMMARY)  # each may read those before it
+
+
+def drop_views(connection: Connection) -> None:
+    """Drop the views, so that the tables under them may change."""
+    for view in reversed(VIEWS):
+        connection.execute(text(f"DROP VIEW IF EXISTS {view.name}"))
+
+
+def create_views(connection: Connection) -> None:
+    """Create the views."""
+    for view in VIEWS:
+        connection.execute(text(f"CREATE VIEW {view.name} AS {view.sql.strip()}"))
+
+
+def view_differences(connection: Connection) -> list[str]:
+    """Say which views lack columns or have others than described here; empty when all agree."""
+    differences = []
+    for view in VIEWS:
+        found = list(connection.execute(text(f"SELECT * FROM {view.name} LIMIT 0")).keys())
+        if found != list(view.columns):
+            differences.append(f"view {view.name} has columns {found}, not {list(view.columns)}")
+    return differences

@@ -1,0 +1,1 @@
+"""Order, retries, schedules and doors; no science."""

@@ -1,0 +1,358 @@
+"""The command `scantwin`: each verb checks its words, calls one function and prints what that returns."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+
+HELP = """Finds, every night, the earlier scans that a new medical scan resembles, and keeps the matches in SQL.
+
+Not a medical device: its answers are for research and quality work, not for diagnosis."""
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("scantwin")
+
+
+app = App(name="scantwin", help=HELP, version=_version, suppress_keyboard_interrupt=False)
+db_app = App(name="db", help="Care for the database: upgrade, check, backup, restore.")
+labels_app = App(name="labels", help="What is known of patients and studies.")
+app.command(db_app)
+app.command(labels_app)
+
+Config = Annotated[Path, Parameter(name="--config", help="the site's configuration")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document")]
+Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="print nothing but errors")]
+DEFAULT = Path("config.toml")
+
+
+@app.command
+def init(archive: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> int:
+    """Write config.toml and the site's secret for a folder of DICOM; never overwrites."""
+    from flows.newsite import new_site
+
+    new_site(archive, config)
+    if not quiet:
+        print(f"wrote {config} and {config.parent / 'site.secret'} (back that one up)\nnext: scantwin night")
+    return 0
+
+
+@app.command
+def doctor(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Check configuration, database, decoders, device, disk, clock and Prefect; say what to do."""
+    from flows.doctor import examine
+    from flows.terminal import show_findings
+
+    findings = examine(config)
+    if as_json:
+        _print_json({"schema": 1, "checks": [vars(finding) for finding in findings]})
+    elif not quiet:
+        show_findings(findings)
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+@app.command
+def phantoms(
+    *,
+    out: Path,
+    patients: int = 40,
+    visits: int = 3,
+    seed: int = 0,
+    preset: Literal["easy"] = "easy",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Write a synthetic hospital archive as DICOM, with truth.csv, labels.csv and lesion masks."""
+    from dataclasses import asdict
+
+    from flows.terminal import progress_bar
+    from scans.phantoms.archive import write_archive
+
+    if patients < 1 or visits < 1:
+        raise _wrong(f"--patients {patients} --visits {visits}: at least 1 of each is wanted")
+    if out.exists() and any(out.iterdir()):
+        raise _wrong(f"{out} is not empty; name a new folder")
+    with progress_bar("writing phantoms", quiet=quiet or as_json) as step:
+        summary = write_archive(out, n_patients=patients, n_visits=visits, seed=seed, preset=preset, progress=step)
+    if as_json:
+        _print_json({"schema": 1} | asdict(summary))
+    elif not quiet:
+        print(f"wrote {summary.n_files} files, {summary.n_series} series of {patients} patients to {out}")
+        print(f"next: scantwin init {out / 'archive'}")
+    return 0
+
+
+@app.command
+def night(*, dry_run: bool = False, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Run one whole night: preflight, ingest, encoder, embed, match, report."""
+    from flows.run import dry_night, whole_night
+    from flows.terminal import show_dry, show_night, watching
+
+    if dry_run:
+        found = dry_night(config)
+        _print_json(found) if as_json else show_dry(found, quiet=quiet)
+        return 0
+    with watching(config, quiet=quiet or as_json):
+        summary = whole_night(config)
+    _print_json(summary) if as_json else show_night(config, summary, quiet=quiet)
+    return int(summary["exit"])
+
+
+def _one_stage(name: str, config: Path, as_json: bool, quiet: bool) -> int:
+    from flows.run import single_stage
+    from flows.terminal import show_night, watching
+
+    with watching(config, quiet=quiet or as_json):
+        summary = single_stage(config, name)
+    _print_json(summary) if as_json else show_night(config, summary, quiet=quiet)
+    return int(summary["exit"])
+
+
+@app.command
+def ingest(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Take in new files only."""
+    return _one_stage("ingest", config, as_json, quiet)
+
+
+@app.command
+def train(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Train an encoder for each kind of scan that has pairs enough, whatever train_when says."""
+    return _one_stage("train", config, as_json, quiet)
+
+
+@app.command
+def embed(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Embed what has no vector yet."""
+    return _one_stage("embed", config, as_json, quiet)
+
+
+@app.command
+def match(*, verify: bool = False, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Bring the lists up to date; --verify recomputes every list from the vectors and compares."""
+    if not verify:
+        return _one_stage("match", config, as_json, quiet)
+    from flows.site import open_site
+    from flows.verify import verify_matches
+
+    report = verify_matches(open_site(config))
+    if as_json:
+        _print_json(report)
+    elif not quiet:
+        print(f"{report['lists']} lists recomputed from the vectors, {report['wrong']} differ")
+        for line in report["differences"]:
+            print(f"  {line}")
+    return 1 if report["wrong"] else 0
+
+
+@app.command
+def similar(
+    scan: str | None = None,
+    *,
+    study: str | None = None,
+    accession: str | None = None,
+    file: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    page: Path | None = None,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Show the earlier scans that one resembles: by scan, --study UID, --accession NR, or --file PATH ..."""
+    from flows.answers import similar_to
+    from flows.terminal import show_similar
+
+    given = [name for name, value in (("SCAN", scan), ("--study", study), ("--accession", accession), ("--file", file))
+             if value]  # fmt: skip
+    if len(given) != 1:
+        raise _wrong(f"name exactly one of SCAN, --study, --accession, --file; found {', '.join(given) or 'none'}")
+    answers = similar_to(config, scan=scan, study=study, accession=accession, files=file, page=page)
+    if as_json:
+        _print_json(answers[0] if len(answers) == 1 else answers)
+    elif not quiet:
+        show_similar(answers)
+    return 0
+
+
+@app.command
+def compare(a: str, b: str, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Compare two scans: distance, and its place among alike and unlike pairs of this encoder."""
+    from flows.answers import compare_scans
+    from flows.terminal import show_comparison
+
+    answer = compare_scans(config, a, b)
+    _print_json(answer) if as_json else show_comparison(answer, quiet=quiet)
+    return 0
+
+
+@app.command
+def status(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Show the last nights, age of the last success, backlog, encoders and quarantine."""
+    from flows.standing import standing
+    from flows.terminal import show_standing
+
+    found = standing(config)
+    _print_json(found) if as_json else show_standing(found, quiet=quiet)
+    return 0
+
+
+@app.command
+def files(*, outcome: str | None = None, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Show where every file ended, and why; --outcome takes an outcome or a code."""
+    from flows.standing import every_file
+    from flows.terminal import show_files
+
+    found = every_file(config, outcome)
+    _print_json(found) if as_json else show_files(found, quiet=quiet)
+    return 0
+
+
+@labels_app.command(name="import")
+def import_labels(csv: Path, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Import labels: columns patient or study, finding, value, and optionally kind, from, until, grade, source."""
+    from flows.labels import read_labels
+
+    report = read_labels(config, csv)
+    if as_json:
+        _print_json(report)
+    elif not quiet:
+        print(f"{report['imported']} labels imported, {report['known']} known before, {len(report['refused'])} refused")
+        for line in report["refused"]:
+            print(f"  line {line['line']}: {line['why']}")
+    return 1 if report["refused"] else 0
+
+
+@app.command
+def verdict(
+    match: int,
+    verdict: Literal["relevant", "not-relevant", "unsure", "wrong-patient", "duplicate"],
+    *,
+    by: str,
+    note: str = "",
+    config: Config = DEFAULT,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Record what a person says of a match; MATCH is its id in match_for_review."""
+    from flows.verdicts import record_verdict
+
+    row = record_verdict(config, match, verdict, by=by, note=note)
+    if as_json:
+        _print_json(row)
+    elif not quiet:
+        print(f"recorded: match {match} is {verdict}, by {by}" + ("; a task for the operator: check the patient"
+              if verdict == "wrong-patient" else ""))  # fmt: skip
+    return 0
+
+
+@app.command
+def export(
+    *,
+    out: Path,
+    format: Literal["parquet", "csv"] = "parquet",
+    true_dates: Annotated[bool, Parameter(negative="", help="do not shift dates")] = False,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Write the analysts' tables: keys only, dates shifted per patient, no free text."""
+    from flows.site import open_site
+    from review.tables import export as write_tables
+
+    site = open_site(config)
+    with site.db.read() as connection:
+        paths = write_tables(connection, out, format=format, shift_days=None if true_dates else site.keys.shift_days)
+    if as_json:
+        _print_json({"schema": 1, "files": [str(path) for path in paths]})
+    elif not quiet:
+        print(f"wrote {len(paths)} files to {out}; dates are {'true' if true_dates else 'shifted per patient'}")
+    return 0
+
+
+@app.command
+def serve(*, config: Config = DEFAULT, quiet: Quiet = False) -> int:
+    """Keep the clock: run a night at each tick of the configuration's cron, until stopped."""
+    from flows.clock import keep_clock
+
+    return keep_clock(config, quiet=quiet)
+
+
+@db_app.command
+def upgrade(*, config: Config = DEFAULT, quiet: Quiet = False) -> int:
+    """Bring the database to this version's revision."""
+    from flows.newsite import upgrade_database
+
+    revision = upgrade_database(config)
+    if not quiet:
+        print(f"the database is at revision {revision}")
+    return 0
+
+
+@db_app.command
+def check(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Check that database and models agree."""
+    from flows.newsite import check_database
+
+    differences = check_database(config)
+    if as_json:
+        _print_json({"schema": 1, "differences": differences})
+    elif not quiet:
+        print("\n".join(differences) or "database and models agree")
+    return 1 if differences else 0
+
+
+@db_app.command
+def backup(out: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> int:
+    """Write a consistent copy of core and identity to a new folder."""
+    from flows.newsite import backup_database
+
+    paths = backup_database(config, out)
+    if not quiet:
+        print(f"wrote {', '.join(str(path) for path in paths)}; keep it as safe as the archive, and the secret apart")
+    return 0
+
+
+@db_app.command
+def restore(folder: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> int:
+    """Put a backup back in place of the database; refused while a night runs."""
+    from flows.newsite import restore_database
+
+    restore_database(config, folder)
+    if not quiet:
+        print(f"restored from {folder}\nnext: scantwin night")
+    return 0
+
+
+def _wrong(text: str) -> Exception:
+    from flows.asked import WrongUsage
+
+    return WrongUsage(text)
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run the command and leave with its exit code; every foreseen error is a sentence, never a traceback."""
+    from flows.exits import exit_code
+
+    debug = "--debug" in (words if words is not None else sys.argv)
+    given = [word for word in (words if words is not None else sys.argv[1:]) if word != "--debug"]
+    try:
+        code = app(given, exit_on_error=False, print_error=False, result_action="return_value")
+    except SystemExit:
+        raise
+    except BaseException as error:
+        if debug:
+            raise
+        code, sentence = exit_code(error)
+        print(f"scantwin: {sentence}", file=sys.stderr)
+    sys.stdout.flush()
+    sys.exit(int(code or 0))
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, default=str))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The night's order: preflight, ingest, encoder, embed, match, report; with Prefect around it or without."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from importlib.metadata import version
+
+from db import lease
+from flows import failure, interrupt
+from flows.batch import Call, direct
+from flows.embedding_stage import embed
+from flows.encoder_stage import choose_encoders, train_now
+from flows.ingest import ingest
+from flows.matching import match
+from flows.preflight import preflight
+from flows.publishing import publish
+from flows.rules import reading_rules
+from flows.site import Site
+from flows.summary import Summary, summarise
+from flows.ticket import Ticket, night_ticket
+
+Stage = Callable[[Site, Ticket, Call], Counter[str]]
+RunStage = Callable[[str, Site, Ticket], Counter[str]]
+
+STAGES: dict[str, Stage] = {
+    "ingest": ingest,
+    "encoder": choose_encoders,
+    "train": train_now,
+    "embed": embed,
+    "match": match,
+}
+WHOLE = ("ingest", "encoder", "embed", "match")
+
+
+def run_stage(name: str, site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
+    """Run one stage and write its row: begun, seconds, counts."""
+    begun = time.monotonic()
+    with site.db.write(ticket.right) as connection:
+        lease.begin_stage(connection, ticket.night, name)
+    state = "failed"
+    counts: Counter[str] = Counter()
+    try:
+        counts = STAGES[name](site, ticket, call)
+        state = "done"
+        return counts
+    finally:
+        with failure.tolerated(state == "failed"), site.db.write(ticket.right) as connection:
+            facts = dict(counts) | ({"rules": reading_rules(site)} if name == "ingest" else {})
+            lease.end_stage(connection, ticket.night, name, state=state, seconds=time.monotonic() - begun, counts=facts)
+
+
+def conduct(
+    site: Site, *, stages: RunStage = run_stage, only: tuple[str, ...] = WHOLE, tick_at: datetime | None = None
+) -> Summary:
+    """Run one whole night, or some of its stages.
+
+    Raises:
+        flows.preflight.PreflightRefused: The night must not begin; nothing was written.
+        db.errors.NightRunning: Another night is at work.
+    """
+    begun = time.monotonic()
+    preflight(site)
+    checked_s = time.monotonic() - begun
+    with night_ticket(site, version=version("scantwin"), tick_at=tick_at) as ticket:
+        with site.db.write(ticket.right) as connection:
+            lease.begin_stage(connection, ticket.night, "preflight")
+            lease.end_stage(connection, ticket.night, "preflight", state="done", seconds=checked_s, counts={})
+        try:
+            for name in only:
+                stages(name, site, ticket)
+                interrupt.check()
+            return _close(site, ticket)
+        except BaseException as error:
+            failure.record(site, ticket, error)
+            raise
+
+
+def _close(site: Site, ticket: Ticket) -> Summary:
+    """Write the report and end the night; the lease is free afterwards."""
+    begun = time.monotonic()
+    with site.db.write(ticket.right) as connection:
+        lease.begin_stage(connection, ticket.night, "report")
+    summary = summarise(site, ticket)
+    report = publish(site, ticket, summary)
+    with site.db.write(ticket.right) as connection:
+        lease.end_stage(connection, ticket.night, "report", state="done", seconds=time.monotonic() - begun, counts={})
+    final = summary.with_report(site, ticket, report)
+    lease.end_night(
+        site.db, ticket.right, night=ticket.night, state=final.state, exit_code=final.exit, summary=final.as_json(),
+        error_code="", report=str(report),
+    )  # fmt: skip
+    return final

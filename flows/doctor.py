@@ -1,0 +1,155 @@
+"""`scantwin doctor`: what is well, what is not, and what to do about it."""
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from db.errors import DatabaseError
+from flows.preflight import CHECKS, PreflightRefused
+from flows.settings import ConfigError, read_settings
+from flows.site import Site, database_url, open_site
+
+CLOCK_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was found, and the next step when it is not well."""
+
+    check: str
+    ok: bool
+    found: str
+
+
+def examine(config: Path) -> list[Finding]:
+    """Run every check that can be run; a failed one never hides the others."""
+    findings: list[Finding] = []
+    try:
+        settings = read_settings(config)
+        findings.append(Finding("configuration", True, f"{config} is well, digest {settings.digest()}"))
+    except ConfigError as error:
+        return [Finding("configuration", False, str(error))]
+    try:
+        site = open_site(config)
+        findings.append(Finding("database", True, _database(site)))
+    except (ConfigError, DatabaseError) as error:
+        findings.append(Finding("database", False, str(error)))
+    else:
+        findings += _of_site(site)
+    findings += [_told("decoders", decoders), _told("device", device), _told("prefect", prefect)]
+    url = database_url(config, settings)
+    findings.append(_told("network disk", lambda: network_disk(url)))
+    return findings
+
+
+def _of_site(site: Site) -> Iterator[Finding]:
+    for check in CHECKS:
+        name = check.__name__.replace("_", " ")
+        try:
+            check(site)
+            yield Finding(name, True, (check.__doc__ or "").strip())
+        except PreflightRefused as error:
+            yield Finding(name, False, str(error))
+    yield _told("revision", lambda: revision(site))
+    yield _told("disk", lambda: f"{shutil.disk_usage(site.store).free // 2**30} GiB free for the store")
+    yield _told("clock", lambda: clock(site))
+
+
+def _told(check: str, ask: Callable[[], str]) -> Finding:
+    try:
+        return Finding(check, True, ask())
+    except Exception as error:  # a check that breaks is a finding, whatever broke it
+        return Finding(check, False, f"{type(error).__name__}: {error}")
+
+
+def _database(site: Site) -> str:
+    return "SQLite, core and identity files open" if site.db.is_sqlite else "PostgreSQL answers"
+
+
+def revision(site: Site) -> str:
+    """Models and database agree.
+
+    Raises:
+        ValueError: They do not.
+    """
+    from flows.newsite import check_database
+
+    differences = check_database(site.config)
+    if differences:
+        raise ValueError("; ".join(differences) + "; run `scantwin db upgrade`")
+    return "models and database agree"
+
+
+def clock(site: Site) -> str:
+    """This machine's clock against the database's.
+
+    Raises:
+        ValueError: They differ by more than a few seconds.
+    """
+    with site.db.read() as connection:
+        apart_s = abs((site.db.now(connection) - datetime.now(UTC)).total_seconds())
+    if apart_s > CLOCK_SECONDS:
+        raise ValueError(f"this machine and the database differ by {apart_s:.0f} s; synchronise both (NTP)")
+    return f"{time.strftime('%Z')}, within {CLOCK_SECONDS:g} s of the database"
+
+
+def decoders() -> str:
+    """Decode a small sample of each transfer syntax that we read.
+
+    Raises:
+        ValueError: One cannot be decoded; the text lists which.
+    """
+    from scans.samples import decode_samples
+
+    results = decode_samples()
+    broken = [name for name, ok in results.items() if not ok]
+    if broken:
+        raise ValueError(f"cannot decode {', '.join(broken)}; reinstall python-gdcm, pyjpegls, pylibjpeg-openjpeg")
+    return "decodes " + ", ".join(results)
+
+
+def device() -> str:
+    """CPU threads and GPU as torch sees them."""
+    import torch
+
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU"
+    return f"{os.cpu_count()} CPU cores, {gpu}"
+
+
+def prefect() -> str:
+    """Prefect's version and where its server is."""
+    from importlib.metadata import version
+
+    where = os.environ.get("PREFECT_API_URL", "a temporary server within each night")
+    return f"Prefect {version('prefect')}, {where}"
+
+
+def network_disk(url: str) -> str:
+    """SQLite's files lie on a local disk.
+
+    Raises:
+        ValueError: They lie on a network share, where its write-ahead log does not work.
+    """
+    if not url.startswith("sqlite"):
+        return "not needed: PostgreSQL"
+    path = Path(url.removeprefix("sqlite:///")).resolve()
+    kind = filesystem_of(path)
+    if kind in ("nfs", "nfs4", "cifs", "smb3", "lustre", "ceph", "fuse.sshfs", "9p"):
+        raise ValueError(f"the database lies on {kind}, where SQLite can lose data; move [db] url to a local disk")
+    return f"local ({kind or 'unknown'})"
+
+
+def filesystem_of(path: Path) -> str:
+    """Name of the file system that holds a path; "" when it cannot be told."""
+    best, kind = "", ""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/mounts").read_text().splitlines():
+            _, mount, name = line.split()[:3]
+            if (str(path) + "/").startswith(mount.rstrip("/") + "/") and len(mount) >= len(best):
+                best, kind = mount, name
+    return kind

@@ -1,0 +1,55 @@
+"""Examples: main scans with their labels, as training and evaluation take them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from db import queries
+from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
+from flows.site import Site
+from siamese.pairs import Example
+from siamese.recipe import recipe_for
+
+
+def read_examples(site: Site, connection: Any, cover: str) -> list[Example]:
+    """Read every eligible scan of a cover whose encoder input is there, in the order of their keys."""
+    labels = _labels_by_subject(queries.labels(connection))
+    recipe = recipe_for(cover).digest()
+    return [
+        Example(
+            scan=str(row["key"]),
+            patient=str(row["patient"]),
+            study=str(row["study"]),
+            kind=str(row["kind"]),
+            tensor=site.tensor(recipe, str(row["key"])),
+            present=findings_of(row, labels, "present"),
+            absent=findings_of(row, labels, "absent"),
+            split_number=float(row["split"]),
+        )
+        for row in queries.eligible_scans(connection, cover, recipe)
+    ]
+
+
+def findings_of(
+    scan: Mapping[str, Any], labels: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], value: str
+) -> frozenset[str]:
+    """Findings that labels of the scan's study or patient give this value, for its kind and time."""
+    about = [*labels.get(("study", scan["study"]), ()), *labels.get(("patient", scan["patient"]), ())]
+    return frozenset(str(row["finding"]) for row in about if row["value"] == value and _holds(row, scan))
+
+
+def _holds(label: Mapping[str, Any], scan: Mapping[str, Any]) -> bool:
+    kind, date = str(label["kind"]), scan["acquired_local_date"]
+    if kind and kind != scan["kind"] and not str(scan["kind"]).startswith(kind + "/"):
+        return False
+    start, end = label["valid_from"], label["valid_until"]
+    if (start, end) == (ALWAYS_FROM, ALWAYS_UNTIL):
+        return True
+    return date is not None and start <= date <= end
+
+
+def _labels_by_subject(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        found[(str(row["subject"]), str(row["subject_key"]))].append(row)
+    return found

@@ -1,0 +1,57 @@
+"""Exit codes: what each error means to a script, and the sentence a person reads."""
+
+import sys
+import traceback
+from pathlib import Path
+
+
+def exit_code(error: BaseException) -> tuple[int, str]:
+    """The exit code of an error and its sentence, with the next step."""
+    from cyclopts import CycloptsError
+
+    from flows.asked import WrongUsage
+    from flows.settings import ConfigError
+
+    if isinstance(error, CycloptsError):
+        return 2, f"{error}\nsee scantwin --help"
+    if isinstance(error, ConfigError | WrongUsage):
+        return 2, str(error)
+    return _of_the_night(error)
+
+
+def _of_the_night(error: BaseException) -> tuple[int, str]:
+    from db.errors import DatabaseError, NightRunning
+    from flows.asked import NotFound
+    from flows.embedding_stage import OtherDevice
+    from flows.failure import code_of, sentence
+    from flows.preflight import PreflightRefused
+    from flows.run import NightFailed
+
+    if isinstance(error, NightRunning):
+        return 4, f"{error}; wait for it, or look at `scantwin status`"
+    if isinstance(error, PreflightRefused):
+        return 5, str(error)
+    if isinstance(error, NightFailed | NotFound):
+        return error.exit, str(error)
+    if isinstance(error, DatabaseError):
+        return 5, str(error)
+    if isinstance(error, FileExistsError | NotADirectoryError | OtherDevice):
+        return 1, str(error)
+    if _is_mismatch(error):
+        return 1, str(error)
+    code = code_of(error)
+    place = "" if code != "failed" else f" ({_place(error)})"
+    return (4 if code == "fenced" else 1), sentence(code) + place
+
+
+def _is_mismatch(error: BaseException) -> bool:
+    """True when an encoder's files do not fit; its module is asked only when it is loaded, torch comes with it."""
+    module = sys.modules.get("siamese.encoder")
+    return module is not None and isinstance(error, module.EncoderMismatch)
+
+
+def _place(error: BaseException) -> str:
+    """Type and place of an unforeseen error, without its text: that could hold a name."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"

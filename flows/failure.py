@@ -1,0 +1,84 @@
+"""How a night fails: a code, a sentence with the next step, and the operator's command."""
+
+import contextlib
+import errno
+import logging
+import subprocess
+from collections.abc import Iterator
+
+from db import lease
+from db.errors import Fenced, is_disk_full, is_transient
+from flows.ingest import ArchiveShrank
+from flows.publishing import failed_page
+from flows.site import Site
+from flows.ticket import Ticket
+from scans.outcome import outcome
+
+CALL_SECONDS = 60  # the operator's command gets this long
+
+
+def sentence(code: str) -> str:
+    """What happened and what to do, in words."""
+    known = outcome(code)
+    return f"{known.meaning} {known.action}"
+
+
+def code_of(error: BaseException) -> str:
+    """The code of an error that ended a night."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, Fenced):
+        return "fenced"
+    if isinstance(error, ArchiveShrank):
+        return "archive-shrank"
+    if isinstance(error, MemoryError):
+        return "out-of-memory"
+    if is_disk_full(error) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+        return "disk-full"
+    return "database-lost" if is_transient(error) else "failed"
+
+
+def may_retry(error: BaseException) -> bool:
+    """True for disk, network and database errors that may pass; never for bad data or a lost lease."""
+    if isinstance(error, OSError) and error.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN):
+        return True
+    return is_transient(error)
+
+
+def record(site: Site, ticket: Ticket, error: BaseException) -> None:
+    """Write that the night failed, free the lease, call the operator; never hides the error itself."""
+    code = code_of(error)
+    with tolerated(True):
+        lease.end_night(
+            site.db, ticket.right, night=ticket.night, state="failed", exit_code=4 if code == "fenced" else 1,
+            summary="{}", error_code=code, report="",
+        )  # fmt: skip
+    with tolerated(True):
+        failed_page(site, ticket.night)
+    call_operator(site, f"scantwin night {ticket.night} failed: {sentence(code)}")
+
+
+def call_operator(site: Site, sentence: str) -> bool:
+    """Run the operator's command with the sentence as its last word; True when it ended well."""
+    command = site.settings.flows.on_failure
+    if not command:
+        return False
+    try:
+        done = subprocess.run([*command, sentence], timeout=CALL_SECONDS, capture_output=True, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        logging.getLogger("scantwin").error("on_failure %r could not be run: %s", command[0], error)
+        return False
+    if done.returncode:
+        logging.getLogger("scantwin").error("on_failure %r ended with %d", command[0], done.returncode)
+    return done.returncode == 0
+
+
+@contextlib.contextmanager
+def tolerated(when: bool) -> Iterator[None]:
+    """Let an error pass while another one is already on its way up, so that the first is the one reported."""
+    try:
+        yield
+    except Exception:
+        if not when:
+            raise
+        logging.getLogger("scantwin").warning("could not write the end of a failed step", exc_info=False)

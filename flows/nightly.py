@@ -1,0 +1,112 @@
+"""The night as a Prefect flow of flows, and the flow that embeds one shard on the gpu pool.
+
+Parameters are the configuration's path and plain numbers and ids, results are counts: Prefect's
+database never holds a patient. Idempotence is in the SQL keys, so nothing is cached or persisted.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+
+from flows import conductor, embedding_stage, encoder_stage, ingest, matching, scanning
+from flows.batch import Batch, Call
+from flows.conductor import conduct
+from flows.failure import may_retry
+from flows.site import Site, open_site
+from flows.summary import Summary
+from flows.ticket import Ticket
+
+BATCHES: dict[str, Batch] = {
+    batch.__name__: batch
+    for batch in (
+        ingest.read_headers,
+        scanning.build_series,
+        encoder_stage.train_cover,
+        embedding_stage.embed_scans,
+        matching.match_space,
+    )
+}
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, log_prints=False)
+def run_batch(
+    batch: str, config: str, night: int, fence: int, finish_at: float | None, ids: Sequence[str]
+) -> dict[str, int]:
+    """Run one batch by name on some ids."""
+    site = open_site(config)
+    return dict(BATCHES[batch](site, Ticket(night, fence, finish_at), ids))
+
+
+@flow(name="scantwin-stage", validate_parameters=False, persist_result=False)
+def stage(name: str, config: str, night: int, fence: int, finish_at: float | None) -> dict[str, int]:
+    """Run one stage of a night, its batches as tasks."""
+    site = open_site(config)
+    return dict(conductor.run_stage(name, site, Ticket(night, fence, finish_at), as_tasks(site)))
+
+
+@flow(name="scantwin-night", validate_parameters=False, persist_result=False)
+def night(config: str) -> dict[str, Any]:
+    """Run one whole night; returns its number, state and exit code."""
+    site = open_site(config)
+    summary = conduct(site, stages=_as_flow)
+    create_markdown_artifact(artifact_text(summary), key="scantwin-night", description=f"night {summary.night}")
+    return {"night": summary.night, "state": summary.state, "exit": summary.exit}
+
+
+@flow(name="scantwin-embed", validate_parameters=False, persist_result=False)
+def embed_shard(config: str, night: int, fence: int, pairs: list[str]) -> dict[str, int]:
+    """Embed one shard of a night's backlog, on whatever machine this runs."""
+    site = open_site(config)
+    size = site.settings.flows.scans_per_task
+    ticket, call = Ticket(night, fence), as_tasks(site)
+    counts: dict[str, int] = {"new_embeddings": 0}
+    for start in range(0, len(pairs), size):
+        found = call(embedding_stage.embed_scans, site, ticket, pairs[start : start + size])
+        counts["new_embeddings"] += found["new_embeddings"]
+    return counts
+
+
+def artifact_text(summary: Summary) -> str:
+    """The night as counts, in Markdown, for Prefect's pages: no key, no path, no name."""
+    groups = (("files", summary.files), ("files this night", summary.files_this_night), ("scans", summary.scans),
+              ("vectors", summary.embeddings), ("matches", summary.matches), ("seconds", summary.seconds))  # fmt: skip
+    rows = [f"| {title} | {name} | {value} |" for title, counts in groups for name, value in counts.items()]
+    return "\n".join([f"Night {summary.night}: {summary.state}", "", "| | | |", "|---|---|---|", *rows])
+
+
+def as_tasks(site: Site) -> Call:
+    """A way to run batches as Prefect tasks, retried for disk, network and database errors only."""
+    flows = site.settings.flows
+
+    def call(batch: Batch, site: Site, ticket: Ticket, ids: Sequence[str]) -> Mapping[str, int]:
+        named = run_batch.with_options(
+            name=batch.__name__,
+            retries=flows.retries,
+            retry_delay_seconds=flows.retry_seconds,
+            retry_condition_fn=_passing,
+        )
+        return named(batch.__name__, str(site.config), ticket.night, ticket.fence, ticket.finish_at, list(ids))
+
+    return call
+
+
+def _as_flow(name: str, site: Site, ticket: Ticket) -> Any:
+    named = stage.with_options(name=f"scantwin-{name}")
+    return named(name, str(site.config), ticket.night, ticket.fence, ticket.finish_at)
+
+
+def _passing(task: Any, run: TaskRun, state: State[Any]) -> bool:
+    """True when the error that ended a try may pass by itself."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, BaseException) and may_retry(error)
+
+
+def run_night(config: Path) -> dict[str, Any]:
+    """Run a night through Prefect in this process, and leave no server behind."""
+    found: dict[str, Any] = night(str(config))
+    return found

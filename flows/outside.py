@@ -1,0 +1,168 @@
+"""Questions from outside: files that are not in the archive, and scans that stand for no study.
+
+They are searched among the main scans as any scan is, and leave nothing behind.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db import door_queries, queries
+from db.engine import utc_microseconds
+from flows.asked import NotFound
+from flows.site import Site
+from flows.space import Space, order_of, read_space
+from scans.acquired import acquired
+from scans.archive import path_text
+from scans.header import read_header
+from scans.outcome import Refusal
+from scans.stack import Member, Stack, group
+from scans.volume import read_volume
+from siamese.gallery import UNKNOWN_US
+from siamese.recipe import recipe_for
+from siamese.search import Neighbour, eligible_patients_of, nearest_to, own_priors_of
+from siamese.tensor import to_tensor
+
+ROOT = Path("/")  # what the paths of files from outside are relative to
+
+
+@dataclass(frozen=True)
+class Query:
+    """A scan that asks: what the filters need to know of it."""
+
+    kind: str
+    patient: str
+    study: str
+    acquired_from: datetime | None
+    acquired_until: datetime | None
+    own_lane: bool
+
+
+def similar_to_files(site: Site, paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """The lanes of every scan in some files; the files do not join the archive.
+
+    Raises:
+        NotFound: The files hold no scan that could be compared; the text says why.
+    """
+    answers: list[dict[str, Any]] = []
+    reasons: list[str] = []
+    for stack in _stacks(paths, reasons):
+        try:
+            answers.append(_ask(site, stack))
+        except Refusal as refusal:
+            reasons.append(f"{refusal.code}: {refusal.facts}")
+    if not answers:
+        raise NotFound("no scan in these files could be compared: " + "; ".join(dict.fromkeys(reasons)))
+    return answers
+
+
+def _stacks(paths: Sequence[Path], reasons: list[str]) -> list[Stack]:
+    files = sorted(
+        {file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()}
+    )
+    if not files:
+        raise NotFound("no such file: " + ", ".join(path.name for path in paths))
+    members = []
+    for number, path in enumerate(files):
+        try:
+            members.append(Member(str(number), path_text(str(path.resolve())[1:]), read_header(path)))
+        except Refusal as refusal:
+            reasons.append(f"{refusal.code}: {refusal.facts}")
+    by_series: dict[str, list[Member]] = {}
+    for member in members:
+        by_series.setdefault(member.header.identity.series_uid, []).append(member)
+    groupings = [group(some) for some in by_series.values()]
+    reasons += [f"{ending.code}: {ending.why}" for grouping in groupings for ending in grouping.endings]
+    return [stack for grouping in groupings for stack in grouping.stacks]
+
+
+def _ask(site: Site, stack: Stack) -> dict[str, Any]:
+    from flows.embedding_stage import loaded_encoder
+    from siamese.embedding import embed
+
+    header, when = stack.members[0].header, acquired([m.header for m in stack.members], site.zone)
+    who = header.identity
+    query = Query(
+        stack.kind.key, site.keys.patient(who.patient_id, who.issuer, who.study_uid),
+        site.keys.key("study", who.study_uid), when.from_utc, when.until_utc, bool(who.patient_id),
+    )  # fmt: skip
+    tensor = to_tensor(read_volume(stack, ROOT), recipe_for(stack.kind.cover))
+    lanes: list[dict[str, Any]] = []
+    with site.db.read() as connection:
+        for encoder in queries.active_encoders(connection):
+            if encoder["cover"] == stack.kind.cover:
+                siamese = site.settings.siamese
+                network = loaded_encoder(site.store / str(encoder["folder"]), siamese.threads)
+                vector = embed(network, [tensor], batch_size=siamese.batch_size, device=siamese.device)[0]
+                lanes += lanes_of(site, connection, encoder, query, vector)
+    code = "ok" if stack.kind.known else "kind-unknown"
+    return {"schema": 1, "scan": "", "kind": stack.kind.key, "code": code, "lanes": lanes}
+
+
+def lanes_of(
+    site: Site, connection: Any, encoder: dict[str, Any], query: Query, vector: NDArray[np.float32]
+) -> list[dict[str, Any]]:
+    """Both lanes of a vector among the main scans of its kind, by one encoder."""
+    space = read_space(site, connection, str(encoder["id"]), query.kind)
+    if not len(space.gallery):
+        found: dict[str, list[Neighbour]] = {"own": [], "others": []}
+        n_patients = 0
+    else:
+        found, n_patients = _search(site, space, query, vector)
+    dated = query.acquired_from is not None or site.settings.scans.dates != "true"
+    facts = door_queries.scan_facts(connection, [space.gallery.keys[n.index] for some in found.values() for n in some])
+    return [
+        {
+            "lane": lane, "purpose": encoder["purpose"], "encoder": encoder["id"],
+            "outcome": _code(site, lane, len(some), query.own_lane, dated), "gallery_patients":
+            n_patients if lane == "others" else int(bool(some)),
+            "matches": [_shown(space, near, facts, bool(encoder["provisional"])) for near in some],
+        }
+        for lane, some in found.items()
+    ]  # fmt: skip
+
+
+def _search(
+    site: Site, space: Space, query: Query, vector: NDArray[np.float32]
+) -> tuple[dict[str, list[Neighbour]], int]:
+    patient = space.patient_codes.get(query.patient)
+    from_us = UNKNOWN_US if query.acquired_from is None else utc_microseconds(query.acquired_from)
+    until_us = UNKNOWN_US if query.acquired_until is None else utc_microseconds(query.acquired_until)
+    order = order_of(site)
+    others = nearest_to(
+        space.gallery, vector, patient=patient, from_us=from_us, k=site.settings.siamese.k, order=order,
+        metric=space.metric,
+    )  # fmt: skip
+    own: list[Neighbour] = []
+    if query.own_lane and patient is not None:
+        own = own_priors_of(
+            space.gallery, vector, patient=patient, from_us=from_us, until_us=until_us,
+            study=space.study_codes.get(query.study), metric=space.metric,
+        )  # fmt: skip
+    n_patients = eligible_patients_of(space.gallery, patient=patient, from_us=from_us, order=order)
+    return {"own": own, "others": others}, n_patients
+
+
+def _code(site: Site, lane: str, n_found: int, own_lane: bool, dated: bool) -> str:
+    if lane == "own" and not own_lane:
+        return "no-own-lane"
+    if not dated:
+        return "date-unknown"
+    if not n_found:
+        return "no-prior"
+    return "fewer-than-k" if lane == "others" and n_found < site.settings.siamese.k else "ok"
+
+
+def _shown(space: Space, near: Neighbour, facts: dict[str, dict[str, Any]], provisional: bool) -> dict[str, Any]:
+    key = space.gallery.keys[near.index]
+    date = facts[key]["acquired_local_date"]
+    return {
+        "match": None, "rank": near.rank, "scan": key, "patient": facts[key]["patient"],
+        "acquired": date.isoformat() if date else "", "distance": near.distance,
+        "expected_by_chance": {"value": None, "code": "not-calibrated"}, "provisional": provisional,
+    }  # fmt: skip

@@ -1,0 +1,109 @@
+"""Preflight: what must hold before a night begins; each refusal says what to do."""
+
+import os
+import shutil
+from collections.abc import Callable
+
+from db import queries
+from flows.site import Site
+
+LEAST_FREE_MIB = 200
+
+
+class PreflightRefused(Exception):
+    """The night must not begin; the text names what was found, what was wanted and the next step."""
+
+
+def preflight(site: Site) -> None:
+    """Check archive, store, disk, database, secret and pools.
+
+    Raises:
+        PreflightRefused: One of them does not hold.
+    """
+    for check in CHECKS:
+        check(site)
+
+
+def archive_is_there(site: Site) -> None:
+    """The archive is a folder that we can list."""
+    folder = site.archive
+    if not folder.exists():
+        raise PreflightRefused(f"the archive {folder} does not exist; mount it, or correct [site] archive")
+    if not folder.is_dir():
+        raise PreflightRefused(f"the archive {folder} is not a folder; correct [site] archive")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise PreflightRefused(f"no permission to list the archive {folder}; give this user read access")
+
+
+def store_is_apart(site: Site) -> None:
+    """Our own files do not lie in the archive."""
+    store, archive = site.store.resolve(), site.archive.resolve()
+    if store == archive or archive in store.parents:
+        raise PreflightRefused(f"the store {store} lies inside the archive; point [site] store to another folder")
+
+
+def store_can_be_written(site: Site) -> None:
+    """The store takes a file."""
+    probe = site.store / ".probe"
+    try:
+        site.store.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"scantwin")
+        probe.unlink()
+    except OSError as error:
+        raise PreflightRefused(f"cannot write to the store {site.store}: {error.strerror}") from error
+
+
+def disk_has_room(site: Site) -> None:
+    """There is room for a night's tensors and pictures."""
+    free_mib = shutil.disk_usage(site.store).free // 2**20
+    if free_mib < LEAST_FREE_MIB:
+        raise PreflightRefused(
+            f"{free_mib} MiB are free for the store {site.store}, at least {LEAST_FREE_MIB} are wanted; free some space"
+        )
+
+
+def secret_is_the_same(site: Site) -> None:
+    """The secret is the one that the tables were made with."""
+    with site.db.read() as connection:
+        found = queries.last_key_id(connection)
+    if found and found != site.keys.key_id:
+        raise PreflightRefused(
+            f"the secret {site.settings.site.secret_file} ({site.keys.key_id}) is not the one that made "
+            f"this database's keys ({found}); restore the right secret from your backup"
+        )
+
+
+def pools_have_a_server(site: Site) -> None:
+    """Work pools need PostgreSQL and a Prefect server."""
+    if not site.settings.flows.pools:
+        return
+    if site.db.is_sqlite:
+        raise PreflightRefused(
+            "[flows] pools = true with SQLite: workers on other machines cannot share a file; "
+            "set [db] url to PostgreSQL, or pools = false"
+        )
+    if not os.environ.get("PREFECT_API_URL"):
+        raise PreflightRefused("[flows] pools = true needs a Prefect server; set PREFECT_API_URL to its address")
+
+
+def device_is_there(site: Site) -> None:
+    """The device that was asked for exists here, unless a pool does the work."""
+    wanted = site.settings.siamese.device
+    if wanted == "cuda" and not site.settings.flows.pools:
+        import torch
+
+        if not torch.cuda.is_available():
+            raise PreflightRefused(
+                '[siamese] device = "cuda", but this machine has no CUDA device; set "auto" or "cpu"'
+            )
+
+
+CHECKS: tuple[Callable[[Site], None], ...] = (
+    archive_is_there,
+    store_is_apart,
+    store_can_be_written,
+    disk_has_room,
+    secret_is_the_same,
+    pools_have_a_server,
+    device_is_there,
+)

@@ -1,0 +1,30 @@
+"""Report: the page of one night."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from flows.site import Site
+from flows.summary import Summary
+from flows.ticket import Ticket
+from review.report import write_report
+
+
+def failed_page(site: Site, night: int) -> Path:
+    """Write the page of a night that failed."""
+    return _page(site, night, next_command="scantwin night", state="failed")
+
+
+def publish(site: Site, ticket: Ticket, summary: Summary) -> Path:
+    """Write the page of this night into the store; returns its path."""
+    return _page(site, ticket.night, next_command=summary.next, state=summary.state)
+
+
+def _page(site: Site, night: int, *, next_command: str, state: str) -> Path:
+    folder = site.store / "reports"
+    folder.mkdir(parents=True, exist_ok=True)
+    out = folder / f"night-{night:05d}.html"
+    with site.db.read() as connection:
+        zone = ZoneInfo(site.settings.flows.time_zone)
+        return write_report(
+            connection, night, store=site.store, out=out, next_command=next_command, state=state, zone=zone
+        )

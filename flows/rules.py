@@ -1,0 +1,13 @@
+"""The settings that decide what a scan is: when they change, what was made by them is looked at again."""
+
+import hashlib
+import json
+
+from flows.site import Site
+
+
+def reading_rules(site: Site) -> str:
+    """16 hex digits that change when the settings that decide kinds and dates change."""
+    scans = site.settings.scans
+    text = json.dumps([site.settings.site.time_zone, scans.dates, sorted(scans.kinds.items())])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,85 @@
+"""Doors to the night: a whole one through Prefect, a single stage, or a dry look."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from db import queries
+from db.errors import DatabaseMissing
+from flows import interrupt
+from flows.environment import prepare_environment
+from flows.preflight import preflight
+from flows.settings import read_settings
+from flows.site import Site, database_url, open_site, place
+
+
+class NightFailed(Exception):
+    """A night ended badly; `exit` is the command's exit code."""
+
+    def __init__(self, sentence: str, exit: int = 1) -> None:
+        super().__init__(sentence)
+        self.exit = exit
+
+
+def ready_site(config: Path) -> Site:
+    """Open the site, making a database that is not there yet, and check that a night may begin.
+
+    Raises:
+        flows.preflight.PreflightRefused: It may not.
+    """
+    try:
+        site = open_site(config)
+    except DatabaseMissing:
+        from db.migrate import upgrade
+
+        upgrade(database_url(config, read_settings(config)))
+        site = open_site(config)
+    preflight(site)
+    return site
+
+
+def whole_night(config: Path) -> dict[str, Any]:
+    """Run one night through Prefect; returns the public summary."""
+    site = ready_site(config)
+    prepare_environment(site.store)
+    from flows.nightly import run_night
+    from flows.server import reap_left_server, remember_server
+
+    interrupt.listen()
+    reap_left_server(site.store)
+    with remember_server(site.store):
+        ended = run_night(site.config)
+    with site.db.read() as connection:
+        row = queries.night_row(connection, int(ended["night"]))
+    summary: dict[str, Any] = json.loads(str(row["summary"]))
+    return summary
+
+
+def single_stage(config: Path, name: str) -> dict[str, Any]:
+    """Run one stage alone, as a night of its own, without Prefect."""
+    from flows.conductor import conduct
+
+    site = ready_site(config)
+    return {"schema": 1} | asdict(conduct(site, only=(name,)))
+
+
+def dry_night(config: Path) -> dict[str, Any]:
+    """Say what a night would do, writing nothing."""
+    from db import identity
+    from flows.encoder_stage import COVERS, plan
+    from flows.ingest import compared
+
+    settings = read_settings(config)
+    site = open_site(config)
+    preflight(site)
+    with site.db.read() as connection:
+        changes = compared(site, identity.known_files(connection))
+        backlog = queries.backlog(connection)
+    plans = {cover: plan(site, cover) for cover in COVERS}
+    return {
+        "schema": 1, "archive": str(place(config, settings.site.archive)), "new": len(changes.new),
+        "changed": len(changes.changed), "gone": len(changes.gone), "arriving": len(changes.arriving),
+        "backlog": backlog,
+        "train": {cover: p.purpose or f"no: {p.reason}" for cover, p in plans.items()},
+    }  # fmt: skip

@@ -1,0 +1,192 @@
+"""Series -> scans: group, decode once, write the encoder's input and pictures, then the rows."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from db import identity, queries, store
+from flows.site import Site
+from flows.ticket import Ticket
+from scans.acquired import acquired
+from scans.header import Header
+from scans.kind import Kind
+from scans.mainscan import MainCandidate, main_scan
+from scans.outcome import Refusal, outcome
+from scans.picture import allowed, pictures
+from scans.stack import Ending, Member, Stack, group
+from scans.volume import Volume, read_volume
+from siamese.atomic import write_atomically
+from siamese.recipe import recipe_for
+from siamese.tensor import save_tensor, to_tensor
+
+Row = dict[str, object]
+DECIDED_LATER = ("is_main", "main_rule", "code")  # by settle_studies; a known scan keeps them
+
+
+@dataclass
+class Rows:
+    """What one batch of series adds to the core tables."""
+
+    patients: dict[str, Row] = field(default_factory=dict)
+    studies: dict[str, Row] = field(default_factory=dict)
+    scans: list[Row] = field(default_factory=list)
+    files: list[Row] = field(default_factory=list)
+
+
+def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[str]:
+    """Build the scans of some series, by key, from the headers in identity."""
+    with site.db.read() as connection:
+        members = _members(identity.members_of_series(connection, series))
+        conflicts = identity.conflicting_files(connection, series)
+        known = queries.scan_states(connection, series)
+    rows, counts = Rows(), Counter[str]()
+    for some in members.values():
+        _add_series(site, ticket, rows, some, conflicts, known, counts)
+    with site.db.write(ticket.right) as connection:
+        store.save_patients(connection, list(rows.patients.values()))
+        store.save_studies(connection, list(rows.studies.values()))
+        store.save_scans(connection, rows.scans)
+        store.save_files(connection, rows.files)
+    with site.db.write(ticket.right) as connection:
+        identity.mark_series_grouped(connection, series)
+    return counts
+
+
+def settle_studies(site: Site, ticket: Ticket) -> Counter[str]:
+    """Withdraw scans that no file supports any more, then choose each disturbed study's main scans."""
+    with site.db.write(ticket.right) as connection:
+        orphans = queries.scans_without_files(connection)
+        store.withdraw_scans(connection, orphans, ticket.night)
+    with site.db.read() as connection:
+        studies = queries.studies_without_main(connection)
+        scans = queries.scans_of_studies(connection, studies)
+    rows = _chosen(scans)
+    with site.db.write(ticket.right) as connection:
+        store.save_main(connection, rows)
+    return Counter(withdrawn_scans=len(orphans))
+
+
+def _members(rows: Sequence[Mapping[str, object]]) -> dict[str, list[Member]]:
+    members: dict[str, list[Member]] = {}
+    for row in rows:
+        header = Header.from_json(str(row["header"]))
+        members.setdefault(str(row["series"]), []).append(Member(str(row["key"]), str(row["path"]), header))
+    return members
+
+
+def _add_series(
+    site: Site,
+    ticket: Ticket,
+    rows: Rows,
+    members: Sequence[Member],
+    conflicts: Sequence[str],
+    known: Mapping[str, tuple[str, str]],
+    counts: Counter[str],
+) -> None:
+    from flows.ingest import file_row
+
+    sizes = {member.file: member.header.size_bytes for member in members}
+    grouping = group(members, conflicts=conflicts, table=site.settings.scans.kinds)
+    endings = list(grouping.endings)
+    for stack in grouping.stacks:
+        scan = site.keys.key("scan", stack.digest)
+        try:
+            n_pictures = _prepare(site, stack, scan, is_known=scan in known)
+        except Refusal as refusal:
+            endings += [Ending(member.file, refusal.code, refusal.facts) for member in stack.members]
+            continue
+        counts["new_scans"] += scan not in known or known[scan][0] == "withdrawn"
+        row = _scan_row(site, ticket, stack, scan, n_pictures)
+        if known.get(scan) == (row["state"], row["kind"]):
+            row = {name: value for name, value in row.items() if name not in DECIDED_LATER}
+        _add_scan(site, ticket, rows, stack, row)
+        code = "used" if stack.kind.known else "kind-unknown"
+        rows.files += [
+            file_row(ticket, m.file, code, scan=scan, size_bytes=sizes[m.file]) | {"outcome": "used"}
+            for m in stack.members
+        ]
+    rows.files += [
+        file_row(ticket, ending.file, ending.code, why=ending.why, size_bytes=sizes[ending.file]) for ending in endings
+    ]
+
+
+def _prepare(site: Site, stack: Stack, scan: str, *, is_known: bool) -> int | None:
+    """Write the encoder's input and the pictures of a stack, once; returns how many pictures, None if known."""
+    recipe = recipe_for(stack.kind.cover)
+    path = site.tensor(recipe.digest(), scan)
+    if is_known and path.exists():
+        return None
+    volume = read_volume(stack, site.archive)
+    tensor = to_tensor(volume, recipe)
+    shown = site.settings.scans.pictures and allowed(stack.members[0].header)
+    n_pictures = _write_pictures(site.picture_folder(scan), scan, volume) if shown else 0
+    save_tensor(path, tensor)
+    return n_pictures
+
+
+def _write_pictures(folder: Path, scan: str, volume: Volume) -> int:
+    drawn = pictures(volume)
+    for picture in drawn:
+        write_atomically(folder / f"{scan}-{picture.plane}.png", picture.png)
+    return len(drawn)
+
+
+def _scan_row(site: Site, ticket: Ticket, stack: Stack, scan: str, n_pictures: int | None) -> Row:
+    header = stack.members[0].header
+    when = acquired([member.header for member in stack.members], site.zone)
+    kind: Kind = stack.kind
+    code = "used" if kind.known else "kind-unknown"
+    row: Row = {
+        "key": scan, "study": site.keys.key("study", header.identity.study_uid), "patient": _patient(site, header),
+        "series": site.keys.key("series", header.identity.series_uid), "cover": kind.cover, "kind": kind.key,
+        "kind_rule": kind.rule, "state": "accepted" if kind.known else "held_back", "code": code, "is_main": None,
+        "main_rule": "", "acquired_from": when.from_utc, "acquired_until": when.until_utc,
+        "acquired_local_date": when.local_date, "date_precision": when.precision, "age_years": header.age_years,
+        "sex": header.sex, "tensor": scan, "recipe": recipe_for(kind.cover).digest(), "first_night": ticket.night,
+        "withdrawn_night": None,
+    }  # fmt: skip
+    if n_pictures is not None:
+        row["pictures"] = n_pictures
+    return row | _passport(stack)
+
+
+def _passport(stack: Stack) -> Row:
+    columns = {"rows": "n_rows", "columns": "n_columns"}
+    return {columns.get(name, name): value for name, value in asdict(stack.passport).items()}
+
+
+def _patient(site: Site, header: Header) -> str:
+    who = header.identity
+    return site.keys.patient(who.patient_id, who.issuer, who.study_uid)
+
+
+def _add_scan(site: Site, ticket: Ticket, rows: Rows, stack: Stack, row: Row) -> None:
+    header = stack.members[0].header
+    patient, study = str(row["patient"]), str(row["study"])
+    rows.patients[patient] = {
+        "key": patient, "split": site.keys.split_number(patient), "sex": header.sex,
+        "own_lane": bool(header.identity.patient_id), "first_night": ticket.night,
+    }  # fmt: skip
+    rows.studies[study] = {
+        "key": study, "patient": patient, "age_years": row["age_years"], "local_date": row["acquired_local_date"],
+        "acquired_from": row["acquired_from"], "acquired_until": row["acquired_until"], "first_night": ticket.night,
+    }  # fmt: skip
+    rows.scans.append(row)
+
+
+def _chosen(scans: Sequence[Mapping[str, object]]) -> list[Row]:
+    """Main or alternate, for every accepted scan of the studies given."""
+    groups: dict[tuple[object, object], list[Mapping[str, object]]] = {}
+    for scan in scans:
+        groups.setdefault((scan["study"], scan["kind"]), []).append(scan)
+    rows: list[Row] = []
+    for some in groups.values():
+        key, rule = main_scan([MainCandidate.from_row(scan) for scan in some])
+        for scan in some:
+            is_main = scan["key"] == key
+            rows.append({
+                "key": scan["key"], "is_main": is_main, "main_rule": rule,
+                "code": outcome("used" if is_main else "alternate-reconstruction").code,
+            })  # fmt: skip
+    return rows

@@ -1,0 +1,250 @@
+"""config.toml -> frozen settings; the only reader of it."""
+
+import difflib
+import hashlib
+import tomllib
+import zoneinfo
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from cronsim import CronSim, CronSimError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ENVIRONMENT_PREFIX = "SCANTWIN_"  # SCANTWIN_DB__URL overrides [db] url, so that a password need not lie in a file
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text names key, value and what is allowed."""
+
+
+class _Room(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class SiteSettings(_Room):
+    """Where the archive lies and where our own files go."""
+
+    archive: str = Field(min_length=1, description="folder of DICOM files; only read, never written")
+    store: str = Field("store", description="our own files: encoder inputs, pictures, encoders, reports")
+    secret_file: str = Field("site.secret", description="the site's secret, mode 0600; every key is made with it")
+    time_zone: str = Field("UTC", description="IANA zone of scans that name no offset")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        return _known_zone(value)
+
+
+class ScansSettings(_Room):
+    """What is read and when."""
+
+    quiet_seconds: Annotated[float, Field(ge=0, le=86400)] = Field(
+        5.0, description="a file younger than this may still be arriving; the night looks at it again"
+    )
+    dates: Literal["true", "shifted_per_patient", "none"] = Field(
+        "true", description="shifted_per_patient or none: order between patients means nothing"
+    )
+    max_gone_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, description="more files than this gone at once is taken for a share that is not mounted"
+    )
+    pictures: bool = Field(True, description="draw pictures for the report and the pages")
+    kinds: dict[str, str] = Field(default_factory=dict, description="the site's edits of the table of kinds")
+
+    @field_validator("kinds")
+    @classmethod
+    def _kinds(cls, value: dict[str, str]) -> dict[str, str]:
+        from scans.kind import check_table
+
+        check_table(value)
+        return value
+
+
+class SiameseSettings(_Room):
+    """Encoder, training and search."""
+
+    train_when: str = Field("missing", description='"missing", "never" or "new_scans >= N"')
+    purpose: Literal["auto", "finding", "patient", "view"] = Field(
+        "auto", description="what alike means; auto takes the first of finding, patient, view that has pairs enough"
+    )
+    fewest_patients: Annotated[int, Field(ge=2)] = Field(
+        30, description="below this nothing is trained and the starter encoders serve"
+    )
+    backbone: str = Field("small", description="name of a MONAI backbone")
+    dim: Annotated[int, Field(ge=8, le=512)] = Field(128, description="length of a vector")
+    metric: Literal["cosine", "euclidean"] = "cosine"
+    loss: Literal["contrastive", "triplet"] = "triplet"
+    miner: Literal["random", "semi-hard", "hard"] = "semi-hard"
+    margin: Annotated[float, Field(gt=0, lt=2)] = 0.3
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 8
+    steps_per_epoch: Annotated[int, Field(ge=1)] = 10
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-4
+    patience: Annotated[int, Field(ge=1)] = Field(6, description="epochs without a better validation before stopping")
+    seed: int = 0
+    time_budget_minutes: Annotated[float, Field(gt=0)] = Field(
+        20.0, description="training that is longer stops here, and says so"
+    )
+    threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="CPU threads of training and embedding")
+    device: Literal["auto", "cpu", "cuda"] = "cpu"
+    batch_size: Annotated[int, Field(ge=1, le=256)] = Field(8, description="scans in one padded batch")
+    k: Annotated[int, Field(ge=1, le=1000)] = Field(20, description="length of the list of other patients")
+
+    @field_validator("train_when")
+    @classmethod
+    def _policy(cls, value: str) -> str:
+        new_scans_wanted(value)
+        return value
+
+
+class DbSettings(_Room):
+    """The record."""
+
+    url: str = Field("sqlite:///store/scantwin.sqlite", description="SQLite file or postgresql://...")
+
+
+class FlowsSettings(_Room):
+    """The night: when, how long, where its work is done."""
+
+    cron: str = Field("0 2 * * *", description="minute hour day month weekday, in time_zone below")
+    time_zone: str = Field("UTC", description="IANA zone of cron and finish_by")
+    finish_by: str = Field("", description='"06:30": publish what is done by then and go on next night; "" is never')
+    lease_seconds: Annotated[int, Field(ge=5, le=3600)] = Field(
+        60, description="a night that has not renewed its lease for this long may be taken over"
+    )
+    on_failure: list[str] = Field(
+        default_factory=list,
+        description="command called when a night failed or is missing; gets a sentence as last word",
+    )
+    missing_after_hours: Annotated[float, Field(gt=0)] = Field(
+        26.0, description="serve calls on_failure when the last good night is older than this"
+    )
+    pools: bool = Field(False, description="hand embedding to Prefect's gpu pool (needs PostgreSQL and a server)")
+    gpu_deployment: str = Field("scantwin-embed/gpu", description="flow/deployment that embeds one shard")
+    gpu_wait_minutes: Annotated[float, Field(gt=0)] = Field(30.0, description="no worker within this is an outcome")
+    files_per_task: Annotated[int, Field(ge=1)] = 512
+    series_per_task: Annotated[int, Field(ge=1)] = 16
+    scans_per_task: Annotated[int, Field(ge=1)] = 64
+    retries: Annotated[int, Field(ge=0, le=10)] = Field(3, description="of disk, network and database errors only")
+    retry_seconds: Annotated[float, Field(ge=0)] = 2.0
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        return _known_zone(value)
+
+    @field_validator("cron")
+    @classmethod
+    def _cron(cls, value: str) -> str:
+        from datetime import UTC, datetime
+
+        try:
+            CronSim(value, datetime(2026, 1, 1, tzinfo=UTC))
+        except CronSimError as error:
+            raise ValueError(f"not a cron line ({error}); wanted five fields such as '0 2 * * *'") from error
+        return value
+
+    @field_validator("finish_by")
+    @classmethod
+    def _clock(cls, value: str) -> str:
+        from datetime import time
+
+        if value:
+            try:
+                time.fromisoformat(value)
+            except ValueError as error:
+                raise ValueError("wanted a time such as '06:30', or '' for none") from error
+        return value
+
+
+class Settings(BaseSettings):
+    """Everything config.toml says, checked once, never changed afterwards."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__"
+    )
+    _file: ClassVar[dict[str, Any]] = {}
+
+    site: SiteSettings
+    scans: ScansSettings = Field(default_factory=lambda: ScansSettings.model_validate({}))
+    siamese: SiameseSettings = Field(default_factory=lambda: SiameseSettings.model_validate({}))
+    db: DbSettings = Field(default_factory=lambda: DbSettings.model_validate({}))
+    flows: FlowsSettings = Field(default_factory=lambda: FlowsSettings.model_validate({}))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before file; nothing else (a stray .env changes nothing)."""
+        return env_settings, init_settings
+
+    def digest(self) -> str:
+        """16 hex digits that change when any setting changes (the database's password apart)."""
+        text = self.model_dump_json(exclude={"db"})
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def read_settings(path: Path) -> Settings:
+    """Read config.toml.
+
+    Raises:
+        ConfigError: The file is missing, is not TOML, or holds an unknown key, a wrong type or a bad range.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"no configuration at {path}; `scantwin init ARCHIVE` writes one") from error
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: " + "; ".join(_sentence(item) for item in error.errors())) from error
+
+
+def new_scans_wanted(policy: str) -> int | None:
+    """Number of new scans that `train_when` waits for; None for "never", 0 for "missing"."""
+    if policy in ("missing", "never"):
+        return 0 if policy == "missing" else None
+    words = policy.split()
+    if len(words) == 3 and words[:2] == ["new_scans", ">="] and words[2].isdigit() and int(words[2]) > 0:
+        return int(words[2])
+    raise ValueError('wanted "missing", "never" or "new_scans >= N"')
+
+
+def _known_zone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("not an IANA time zone; wanted a name such as 'Europe/Berlin' or 'UTC'") from error
+    return value
+
+
+def _sentence(item: Any) -> str:
+    """One validation error as: key, value found, what is allowed."""
+    key = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        allowed = _allowed_keys(item["loc"][:-1])
+        close = difflib.get_close_matches(str(item["loc"][-1]), allowed, 1)
+        hint = f", did you mean {close[0]!r}?" if close else ""
+        return f"unknown key {key!r}{hint} (allowed here: {', '.join(allowed)})"
+    if item["type"] == "missing":
+        return f"key {key!r} is missing"
+    found = item["input"]
+    shown = "" if key == "db.url" else f" = {found!r}"
+    return f"key {key!r}{shown}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def _allowed_keys(room: tuple[str | int, ...]) -> list[str]:
+    fields = Settings.model_fields
+    if room and str(room[0]) in fields:
+        model = fields[str(room[0])].annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            fields = model.model_fields
+    return sorted(fields)

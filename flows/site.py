@@ -1,0 +1,82 @@
+"""Site: settings, database, folders and keys of one installation, opened once a process."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from db.engine import Database, open_db
+from flows.keys import Keys, read_keys
+from flows.settings import Settings, read_settings
+
+SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class Site:
+    """What every stage needs; `config` is the only thing that travels between processes."""
+
+    config: Path
+    settings: Settings
+    db: Database
+    keys: Keys
+
+    @property
+    def archive(self) -> Path:
+        """The folder of DICOM files."""
+        return self.path(self.settings.site.archive)
+
+    @property
+    def store(self) -> Path:
+        """Our own folder."""
+        return self.path(self.settings.site.store)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Zone of scans that name no offset."""
+        return ZoneInfo(self.settings.site.time_zone)
+
+    def path(self, text: str) -> Path:
+        """A path of the configuration, taken from the configuration's folder."""
+        return place(self.config, text)
+
+    def tensor(self, recipe: str, scan: str) -> Path:
+        """Where the encoder's input of a scan lies."""
+        return self.store / "tensors" / recipe / scan[:2] / f"{scan}.npy"
+
+    def picture_folder(self, scan: str) -> Path:
+        """Where the pictures of a scan lie, as SCAN-PLANE.png."""
+        return self.store / "pictures" / scan[:2]
+
+
+def place(config: Path, text: str) -> Path:
+    """A path of the configuration, taken from the configuration's folder."""
+    path = Path(text).expanduser()
+    return path if path.is_absolute() else config.resolve().parent / path
+
+
+def database_url(config: Path, settings: Settings) -> str:
+    """The database's URL, with an SQLite file's path made absolute."""
+    url = settings.db.url
+    if url.startswith(SQLITE):
+        return SQLITE + str(place(config, url.removeprefix(SQLITE)))
+    return url
+
+
+def open_site(config: Path | str) -> Site:
+    """Open everything that the configuration names; the same Site for the same file while it is unchanged.
+
+    Raises:
+        ConfigError: Configuration or secret cannot be used.
+        db.engine.DatabaseError: The database is missing, outdated, too new or out of reach.
+    """
+    path = Path(config).resolve()
+    stamp = path.stat().st_mtime_ns if path.exists() else 0
+    return _opened(path, stamp)
+
+
+@lru_cache(maxsize=8)
+def _opened(config: Path, stamp: int) -> Site:
+    settings = read_settings(config)
+    keys = read_keys(place(config, settings.site.secret_file))
+    return Site(config, settings, open_db(database_url(config, settings)), keys)

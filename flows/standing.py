@@ -1,0 +1,86 @@
+"""How the site stands: nights, age of the last success, backlog, encoders, quarantine; and every file."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from db import door_queries, queries
+from flows.asked import WrongUsage
+from flows.site import open_site
+from flows.summary import counted
+from scans.outcome import OUTCOMES, outcome
+
+N_NIGHTS = 10
+
+
+def standing(config: Path) -> dict[str, Any]:
+    """Everything `scantwin status` shows."""
+    site = open_site(config)
+    with site.db.read() as connection:
+        now = site.db.now(connection)
+        nights = [_night(row) for row in queries.nights(connection, last=N_NIGHTS)]
+        last_good = door_queries.last_success_at(connection)
+        quarantine = [_code(row) for row in queries.files_by_code(connection)]
+        return {
+            "schema": 1,
+            "nights": nights,
+            "hours_since_success": None if last_good is None else round((now - last_good).total_seconds() / 3600, 2),
+            "overdue": _overdue(site.settings.flows.missing_after_hours, last_good, now),
+            "running": door_queries.running_night(connection),
+            "files": counted(queries.file_counts(connection)),
+            "backlog": queries.backlog(connection),
+            "encoders": [
+                {name: row[name] for name in ("id", "cover", "purpose", "origin", "provisional")}
+                for row in queries.active_encoders(connection)
+            ],
+            "codes": quarantine,
+            "wrong_patient": door_queries.wrong_patient_verdicts(connection),
+        }
+
+
+def _overdue(hours: float, last_good: datetime | None, now: datetime) -> bool:
+    return last_good is None or (now - last_good).total_seconds() > hours * 3600
+
+
+def _night(row: dict[str, Any]) -> dict[str, Any]:
+    summary = json.loads(str(row["summary"]) or "{}")
+    begun, ended = row["begun_at"], row["ended_at"]
+    return {
+        "night": row["id"], "state": row["state"], "exit": row["exit_code"], "error": row["error_code"],
+        "begun": begun.astimezone(UTC).isoformat(timespec="seconds"),
+        "seconds": None if ended is None else round((ended - begun).total_seconds(), 1),
+        "new_files": summary.get("files_this_night", {}).get("seen", 0),
+        "new_matches": summary.get("matches", {}).get("entered", 0),
+    }  # fmt: skip
+
+
+def _code(row: dict[str, Any]) -> dict[str, Any]:
+    known = outcome(str(row["code"]))
+    return {
+        "outcome": row["outcome"], "code": row["code"], "files": row["n_files"], "meaning": known.meaning,
+        "action": known.action,
+    }  # fmt: skip
+
+
+def every_file(config: Path, wanted: str | None) -> list[dict[str, Any]]:
+    """Where every file ended, by path; `wanted` is an outcome, a code, or None for all.
+
+    Raises:
+        WrongUsage: No outcome and no code is called that.
+    """
+    states = ("used", "skipped", "quarantined", "waiting", "gone")
+    if wanted is not None and wanted not in states and wanted not in OUTCOMES:
+        raise WrongUsage(
+            f"no outcome or code {wanted!r}; outcomes are {', '.join(states)}, codes {', '.join(OUTCOMES)}"
+        )
+    site = open_site(config)
+    with site.db.read() as connection:
+        rows = door_queries.files_with_outcome(connection, wanted)
+    return [
+        {
+            "path": row["path"], "outcome": row["outcome"], "code": row["code"],
+            "why": row["why"] or outcome(str(row["code"])).meaning, "scan": row["scan"],
+        }
+        for row in rows
+    ]  # fmt: skip

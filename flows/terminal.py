@@ -1,0 +1,234 @@
+"""What a person reads in the terminal: tables, progress, and the next command."""
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+KEY = 10  # characters of a key that are shown
+WIDTH_WITHOUT_TERMINAL = 120
+POLL_SECONDS = 0.5
+PROVISIONAL = (
+    "provisional: this encoder has not been shown to beat plain baselines on this archive; not for diagnostic use"
+)
+
+
+def console() -> Console:
+    """Standard output; plain text when it is not a terminal, no colour where NO_COLOR is set."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
+
+
+@contextlib.contextmanager
+def progress_bar(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on standard error while the block works; None when nobody would see it."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+@contextlib.contextmanager
+def watching(config: Path, *, quiet: bool) -> Iterator[None]:
+    """Show how a night gets on, read from SQL, which knows it also when other machines do the work."""
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    stop = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(config, stop), name="progress", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join(timeout=5)
+
+
+def _watch(config: Path, stop: threading.Event) -> None:
+    from db import door_queries, queries
+    from flows.site import open_site
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task("night: starting", total=None)
+        while not stop.wait(POLL_SECONDS):
+            with contextlib.suppress(Exception), open_site(config).db.read() as connection:
+                stage, left = door_queries.running_stage(connection), queries.backlog(connection)
+                bars.update(bar, description=f"night: {stage or 'starting'}" + (f", {left} to do" if left else ""))
+
+
+def show_night(config: Path, summary: dict[str, Any], *, quiet: bool) -> None:
+    """A night's outcome: what arrived, how it ended, the nearest matches, where things lie, what next."""
+    if quiet:
+        return
+    from flows.nearest import nearest_new
+
+    out = console()
+    out.print(f"night {summary['night']}: {_sentence(summary)}")
+    table = _table("files", "seen", "used", "skipped", "quarantined", "waiting", "gone")
+    for name, title in (("files_this_night", "this night"), ("files", "in all")):
+        table.add_row(title, *(str(summary[name][column]) for column in ("seen", "used", "skipped", "quarantined",
+                                                                       "waiting", "gone")))  # fmt: skip
+    out.print(table)
+    if summary["matches"]["entered"]:
+        _show_nearest(out, nearest_new(config, summary["night"]))
+    took = ", ".join(f"{name} {seconds:.1f}" for name, seconds in summary["seconds"].items())
+    out.print(f"seconds: {took}", soft_wrap=True)
+    if summary["report"]:
+        out.print(f"report:  {summary['report']}", soft_wrap=True)
+    out.print(f"next:    {summary['next']}", soft_wrap=True)
+
+
+def _sentence(summary: dict[str, Any]) -> str:
+    if summary["state"] == "nothing_new":
+        return "nothing new"
+    scans, matches = summary["scans"], summary["matches"]
+    text = f"{scans['new']} new scans, {summary['embeddings']['new']} vectors, {matches['entered']} matches entered"
+    text += f", {matches['left']} left" if matches["left"] else ""
+    text += f"; {summary['files_this_night']['quarantined']} files need a look" if summary["exit"] == 3 else ""
+    return text + (f"; {summary['backlog']} left for the next night" if summary["state"] == "partial" else "")
+
+
+def _show_nearest(out: Console, rows: Sequence[dict[str, Any]]) -> None:
+    table = _table("match", "kind", "scan", "acquired", "prior", "acquired", "lane", "rank", "distance",
+                   title="nearest new matches")  # fmt: skip
+    for row in rows:
+        table.add_row(
+            str(row["id"]), str(row["kind"]), str(row["scan"])[:KEY], str(row["scan_date"] or "?"),
+            str(row["prior"])[:KEY], str(row["prior_date"] or "?"), str(row["lane"]), str(row["rank"] or "-"),
+            f"{row['distance']:.4f}",
+        )  # fmt: skip
+    out.print(table)
+    out.print(PROVISIONAL, style="dim", soft_wrap=True)
+
+
+def show_dry(found: dict[str, Any], *, quiet: bool) -> None:
+    """What a night would do."""
+    if quiet:
+        return
+    out = console()
+    counts = ", ".join(f"{found[name]} {name}" for name in ("new", "changed", "gone", "arriving"))
+    out.print(f"would look at {found['archive']}: {counts}; {found['backlog']} in the backlog", soft_wrap=True)
+    for cover, plan in found["train"].items():
+        out.print(f"would train {cover}: {plan}", soft_wrap=True)
+
+
+def show_similar(answers: Sequence[dict[str, Any]]) -> None:
+    """The lanes of each scan asked for."""
+    from scans.outcome import outcome
+
+    out = console()
+    for answer in answers:
+        out.print(f"scan {answer['scan'][:KEY] or 'from outside'}, {answer['kind']}")
+        if not answer["lanes"]:
+            known = outcome(answer["code"])
+            out.print(f"  no list: {known.meaning} {known.action}", soft_wrap=True)
+        for lane in answer["lanes"]:
+            _show_lane(out, lane)
+    out.print(PROVISIONAL, style="dim", soft_wrap=True)
+
+
+def _show_lane(out: Console, lane: dict[str, Any]) -> None:
+    from scans.outcome import outcome
+
+    title = "own earlier scans, latest first" if lane["lane"] == "own" else "similar earlier cases, nearest first"
+    about = f"{title} ({lane['purpose']}, encoder {lane['encoder'][:KEY]}, {lane['gallery_patients']} patients)"
+    if not lane["matches"]:
+        out.print(f"  {title}: {outcome(lane['outcome']).meaning}", soft_wrap=True)
+        return
+    out.print(about, soft_wrap=True)
+    table = _table("rank", "scan", "patient", "acquired", "distance", "match")
+    for row in lane["matches"]:
+        table.add_row(str(row["rank"] or "same day"), row["scan"][:KEY], row["patient"][:KEY], row["acquired"] or "?",
+                      f"{row['distance']:.4f}", row["match"] or "-")  # fmt: skip
+    out.print(table)
+
+
+def show_comparison(answer: dict[str, Any], *, quiet: bool) -> None:
+    """Distance of two scans, and what it means to each encoder."""
+    if quiet:
+        return
+    out = console()
+    same = "same patient" if answer["same_patient"] else "different patients"
+    out.print(f"{answer['a'][:KEY]} ({answer['kinds'][0]}) and {answer['b'][:KEY]} ({answer['kinds'][1]}), {same}")
+    if not answer["same_kind"]:
+        out.print("  their kinds differ: a distance between them means little")
+    for row in answer["encoders"]:
+        out.print(f"  {row['purpose']}, encoder {row['encoder'][:KEY]}: distance {row['distance']:.4f}")
+        if row["is_alike"] is None:
+            out.print("    this encoder was never judged on pairs: no decision")
+            continue
+        shares = f"{row['alike_nearer']:.0%} of its alike pairs and {row['unlike_nearer']:.0%} of its unlike pairs"
+        out.print(f"    {shares} are nearer; cut-off {row['cutoff']:.4f}: {'alike' if row['is_alike'] else 'unlike'}")
+    out.print(PROVISIONAL, style="dim", soft_wrap=True)
+
+
+def show_standing(found: dict[str, Any], *, quiet: bool) -> None:
+    """How the site stands."""
+    if quiet:
+        return
+    out = console()
+    hours = found["hours_since_success"]
+    out.print("no night has succeeded yet" if hours is None else f"last success {hours:.1f} hours ago"
+              + (", OVERDUE" if found["overdue"] else ""))  # fmt: skip
+    if found["running"]:
+        out.print(f"night {found['running']} is running")
+    table = _table("night", "begun (UTC)", "state", "exit", "seconds", "new files", "new matches")
+    for row in found["nights"]:
+        state = row["state"] + (f" ({row['error']})" if row["error"] else "")
+        exit_code = "" if row["exit"] is None else str(row["exit"])
+        counts = str(row["new_files"]), str(row["new_matches"])
+        table.add_row(str(row["night"]), row["begun"][:16], state, exit_code, str(row["seconds"] or ""), *counts)
+    out.print(table)
+    for row in found["encoders"]:
+        out.print(f"encoder {row['id'][:KEY]} serves {row['cover']} for {row['purpose']} ({row['origin']}"
+                  + (", provisional)" if row["provisional"] else ")"))  # fmt: skip
+    files = found["files"]
+    out.print(f"files: {files['seen']} seen = " + " + ".join(f"{files[n]} {n}" for n in files if n != "seen"))
+    out.print(f"backlog: {found['backlog']}")
+    table = _table("outcome", "code", "files", "what to do", title="not used")
+    for row in found["codes"]:
+        if row["outcome"] != "used":
+            table.add_row(row["outcome"], row["code"], str(row["files"]), row["action"])
+    if table.row_count:
+        out.print(table)
+    for row in found["wrong_patient"]:
+        out.print(f"TASK: match {row['match']} was judged wrong-patient by {row['by']}: check both patients' numbers")
+
+
+def show_files(found: Sequence[dict[str, Any]], *, quiet: bool) -> None:
+    """Where files ended, one a line."""
+    if quiet:
+        return
+    for row in found:
+        print(f"{row['outcome']:<12} {row['code']:<24} {row['path']}  {row['why']}")
+    print(f"{len(found)} files")
+
+
+def show_findings(findings: Sequence[Any]) -> None:
+    """What the doctor found."""
+    out = console()
+    for finding in findings:
+        out.print(f"{'ok ' if finding.ok else 'NOT'} {finding.check}: {finding.found}", soft_wrap=True, markup=False)
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+    for column in columns:
+        right = column in ("rank", "distance", "files", "seen", "used", "skipped", "quarantined", "waiting", "gone")
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    return table

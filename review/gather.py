@@ -1,0 +1,207 @@
+"""From rows to the page of one night."""
+
+from collections.abc import Sequence
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from db import queries
+from review import rows
+from review.lanes import CardMaker, entered_groups
+from review.manifest import training_of
+from review.page import (
+    OUTCOMES,
+    CodeCount,
+    EncoderRow,
+    KindCount,
+    NightPage,
+    NightRow,
+    StageRow,
+    Training,
+    Trouble,
+)
+from review.words import code_words, moment, plain, short
+from scans.outcome import OUTCOMES as OUTCOME_WORDS
+
+LAST_NIGHTS = 10  # shown beside this one
+KINDS_SHOWN = 30  # a hospital has a few dozen that matter; the rest is one line
+ENDED_BADLY = ("failed", "fenced")
+BACKLOG_WORDS = {"files": "files to read", "series": "series to group", "embed": "scans to embed",
+                 "match": "scans to compare"}  # fmt: skip
+
+
+def gather(
+    connection: Connection,
+    night: int,
+    *,
+    store: Path,
+    next_command: str,
+    state: str = "",
+    zone: tzinfo = UTC,
+) -> NightPage:
+    """Read everything that the page of a night says; arguments as in `review.report.write_report`.
+
+    Raises:
+        LookupError: No such night.
+    """
+    row = queries.night_row(connection, night)
+    state = state or str(row["state"])
+    since = rows.last_good_night_before(connection, night)
+    counts = rows.files_by_code(connection, since=since, night=night)
+    files = _by_outcome(counts)
+    scans, not_listed = _scans(connection, night)
+    matches = queries.match_counts(connection, night)
+    stages = queries.stages(connection, night)
+    encoders = queries.active_encoders(connection)
+    return NightPage(
+        night=night,
+        state=state,
+        headline=headline(night, state, files, scans, matches, running_stage=_running(stages)),
+        begun=moment(row["begun_at"], zone),
+        version=plain(row["version"]),
+        next_command=next_command,
+        files=files,
+        codes=tuple(_code_count(item["outcome"], item) for item in counts if item["outcome"] != "used"),
+        not_listed=not_listed,
+        kinds=_kinds(connection, night),
+        scans=scans,
+        matches=matches,
+        backlog=_backlog(connection),
+        trouble=_trouble(state, str(row["error_code"])),
+        groups=entered_groups(connection, night, encoders, CardMaker(connection, store)),
+        training=_training(connection, night),
+        stages=tuple(StageRow(plain(stage["name"]), stage["state"], stage["seconds"]) for stage in stages),
+        nights=_nights(connection, night, state, zone),
+        encoders=_encoders(connection, encoders),
+    )
+
+
+def headline(
+    night: int,
+    state: str,
+    files: dict[str, tuple[int, int]],
+    scans: dict[str, int],
+    matches: dict[str, int],
+    *,
+    running_stage: str = "",
+) -> str:
+    """Say in one sentence how the night ended and what arrived."""
+    n_seen = sum(in_all for _, in_all in files.values())
+    n_tonight = sum(tonight for tonight, _ in files.values())
+    if state in ENDED_BADLY:
+        where = f" in the stage {plain(running_stage)}" if running_stage else ""
+        return f"Night {night} failed{where}. What was written before is kept, and the next night goes on from there."
+    if n_seen == 0:
+        return f"Night {night} found an empty archive: there is nothing to read yet."
+    if state == "nothing_new":
+        return f"Night {night} found nothing new: all {_n(n_seen, 'file')} are as they were."
+    did = {"finished": "finished", "partial": "stopped with work left", "running": "is still running"}.get(state, state)
+    arrived = f"{_n(n_tonight, 'file')} arrived or changed" if n_tonight else "no file changed"
+    new = f"{_n(scans['new'], 'new scan')} of {_n(scans['patients'], 'patient')}" if scans["new"] else "no new scan"
+    came = "match" if matches["entered"] == 1 else "matches"
+    return f"Night {night} {did}: {arrived}, {new}, {matches['entered']:,} {came} entered the lists."
+
+
+def _n(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _running(stages: Sequence[dict[str, Any]]) -> str:
+    """Return the stage that a failed night broke off in."""
+    return next((str(s["name"]) for s in reversed(stages) if s["state"] in ("failed", "running")), "")
+
+
+def _by_outcome(counts: Sequence[dict[str, Any]]) -> dict[str, tuple[int, int]]:
+    return {
+        outcome: (
+            sum(item["n_tonight"] for item in counts if item["outcome"] == outcome),
+            sum(item["n"] for item in counts if item["outcome"] == outcome),
+        )
+        for outcome in OUTCOMES
+    }
+
+
+def _code_count(state: str, item: dict[str, Any]) -> CodeCount:
+    meaning, action = code_words(item["code"])
+    return CodeCount(state, plain(item["code"]), meaning, action, item["n_tonight"], item["n"])
+
+
+def _scans(connection: Connection, night: int) -> tuple[dict[str, int], tuple[CodeCount, ...]]:
+    """Count the scans of a night, and those that stand in no list by their reason."""
+    by_code = rows.scans_by(connection, "code", night, states=("accepted", "held_back"))
+    counts = queries.scan_counts(connection, night)
+    counts["in_all"] = sum(item["n"] for item in by_code)
+    counts["patients"] = rows.n_new_patients(connection, night)
+    return counts, tuple(_code_count("used", item) for item in by_code if item["code"] != "used")
+
+
+def _training(connection: Connection, night: int) -> tuple[Training, ...]:
+    return tuple(
+        training_of(made["id"], made["cover"], made["purpose"], made["manifest"])
+        for made in rows.trained(connection, night)
+    )
+
+
+def _kinds(connection: Connection, night: int) -> tuple[KindCount, ...]:
+    found = rows.scans_by(connection, "kind", night, states=("accepted",))
+    kinds = [KindCount(plain(item["kind"]), item["n_tonight"], item["n"]) for item in found]
+    if len(kinds) <= KINDS_SHOWN:
+        return tuple(kinds)
+    shown, rest = kinds[: KINDS_SHOWN - 1], kinds[KINDS_SHOWN - 1 :]
+    others = KindCount(f"{len(rest):,} other kinds", sum(k.n_new for k in rest), sum(k.n_in_all for k in rest))
+    return (*shown, others)
+
+
+def _backlog(connection: Connection) -> dict[str, int]:
+    parts = queries.backlog_parts(connection)
+    return {BACKLOG_WORDS.get(name, name): n for name, n in parts.items() if n}
+
+
+def _trouble(state: str, error_code: str) -> Trouble | None:
+    if state not in ENDED_BADLY:
+        return None
+    known = error_code if error_code in OUTCOME_WORDS else "failed"
+    return Trouble(plain(error_code) or "failed", *code_words(known))
+
+
+def _nights(connection: Connection, night: int, state: str, zone: tzinfo) -> tuple[NightRow, ...]:
+    found = rows.nights_up_to(connection, night, last=LAST_NIGHTS)
+    quarantined = rows.newly_quarantined(connection, since=night - LAST_NIGHTS - 1, night=night)
+    return tuple(
+        NightRow(
+            night=row["night"],
+            state=state if row["night"] == night else row["state"],
+            begun=moment(row["begun_at"], zone),
+            n_files=row["files_changed"],
+            n_quarantined=quarantined.get(row["night"], 0),
+            n_scans=row["scans_new"],
+            n_entered=row["matches_entered"],
+            n_left=row["matches_left"],
+            seconds=row["seconds"],
+        )
+        for row in found
+    )
+
+
+def _encoders(connection: Connection, encoders: Sequence[dict[str, Any]]) -> tuple[EncoderRow, ...]:
+    switches = rows.activations(connection)
+    return tuple(
+        EncoderRow(
+            id=short(row["id"]),
+            cover=row["cover"],
+            purpose=plain(row["purpose"]),
+            backbone=f"{plain(row['backbone'])}, {row['dim']} numbers, {row['metric']}",
+            origin=row["origin"],
+            is_provisional=row["provisional"],
+            since=_since(switches.get(row["id"])),
+        )
+        for row in encoders
+    )
+
+
+def _since(switch: dict[str, Any] | None) -> str:
+    if switch is None or switch["night"] is None:
+        return "by hand"
+    return f"night {switch['night']}"

@@ -1,0 +1,181 @@
+"""What a page says, as plain values: no SQL, no HTML.
+
+A page holds keys that were shortened, never an identity, and sentences that are
+already written. Templates only place them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+OUTCOMES = ("used", "skipped", "quarantined", "waiting", "gone")
+
+
+@dataclass(frozen=True)
+class CodeCount:
+    """How many files or scans ended with one code, and what that asks of the reader."""
+
+    state: str  # of the files with it
+    code: str
+    meaning: str
+    action: str
+    n_tonight: int
+    n_in_all: int
+
+
+@dataclass(frozen=True)
+class KindCount:
+    """How many scans of one kind came this night, and how many there are."""
+
+    kind: str
+    n_new: int
+    n_in_all: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One PNG as a data URI, or why there is none."""
+
+    plane: str
+    uri: str = ""
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class ScanFacts:
+    """What a reader may know of a scan beside its picture."""
+
+    key: str
+    patient: str
+    kind: str
+    date: str  # local, or why there is none
+    person: str  # sex and age, 90 and above as 90+
+    scanner: str  # this and the next two may be empty
+    setting: str  # reconstruction kernel or MR sequence
+    geometry: str
+    pictures: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A scan and one of its priors."""
+
+    match: int
+    lane: str
+    rank: int | None
+    distance: float
+    gap: str  # time between the two, own lane only
+    note: str  # a sentence where the order is unknown
+    verdict: str
+    is_hidden: bool  # refused by a person
+    scan: ScanFacts
+    prior: ScanFacts
+
+
+@dataclass(frozen=True)
+class PairGroup:
+    """Pairs of one lane and one encoder: distances of two encoders never meet in one list."""
+
+    lane: str
+    encoder: str
+    cover: str
+    purpose: str
+    metric: str
+    is_provisional: bool
+    pairs: tuple[Pair, ...] = ()
+    sentence: str = ""  # why the lane is short or empty
+    n_in_all: int = 0
+
+
+@dataclass(frozen=True)
+class Training:
+    """The training of one encoder, as its manifest tells it."""
+
+    encoder: str
+    cover: str
+    purpose: str
+    curves: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+    edges: tuple[float, ...] = ()
+    pair_counts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    counts: tuple[tuple[str, str], ...] = ()  # split -> how much of it
+    figures: tuple[tuple[str, str, str, str], ...] = ()  # what was asked, queries, AUC, P@1
+
+
+@dataclass(frozen=True)
+class EncoderRow:
+    """One active encoder."""
+
+    id: str
+    cover: str
+    purpose: str
+    backbone: str
+    origin: str
+    is_provisional: bool
+    since: str
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """One stage of the night."""
+
+    name: str
+    state: str
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class NightRow:
+    """One night beside its neighbours."""
+
+    night: int
+    state: str
+    begun: str
+    n_files: int
+    n_quarantined: int
+    n_scans: int
+    n_entered: int
+    n_left: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a night did not end well."""
+
+    code: str
+    meaning: str
+    action: str
+
+
+@dataclass(frozen=True)
+class NightPage:
+    """The page of one night."""
+
+    night: int
+    state: str
+    headline: str
+    begun: str
+    version: str
+    next_command: str
+    files: Mapping[str, tuple[int, int]]  # outcome -> (this night, in all)
+    codes: tuple[CodeCount, ...] = ()
+    not_listed: tuple[CodeCount, ...] = ()  # scans that stand in no list
+    kinds: tuple[KindCount, ...] = ()
+    scans: Mapping[str, int] = field(default_factory=dict)  # new, held_back, withdrawn, in_all
+    matches: Mapping[str, int] = field(default_factory=dict)  # entered, left, current
+    backlog: Mapping[str, int] = field(default_factory=dict)  # what waits -> how much
+    trouble: Trouble | None = None
+    groups: tuple[PairGroup, ...] = ()
+    training: tuple[Training, ...] = ()
+    stages: tuple[StageRow, ...] = ()
+    nights: tuple[NightRow, ...] = ()
+    encoders: tuple[EncoderRow, ...] = ()
+
+
+@dataclass(frozen=True)
+class MatchesPage:
+    """The clinician's page of one scan."""
+
+    scan: ScanFacts
+    headline: str
+    meaning: str  # of the scan's own code, "" when all is well
+    groups: tuple[PairGroup, ...] = ()

@@ -1,0 +1,64 @@
+"""How keys, dates and numbers are written for people; every door writes them alike."""
+
+import math
+import unicodedata
+from datetime import UTC, date, datetime, tzinfo
+
+from scans.outcome import OUTCOMES
+
+KEY_SHOWN = 10  # characters; enough for `scantwin similar` to find a scan among millions
+OLDEST_SHOWN = 89  # years; above it the age is said as 90+
+
+
+def short(key: str) -> str:
+    """Shorten a key to what is shown; commands find a scan by it."""
+    return key[:KEY_SHOWN]
+
+
+def plain(text: str | None) -> str:
+    """Drop control and formatting characters, so that no tag can steer a terminal or reorder a line."""
+    return "".join(c for c in text or "" if unicodedata.category(c)[0] != "C").strip()
+
+
+def code_words(code: str) -> tuple[str, str]:
+    """Return what a code means and what to do; a code that this version does not know is said to be so."""
+    known = OUTCOMES.get(code)
+    return (known.meaning, known.action) if known else ("This version has no words for the code.", "")
+
+
+def person(sex: str | None, age_years: float | None) -> str:
+    """Say sex and age, 90 and above as one."""
+    age = "" if age_years is None else ("90+" if age_years > OLDEST_SHOWN else f"{math.floor(age_years)}")
+    return " ".join(part for part in (plain(sex), age and f"{age} y") if part)
+
+
+def moment(at: datetime | None, zone: tzinfo = UTC) -> str:
+    """Write a point in time to the minute with its zone's name."""
+    return "–" if at is None else at.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def day(on: date | None, precision: str) -> str:
+    """Write the local date of a scan, or that it has none."""
+    if on is None or precision == "unknown":
+        return "date unknown"
+    return f"{on.isoformat()}{'' if precision == 'second' else ' (day only)'}"
+
+
+def gap(later: date | None, earlier: date | None) -> str:
+    """Say the time between two dates in the unit a person would use."""
+    if later is None or earlier is None:
+        return ""
+    days = (later - earlier).days
+    if days <= 0:
+        return "same day"
+    if days < 60:
+        return f"{days} {'day' if days == 1 else 'days'} earlier"
+    if days < 730:
+        return f"{days / 30.44:.0f} months earlier"
+    return f"{days / 365.25:.1f} years earlier"
+
+
+def millimetres(*sizes: float | None) -> str:
+    """Write sizes as `a × b × c mm`, leaving out what is not known."""
+    known = [f"{size:.2f}".rstrip("0").rstrip(".") for size in sizes if size is not None]
+    return " × ".join(known) + " mm" if known else ""

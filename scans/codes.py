@@ -1,0 +1,169 @@
+"""The table of outcomes: what was found, in a sentence, and what to do about it, in another.
+
+States are those of a file: *skipped* is fine and not ours to use, *quarantined* wants a person to
+look. Lanes and nights have no such state.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Subject = Literal["file", "scan", "lane", "night"]
+State = Literal["used", "skipped", "quarantined", "waiting", "gone", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a file, a scan, a lane or a night ended."""
+
+    code: str
+    subject: Subject
+    state: State
+    meaning: str  # what was found
+    action: str  # what to do
+
+
+NOTHING = "Nothing to do."
+
+
+def _skip(code: str, meaning: str, action: str = NOTHING) -> Outcome:
+    return Outcome(code, "file", "skipped", meaning, action)
+
+
+def _look(code: str, meaning: str, action: str) -> Outcome:
+    return Outcome(code, "file", "quarantined", meaning, action)
+
+
+def _lane(code: str, meaning: str, action: str = NOTHING) -> Outcome:
+    return Outcome(code, "lane", "", meaning, action)
+
+
+def _night(code: str, meaning: str, action: str = NOTHING) -> Outcome:
+    return Outcome(code, "night", "", meaning, action)
+
+
+# fmt: off
+FILE = (
+    Outcome("used", "file", "used", "The file is part of a scan.", NOTHING),
+    Outcome("still-arriving", "file", "waiting", "The file changed a moment ago.",
+            "Nothing to do; the next night reads it."),
+    Outcome("not-yet-read", "file", "waiting", "The night ended before the file's turn.",
+            "Nothing to do; the next night reads it. Raise finish_by if the backlog grows."),
+    Outcome("disk-error", "file", "waiting", "The disk or the share failed while the file was read.",
+            "Check the storage; the next night tries again."),
+    Outcome("gone", "file", "gone", "The file was in the archive and is not there any more.",
+            "Nothing to do, unless nobody took it away."),
+    _skip("duplicate", "The same instance with the same pixels is there already.",
+          "Nothing to do; the other copy is used."),
+    _skip("not-dicom", "The file is not DICOM.", "Nothing to do, unless it should have been a scan."),
+    _skip("dicomdir", "A DICOMDIR lists other files and holds no image."),
+    _skip("not-a-regular-file", "A link, pipe, socket or device; these are never opened.",
+          "Put the file itself into the archive if it should be read."),
+    _skip("not-an-image", "A report, plan, waveform or presentation state: it has no image."),
+    _skip("colour", "The image is in colour, which no encoder reads."),
+    _skip("localizer", "A localizer (scout) image, made to plan the scan."),
+    _skip("derived", "A map, projection or phase image computed from a scan.",
+          "Nothing to do; the scan that it was computed from is read."),
+    _skip("derived-object", "A segmentation, dose grid or parametric map, not a scan."),
+    _skip("for-processing", "Raw detector values; the image for presentation is the one that is read.",
+          "Send the images for presentation if these are all there is."),
+    _skip("secondary-capture", "A screen picture or digitised film."),
+    _skip("enhanced-unsupported", "A multi-frame (enhanced) object, which is not read yet.",
+          "Send the classic single-frame objects if the scan is needed."),
+    _skip("multi-frame", "Several frames in one file of a kind that is read as single pictures only."),
+    _skip("mosaic-unsupported", "Slices tiled into one picture (mosaic), which are not unpacked."),
+    _skip("modality-unsupported", "A modality that no encoder covers."),
+    _skip("single-slice", "A single slice is no volume.",
+          "Check that the whole series was sent, if more slices were acquired."),
+    _skip("too-few-slices", "Two slices are no volume: their spacing cannot be checked.",
+          "Check that the whole series was sent, if more slices were acquired."),
+    _skip("time-series", "The same positions were observed several times (a time series)."),
+    _look("packed", "A packed archive, which may hold DICOM files.",
+          "Unpack it into the archive, or remove it."),
+    _look("no-permission", "Reading is forbidden.", "Give the account of the night the right to read."),
+    _look("not-conformant", "It looks like DICOM, but has no preamble and lacks SOP class, rows or pixels.",
+          "Write the file again as DICOM Part 10, or remove it."),
+    _look("unreadable", "The file starts as DICOM and then makes no sense.",
+          "Send it again from its source."),
+    _look("too-large", "The file, or the image it announces, is larger than the limit.",
+          "Look at the file; a scan of this size is most likely damaged."),
+    _look("truncated", "The file ends before its content does.", "Send it again from its source."),
+    _look("missing-uid", "The SOP class, instance, series or study UID is absent or malformed.",
+          "Correct the file at its source; without UIDs it belongs nowhere."),
+    _look("bad-value", "A header value that the pixels need is impossible.",
+          "Correct the file at its source."),
+    _look("unsupported-pixels", "The pixels have a depth or layout that no scan has.",
+          "Look at the file; correct it at its source."),
+    _look("no-pixels", "An image object without pixel data.", "Send it again from its source."),
+    _look("sop-class-unknown", "Pixels under a private or unknown SOP class.",
+          "Look at the file; remove it if it is no scan."),
+    _look("unsupported-syntax", "No decoder here reads the transfer syntax.",
+          "Run `scantwin doctor`, or export the series uncompressed."),
+    _look("decode-failed", "The compressed pixels could not be decoded.",
+          "Send the series again from its source."),
+    _look("uid-conflict", "One instance UID stands on files with different content.",
+          "Find out which one is right, and remove the other."),
+    _look("mixed-patients", "One series UID stands on files of several patients.",
+          "Correct the files at their source."),
+    _look("mixed-frames", "The slices lie in different frames of reference.",
+          "Export the series again; it joins two examinations."),
+    _look("mixed-encoding", "The slices of the stack store their pixels in different ways.",
+          "Export the series again in one piece."),
+    _look("no-geometry", "Position, orientation or pixel spacing is absent or impossible.",
+          "Export the series again with its geometry."),
+    _look("repeated-positions", "Several slices lie at one position and nothing tells them apart.",
+          "Look at the series; it may hold two acquisitions under one UID."),
+    _look("missing-slices", "Slices are missing.", "Send the series again from its source."),
+    _look("uneven-spacing", "The slices are not evenly spaced.",
+          "Send the series again, or have it reconstructed with an even spacing."),
+    _look("tilted", "The slices are sheared against each other (gantry tilt).",
+          "Have the series reconstructed without tilt if it is needed."),
+    _look("constant-image", "All voxels have the same value.",
+          "Look at the series; the detector or the export failed."),
+    _look("not-finite", "Voxels hold values that are not numbers.", "Export the series again."),
+)
+
+SCAN = (
+    Outcome("kind-unknown", "scan", "used", "The header does not say what the scan may be compared with.",
+            "Name it in [scans.kinds] of config.toml if you know it."),
+    Outcome("alternate-reconstruction", "scan", "used", "Another scan stands for this study and kind.",
+            "Nothing to do; it is shown on request."),
+    Outcome("withdrawn", "scan", "gone", "Files of the scan were taken away or replaced.",
+            "Nothing to do; what replaced them is a scan of its own."),
+)
+
+LANE = (
+    _lane("ok", "The lane holds as many as were asked for."),
+    _lane("fewer-than-k", "Fewer patients have a comparable earlier scan than were asked for."),
+    _lane("no-prior", "No comparable earlier scan exists."),
+    _lane("same-day-only", "The only comparable scans are of the same day, in unknown order."),
+    _lane("no-own-lane", "The patient id is missing or a placeholder.",
+          "Correct the patient id at its source."),
+    _lane("date-unknown", "The scan has no date, so nothing is known to be earlier.",
+          "Correct the dates at their source, or set how dates are treated here."),
+    _lane("no-encoder", "No active encoder covers this kind of scan.",
+          "Train or activate an encoder for it."),
+    _lane("not-yet-embedded", "The scan has no vector yet.", "Nothing to do; the next night makes it."),
+    _lane("not-yet-matched", "The scan was not compared yet.", "Nothing to do; the next night does it."),
+)
+
+NIGHT = (
+    _night("finished", "Everything that had arrived was dealt with."),
+    _night("nothing-new", "Nothing had arrived."),
+    _night("backlog-left", "The night reached finish_by with work left.",
+           "Nothing to do; the next night goes on. Raise finish_by if the backlog grows."),
+    _night("another-night", "Another night is running.", "Wait until it has ended."),
+    _night("interrupted", "The night was interrupted.", "Run `scantwin night` again; it goes on where it stopped."),
+    _night("fenced", "Another night took over, because this one had not renewed its lease.",
+           "Nothing is lost; look at that other night with `scantwin status`."),
+    _night("owner-died", "The night's process died.", "Run `scantwin night`; it goes on from there."),
+    _night("archive-missing", "The archive's folder is not there.",
+           "Mount it, or correct its path in the configuration."),
+    _night("archive-shrank", "Most of the archive is gone at once.",
+           "Check that the share is mounted; see max_gone_fraction if the files were removed on purpose."),
+    _night("disk-full", "The disk is full.", "Make room, then run `scantwin night` again."),
+    _night("out-of-memory", "Memory ran out.", "Lower the batch sizes, then run `scantwin night` again."),
+    _night("database-lost", "The database did not answer.",
+           "Check the database, then run `scantwin night` again."),
+    _night("failed", "The night failed.", "Read its log, then run `scantwin night` again."),
+)
+# fmt: on

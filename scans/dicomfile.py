@@ -1,0 +1,175 @@
+"""The bytes of one file, and where in them the data set and its pixels lie."""
+
+import errno
+import io
+import logging
+import os
+import stat
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom.dataset import FileDataset
+from pydicom.filereader import read_partial
+from pydicom.tag import BaseTag
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from scans.outcome import (
+    Gone,
+    NoPermission,
+    NotARegularFile,
+    PackedFiles,
+    StillArriving,
+    TooLarge,
+    Truncated,
+    Unreadable,
+)
+from scans.tags import UNDEFINED
+
+LARGEST_FILE = 4 * 2**30  # bytes; a whole-body CT in one enhanced object stays below 2 GiB
+PIXEL_TAGS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
+PACKED_STARTS = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"7z\xbc\xaf\x27\x1c", b"Rar!")
+_ONE_AT_A_TIME = threading.RLock()
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A data set without its pixels, and where those are."""
+
+    dataset: FileDataset
+    has_preamble: bool
+    transfer_syntax_uid: str
+    syntax_guessed: bool
+    pixel_element: str  # keyword, "" if the object has no pixels
+    pixels: memoryview  # from the first byte of the value on; to the end of the file if encapsulated
+    pixel_offset: int | None  # in the file; None if the data set is deflated
+    is_undefined_length: bool
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a regular file; links are not followed and pipes never block.
+
+    Raises:
+        Gone, NoPermission, NotARegularFile, TooLarge, StillArriving: What the code says.
+        OSError: The disk or the share failed, which is worth another try.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise Gone() from None
+    except PermissionError:
+        raise NoPermission() from None
+    except OSError as error:
+        if path.is_symlink() or error.errno in (errno.ENXIO, errno.ELOOP):  # a socket; a link
+            raise NotARegularFile() from None
+        raise
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(handle)
+        raise NotARegularFile()
+    with open(handle, "rb") as file:
+        if found.st_size > LARGEST_FILE:
+            raise TooLarge(f"{found.st_size} bytes in the file, at most {LARGEST_FILE}")
+        content = file.read()
+    if len(content) != found.st_size:
+        raise StillArriving(f"{found.st_size} bytes were announced, {len(content)} read")
+    return content
+
+
+@contextmanager
+def quiet() -> Iterator[list[str]]:
+    """Collect what pydicom warns of instead of printing or logging it.
+
+    A warning may quote a value, and a value may be a name. One thread at a time: the filters that
+    Python keeps for warnings belong to the whole process.
+    """
+    logger = logging.getLogger("pydicom")
+    texts: list[str] = []
+    with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        level = logger.level
+        logger.setLevel(logging.CRITICAL + 1)  # its children inherit it
+        try:
+            yield texts
+        finally:
+            logger.setLevel(level)
+            texts.extend(str(warning.message) for warning in caught)
+
+
+def parse(content: bytes, tags: Sequence[int]) -> Parsed:
+    """Parse the elements with the given tags, up to the pixels. Call it inside `quiet`.
+
+    Raises:
+        PackedFiles: Not a DICOM file, but perhaps several.
+        Truncated: It ends inside an element.
+        Unreadable: The structure breaks.
+        Exception: Whatever pydicom raises on damaged bytes.
+    """
+    has_preamble = content[128:132] == b"DICM"
+    if not has_preamble and content.startswith(PACKED_STARTS):
+        raise PackedFiles()
+    file = io.BytesIO(content)
+    found: dict[str, int] = {}
+
+    def at_pixels(number: BaseTag, vr: str | None, length: int) -> bool:
+        if number not in PIXEL_TAGS:
+            return False
+        found.update(tag=int(number), length=length, offset=file.tell())
+        return True
+
+    dataset = read_partial(file, at_pixels, force=not has_preamble, specific_tags=list(tags))
+    syntax = str(dataset.file_meta.get("TransferSyntaxUID") or "")
+    if syntax == DeflatedExplicitVRLittleEndian:
+        return _deflated(content, tags, has_preamble)
+    if not found:
+        _check_end(file, len(content), has_preamble)
+    offset, length = found.get("offset", 0), found.get("length", 0)
+    end = len(content) if length == UNDEFINED else min(offset + length, len(content))
+    return Parsed(
+        dataset=dataset,
+        has_preamble=has_preamble,
+        transfer_syntax_uid=syntax or _guess_syntax(dataset),
+        syntax_guessed=not syntax,
+        pixel_element=PIXEL_TAGS[found["tag"]] if found else "",
+        pixels=memoryview(content)[offset:end],
+        pixel_offset=offset if found else None,
+        is_undefined_length=length == UNDEFINED,
+    )
+
+
+def _deflated(content: bytes, tags: Sequence[int], has_preamble: bool) -> Parsed:
+    """Parse a deflated data set; its pixels have no place in the file."""
+    dataset = read_partial(io.BytesIO(content), specific_tags=[*tags, *PIXEL_TAGS])
+    number = next((n for n in PIXEL_TAGS if n in dataset), 0)
+    value = dataset.get_item(number).value if number else b""
+    return Parsed(
+        dataset=dataset,
+        has_preamble=has_preamble,
+        transfer_syntax_uid=str(DeflatedExplicitVRLittleEndian),
+        syntax_guessed=False,
+        pixel_element=PIXEL_TAGS.get(number, ""),
+        pixels=memoryview(value if isinstance(value, bytes) else b""),
+        pixel_offset=None,
+        is_undefined_length=False,
+    )
+
+
+def _check_end(file: io.BytesIO, size: int, has_preamble: bool) -> None:
+    """Refuse a data set without pixels whose parsing did not end where the file ends."""
+    end = file.tell()
+    if not has_preamble:
+        return  # the caller refuses it: without preamble, pixels are required
+    if end > size:
+        raise Truncated(f"the last element ends at byte {end}, the file at {size}")
+    if end < size:
+        raise Unreadable(f"the structure breaks at byte {end} of {size}")
+
+
+def _guess_syntax(dataset: FileDataset) -> str:
+    is_implicit, is_little_endian = dataset.original_encoding
+    if is_implicit:
+        return "1.2.840.10008.1.2"
+    return "1.2.840.10008.1.2.1" if is_little_endian else "1.2.840.10008.1.2.2"

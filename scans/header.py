@@ -1,0 +1,269 @@
+"""The tags we use, read from one file without decoding its pixels."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scans.acquired import age_years
+from scans.dicomfile import Parsed, parse, quiet, read_bytes
+from scans.outcome import (
+    BadValue,
+    Dicomdir,
+    MissingUid,
+    NotConformant,
+    NotDicom,
+    Refusal,
+    TooLarge,
+    Truncated,
+    Unreadable,
+)
+from scans.pixelbytes import Layout, stored_pixels
+from scans.sopclass import is_projection
+from scans.tags import Reader, tag, tags_of
+
+DICOMDIR_CLASS = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage, PS3.4 B.5
+DIRECTORY_RECORDS = 0x00041220
+PATIENT_AGE = 0x00101010
+SEXES = frozenset({"M", "F", "O"})  # PS3.3 C.7.1.1; other texts could be anything
+ENOUGH_ELEMENTS = 3  # that we know, to call a file without preamble DICOM at all
+ALSO_READ = (DIRECTORY_RECORDS, PATIENT_AGE)
+FINEST_MM, COARSEST_MM = 0.001, 100.0  # pixels beyond these are no pixels of a patient
+MOST_PIXEL_BYTES = 4 * 2**30  # of one object, unpacked; a header that announces more is damaged or hostile
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What names a person or an object: stays in the identity schema."""
+
+    patient_id: str = tag(0x00100020, "text")
+    issuer: str = tag(0x00100021, "text")
+    name: str = tag(0x00100010, "text")
+    birth_date: str = tag(0x00100030, "text")
+    accession_number: str = tag(0x00080050, "text")
+    study_uid: str = tag(0x0020000D, "uid")
+    series_uid: str = tag(0x0020000E, "uid")
+    sop_uid: str = tag(0x00080018, "uid")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """One instance as its header tells it.
+
+    Absent or damaged values are "" (text), 0 (rows, columns, bits), () (many values) or None (numbers).
+    """
+
+    identity: Identity
+    # the file
+    size_bytes: int
+    file_sha256: str
+    has_preamble: bool
+    transfer_syntax_uid: str
+    syntax_guessed: bool  # the file does not name its transfer syntax
+    pixel_element: str  # PixelData, FloatPixelData, DoubleFloatPixelData or ""
+    pixel_offset: int | None  # first byte of native pixels in the file; None if encapsulated or deflated
+    pixel_length: int  # bytes of the native pixels without padding; of the whole element if encapsulated
+    pixel_sha256: str  # of the stored pixels and how they are stored; "" without pixels
+    # the object
+    sop_class_uid: str = tag(0x00080016, "uid")
+    modality: str = tag(0x00080060, "code")
+    image_type: tuple[str, ...] = tag(0x00080008, "codes")
+    sex: str = tag(0x00100040, "code")
+    age_years: float | None = None  # from PatientAge, else from birth date and study date
+    manufacturer: str = tag(0x00080070, "text")
+    model: str = tag(0x00081090, "text")
+    study_description: str = tag(0x00081030, "text")
+    series_description: str = tag(0x0008103E, "text")
+    protocol_name: str = tag(0x00181030, "text")
+    body_part: str = tag(0x00180015, "code")
+    region: str = tag(0x00082218, "meaning")  # AnatomicRegionSequence
+    view: str = tag(0x00185101, "code")
+    view_code: str = tag(0x00540220, "meaning")  # ViewCodeSequence
+    laterality: str = tag(0x00200060, "code")
+    image_laterality: str = tag(0x00200062, "code")
+    patient_orientation: tuple[str, ...] = tag(0x00200020, "codes")
+    patient_position: str = tag(0x00185100, "code")
+    burned_in: str = tag(0x00280301, "code")
+    dates_modified: str = tag(0x00280303, "code")  # LongitudinalTemporalInformationModified
+    # how it was acquired
+    kernel: str = tag(0x00181210, "text")
+    contrast_agent: str = tag(0x00180010, "text")
+    slice_thickness_mm: float | None = tag(0x00180050, "number")
+    scanning_sequence: tuple[str, ...] = tag(0x00180020, "codes")
+    sequence_variant: tuple[str, ...] = tag(0x00180021, "codes")
+    mr_acquisition_type: str = tag(0x00180023, "code")
+    sequence_name: str = tag(0x00180024, "text")
+    repetition_time_ms: float | None = tag(0x00180080, "number")
+    echo_time_ms: float | None = tag(0x00180081, "number")
+    inversion_time_ms: float | None = tag(0x00180082, "number")
+    flip_angle_deg: float | None = tag(0x00181314, "number")
+    echo_number: int | None = tag(0x00180086, "integer")
+    b_value: float | None = tag(0x00189087, "double")
+    trigger_time_ms: float | None = tag(0x00181060, "number")
+    temporal_position: int | None = tag(0x00200100, "integer")
+    acquisition_number: int | None = tag(0x00200012, "integer")
+    instance_number: int | None = tag(0x00200013, "integer")
+    # where it lies
+    position_mm: tuple[float, float, float] | None = tag(0x00200032, "numbers", 3)  # LPS, first pixel's centre
+    orientation: tuple[float, float, float, float, float, float] | None = tag(0x00200037, "numbers", 6)
+    frame_of_reference_uid: str = tag(0x00200052, "uid")
+    pixel_spacing_mm: tuple[float, float] | None = tag(0x00280030, "numbers", 2)  # row spacing, column spacing
+    spacing_source: str = ""  # the tag that told pixel_spacing_mm: PixelSpacing, ImagerPixelSpacing or ""
+    imager_spacing_mm: tuple[float, float] | None = tag(0x00181164, "numbers", 2)  # at the detector, projections
+    # how its pixels are stored and meant
+    rows: int = tag(0x00280010, "short")
+    columns: int = tag(0x00280011, "short")
+    n_frames: int = tag(0x00280008, "count")
+    samples_per_pixel: int = tag(0x00280002, "short")
+    photometric: str = tag(0x00280004, "code")
+    bits_allocated: int = tag(0x00280100, "short")
+    bits_stored: int = tag(0x00280101, "short")
+    high_bit: int = tag(0x00280102, "short")
+    pixel_representation: int = tag(0x00280103, "short")  # 1: signed
+    planar_configuration: int = tag(0x00280006, "short")
+    rescale_slope: float | None = tag(0x00281053, "number")
+    rescale_intercept: float | None = tag(0x00281052, "number")
+    rescale_type: str = tag(0x00281054, "code")
+    has_modality_lut: bool = tag(0x00283000, "present")
+    has_voi_lut: bool = tag(0x00283010, "present")
+    padding_value: int | None = tag(0x00280120, "pixel")  # stored units, in the pixels' own signedness
+    padding_limit: int | None = tag(0x00280121, "pixel")
+    window_center: tuple[float, ...] = tag(0x00281050, "list")
+    window_width: tuple[float, ...] = tag(0x00281051, "list")
+    voi_function: str = tag(0x00281056, "code")
+    lut_shape: str = tag(0x20500020, "code")  # PresentationLUTShape
+    # when: raw texts in the order in which scans.acquired looks at them
+    acquisition_datetime: str = tag(0x0008002A, "text")
+    acquisition_date: str = tag(0x00080022, "text")
+    acquisition_time: str = tag(0x00080032, "text")
+    content_date: str = tag(0x00080023, "text")
+    content_time: str = tag(0x00080033, "text")
+    series_date: str = tag(0x00080021, "text")
+    study_date: str = tag(0x00080020, "text")
+    timezone_offset: str = tag(0x00080201, "text")
+
+    def to_json(self) -> str:
+        """Return the header as JSON text; from_json gives back an equal header."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Header":
+        """Return the header that to_json wrote.
+
+        Raises:
+            ValueError: The text is not a header of this version.
+        """
+        try:
+            values = json.loads(text)
+            identity = Identity(**values.pop("identity"))
+            return cls(identity=identity, **{name: _tuples(value) for name, value in values.items()})
+        except (TypeError, AttributeError, KeyError) as error:
+            raise ValueError(f"not a header of this version: {error}") from None
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def read_header(path: Path) -> Header:
+    """Read the header of one file and hash its pixels as they are stored; nothing is decoded.
+
+    The file is opened once and never through a link. It is the caller who looks at hostile files in a
+    child process first.
+
+    Raises:
+        Refusal: The file cannot be an instance; the class says why.
+        OSError: The disk or the share failed, which is worth another try.
+    """
+    content = read_bytes(path)
+    with quiet():
+        try:
+            return _header(content, parse(content, (*tags_of(Identity, Header), *ALSO_READ)))
+        except (Refusal, MemoryError):
+            raise
+        except Exception as error:  # pydicom raises a dozen kinds on damaged bytes; none may stop the night
+            if content[128:132] != b"DICM":
+                raise NotDicom() from None
+            raise Unreadable(f"parser: {type(error).__name__}") from None
+
+
+def _header(content: bytes, parsed: Parsed) -> Header:
+    reader = Reader(parsed.dataset)
+    identity = Identity(**reader.read(Identity))
+    values = reader.read(Header)
+    _refuse_other_objects(identity, values, parsed, reader)
+    values["sex"] = values["sex"] if values["sex"] in SEXES else ""
+    layout = _layout(values)
+    if parsed.pixel_element:
+        _check_image(layout)
+    pixels = stored_pixels(parsed, layout)
+    return Header(
+        identity=identity,
+        size_bytes=len(content),
+        file_sha256=hashlib.sha256(content).hexdigest(),
+        has_preamble=parsed.has_preamble,
+        transfer_syntax_uid=parsed.transfer_syntax_uid,
+        syntax_guessed=parsed.syntax_guessed,
+        pixel_element=parsed.pixel_element,
+        pixel_offset=pixels.offset,
+        pixel_length=pixels.length,
+        pixel_sha256=pixels.sha256,
+        spacing_source=_settle_spacing(values),
+        age_years=age_years(reader.first(PATIENT_AGE), birth_date=identity.birth_date, study_date=values["study_date"]),
+        **values,
+    )
+
+
+def _refuse_other_objects(identity: Identity, values: dict[str, Any], parsed: Parsed, reader: Reader) -> None:
+    """Refuse what is no instance at all, before its pixels are looked at."""
+    sop_class = values["sop_class_uid"]
+    if sop_class == DICOMDIR_CLASS or DIRECTORY_RECORDS in reader.elements:
+        raise Dicomdir()
+    if not parsed.has_preamble and not (sop_class and values["rows"] and parsed.pixel_element):
+        if len(reader.elements) < ENOUGH_ELEMENTS:
+            raise NotDicom()
+        raise NotConformant("no preamble, and not SOP class, rows and pixels together")
+    if reader.is_cut_short():
+        raise Truncated("an element announces more bytes than the file holds")
+    if not sop_class:
+        raise MissingUid("SOP class UID is absent or malformed")
+    for name in ("sop", "series", "study"):
+        if not getattr(identity, f"{name}_uid"):
+            raise MissingUid(f"{name} UID is absent or malformed")
+
+
+def _settle_spacing(values: dict[str, Any]) -> str:
+    """Drop impossible pixel spacings, let projections fall back on the detector's; return the tag that told.
+
+    The detector's spacing is larger than the patient's by the magnification. Source: PS3.3 10.7.1.3.
+    """
+    for name in ("pixel_spacing_mm", "imager_spacing_mm"):
+        spacing = values[name]
+        if spacing is not None and not all(FINEST_MM <= mm <= COARSEST_MM for mm in spacing):
+            values[name] = None
+    if values["pixel_spacing_mm"] is not None:
+        return "PixelSpacing"
+    if values["imager_spacing_mm"] is not None and is_projection(values["sop_class_uid"]):
+        values["pixel_spacing_mm"] = values["imager_spacing_mm"]
+        return "ImagerPixelSpacing"
+    return ""
+
+
+def _layout(values: dict[str, Any]) -> Layout:
+    return Layout(**{field.name: values[field.name] for field in dataclasses.fields(Layout)})
+
+
+def _check_image(layout: Layout) -> None:
+    """Refuse pixels that cannot be laid out as the header says.
+
+    Raises:
+        BadValue: A count is zero, or the bits do not fit.
+        TooLarge: More bytes than any scan has.
+    """
+    for name in ("rows", "columns", "n_frames", "samples_per_pixel", "bits_allocated"):
+        if getattr(layout, name) < 1:
+            raise BadValue(f"{name} is absent, zero or no number")
+    if layout.n_bytes > MOST_PIXEL_BYTES:
+        raise TooLarge(f"{layout.n_bytes} bytes of pixels announced, at most {MOST_PIXEL_BYTES}")

@@ -1,0 +1,140 @@
+"""Which scans may be compared: one function from tags to a kind, with the rule that decided.
+
+A kind reads `family/part/2d/view[/side]` or `family/part/3d[/sequence]`. A part of it that the header
+does not tell is "unknown"; a scan of such a kind is held back, never guessed.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from scans.bodypart import PAIRED, body_part
+from scans.header import Header
+from scans.sequence import sequence_of
+from scans.sopclass import family_of
+
+Cover = Literal["2d", "3d"]
+UNKNOWN = "unknown"
+NO_EDITS: Mapping[str, str] = MappingProxyType({})
+VIEWS = {  # PS3.3 C.8.1.2: ViewPosition of CR; DX and MG add codes of CID 4010 and 4014
+    "PA": "frontal", "AP": "frontal", "AP SUPINE": "frontal", "AP ERECT": "frontal", "PA ERECT": "frontal",
+    "POSTERO-ANTERIOR": "frontal", "ANTERO-POSTERIOR": "frontal", "FRONTAL": "frontal",
+    "LL": "lateral", "RL": "lateral", "L": "lateral", "R": "lateral", "LAT": "lateral", "LATERAL": "lateral",
+    "LLO": "oblique", "RLO": "oblique", "RAO": "oblique", "LAO": "oblique", "RPO": "oblique",
+    "LPO": "oblique",
+    "CC": "cc", "CRANIO-CAUDAL": "cc", "MLO": "mlo", "MEDIO-LATERAL OBLIQUE": "mlo", "ML": "ml", "LM": "lm",
+}  # fmt: skip
+SIDES = {"L": "left", "R": "right", "B": "both"}
+KIND = re.compile(r"[a-z]+/[a-z0-9-]+/(?:2d|3d)(?:/[a-z0-9+-]+)*")
+EDITABLE = {  # which part of a kind a line of the site's table may set
+    "BodyPartExamined": ("body_part", "part"),
+    "StudyDescription": ("study_description", "part"),
+    "ViewPosition": ("view", "view"),
+    "SeriesDescription": ("series_description", "sequence"),
+    "ProtocolName": ("protocol_name", "sequence"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a scan may be compared with."""
+
+    key: str  # "ct/chest/3d", "mr/head/3d/t1", "xr/chest/2d/frontal", "mg/breast/2d/mlo/left"
+    cover: Cover
+    rule: str  # which tags decided; technical words only
+    known: bool  # False: held back
+
+
+def kind_of(header: Header, *, is_volume: bool, table: Mapping[str, str] = NO_EDITS) -> Kind:
+    """Return the kind of a scan from the header of any of its instances.
+
+    Args:
+        header: Of an instance; all instances of a stack give the same kind.
+        is_volume: Several slices (3d), or a projection (2d).
+        table: The site's edits. `"BodyPartExamined=THX": "chest"` sets the part when the tag has this
+            value, `ViewPosition=` the view, `SeriesDescription=` and `ProtocolName=` the MR sequence;
+            `"ct/unknown/3d": "ct/chest/3d"` replaces a whole kind. See `check_table`.
+    """
+    cover: Cover = "3d" if is_volume else "2d"
+    family = family_of(header.sop_class_uid)
+    edits = _edits(header, table)
+    part, rule = _part(header, family, edits)
+    parts, rules = [family, part, cover], [rule]
+    if not is_volume:
+        view, rule = _view(header, edits)
+        parts, rules = [*parts, view], [*rules, rule]
+        if part in PAIRED:
+            side, rule = _side(header)
+            parts, rules = [*parts, side], [*rules, rule]
+    elif family == "mr":
+        sequence, rule = edits.get("sequence") or sequence_of(header)
+        parts, rules = [*parts, sequence], [*rules, rule]
+    key, told = "/".join(parts), ", ".join(rule for rule in rules if rule) or "no tag tells"
+    if key in table:
+        key, told = table[key].strip().lower(), f"{told}; table of the site"
+    return Kind(key, cover, told, UNKNOWN not in key.split("/") and family != "")
+
+
+def check_table(table: Mapping[str, str]) -> None:
+    """Check that every line of a site's table can mean something.
+
+    Raises:
+        ValueError: Naming the line, and what is allowed.
+    """
+    for line, value in table.items():
+        name, equals, _ = line.partition("=")
+        if equals:
+            if name.strip() not in EDITABLE:
+                raise ValueError(f"{line!r}: the tag has to be one of {', '.join(EDITABLE)}")
+            if not re.fullmatch(r"[a-z0-9+-]+", value.strip().lower()):
+                raise ValueError(f"{line!r} = {value!r}: wanted one word such as chest, frontal or t2")
+        elif not KIND.fullmatch(line) or not KIND.fullmatch(value.strip().lower()):
+            raise ValueError(f"{line!r} = {value!r}: wanted two kinds such as ct/unknown/3d and ct/chest/3d")
+        elif line.split("/")[2] != value.strip().split("/")[2]:
+            raise ValueError(f"{line!r} = {value!r}: 2d and 3d cannot be exchanged")
+
+
+def _edits(header: Header, table: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return what the site's table says about this header, by the part of the kind that it sets."""
+    edits = {}
+    for line, value in table.items():
+        name, equals, wanted = line.partition("=")
+        if not equals or name.strip() not in EDITABLE:
+            continue
+        field, part = EDITABLE[name.strip()]
+        if str(getattr(header, field)).strip().upper() == wanted.strip().upper():
+            edits[part] = (value.strip().lower(), f"{name.strip()} in the table of the site")
+    return edits
+
+
+def _part(header: Header, family: str, edits: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
+    if "part" in edits:
+        return edits["part"]
+    part, rule = body_part(
+        (
+            ("BodyPartExamined", header.body_part),
+            ("AnatomicRegionSequence", header.region),
+            ("SeriesDescription", header.series_description),
+            ("ProtocolName", header.protocol_name),
+            ("StudyDescription", header.study_description),
+        )
+    )
+    return ("breast", "SOPClassUID") if part == UNKNOWN and family == "mg" else (part, rule)
+
+
+def _view(header: Header, edits: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
+    if "view" in edits:
+        return edits["view"]
+    for name, text in (("ViewPosition", header.view), ("ViewCodeSequence", header.view_code)):
+        if view := VIEWS.get(text.strip().upper()):
+            return view, name
+    return UNKNOWN, ""
+
+
+def _side(header: Header) -> tuple[str, str]:
+    for name, text in (("ImageLaterality", header.image_laterality), ("Laterality", header.laterality)):
+        if side := SIDES.get(text.strip().upper()):
+            return side, name
+    return UNKNOWN, ""

@@ -1,0 +1,101 @@
+"""Which instances can become part of a scan at all, judged from one header alone."""
+
+from scans.bodypart import words_of
+from scans.header import Header
+from scans.outcome import (
+    BadValue,
+    Colour,
+    Derived,
+    DerivedObject,
+    EnhancedUnsupported,
+    ForProcessing,
+    Localizer,
+    MosaicUnsupported,
+    MultiFrame,
+    NoPixels,
+    NotAnImage,
+    OtherModality,
+    Refusal,
+    SecondaryCapture,
+    UnknownSopClass,
+)
+from scans.sopclass import (
+    DERIVED_OBJECTS,
+    ENHANCED,
+    FOR_PROCESSING,
+    ROOT,
+    SECONDARY_CAPTURE,
+    family_of,
+    has_no_image,
+    is_projection,
+    name_of,
+)
+
+# Values of ImageType behind the second that say: not a picture of the patient as scanned, but computed
+# from one. Reformats (MPR) are volumes of the patient and pass; the main-scan rule puts them last.
+COMPUTED = frozenset({
+    "ADC", "EADC", "FA", "RA", "TRACE", "TRACEW", "MAP", "T1MAP", "T2MAP", "B0", "UNWRAPPED", "VELOCITY",
+    "MIP", "MINIP", "MIN_IP", "MNIP", "MAXIP", "PROJECTION", "COLMIP", "VOLREN", "VRT", "SSD", "RENDERED",
+    "SUB", "SUBTRACT", "SUBTRACTION", "CBF", "CBV", "RCBF", "RCBV", "MTT", "TTP", "TMAX", "PBP", "PERFUSION",
+    "PHASE", "P", "I", "IMAGINARY", "SCREEN", "SCREENSAVE", "DOSE", "TEXT", "FUSED", "OVERLAY", "GRAPH",
+    "CURVE", "HISTOGRAM",
+})  # fmt: skip
+MR_ONLY = frozenset({"P", "I", "IMAGINARY"})  # parts of a complex MR image; its real part looks like a scan
+SCOUTS = frozenset({
+    "LOCALIZER", "LOCALISER", "SCOUT", "TOPOGRAM", "SURVIEW", "SURVEY", "PILOT", "SCANOGRAM",
+})  # fmt: skip
+GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
+COLOURS = frozenset({
+    "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_422", "YBR_PARTIAL_420",
+    "PALETTE COLOR", "HSV", "ARGB", "CMYK",
+})  # fmt: skip
+
+
+def screen(header: Header) -> Refusal | None:
+    """Return why an instance is set aside before any grouping, or None."""
+    if refusal := _class_refusal(header):
+        return refusal
+    if header.samples_per_pixel != 1 or header.photometric in COLOURS:
+        return Colour(f"{header.samples_per_pixel} samples a pixel")
+    if header.photometric not in GREY:
+        return BadValue("PhotometricInterpretation is absent or unknown")
+    if not is_projection(header.sop_class_uid):
+        if SCOUTS & set(header.image_type):
+            return Localizer("ImageType")
+        if SCOUTS & set(words_of(header.series_description)):
+            return Localizer("SeriesDescription")
+    if "MOSAIC" in header.image_type:
+        return MosaicUnsupported("ImageType")
+    if header.n_frames > 1:
+        return MultiFrame(f"{header.n_frames} frames")
+    return _computed(header)
+
+
+def _class_refusal(header: Header) -> Refusal | None:
+    sop_class = header.sop_class_uid
+    if sop_class in DERIVED_OBJECTS:
+        return DerivedObject(name_of(sop_class))
+    if has_no_image(sop_class):
+        return NotAnImage(name_of(sop_class))
+    if not header.pixel_element:
+        return NoPixels() if sop_class.startswith(ROOT) else NotAnImage("private SOP class without pixels")
+    if sop_class in SECONDARY_CAPTURE:
+        return SecondaryCapture(name_of(sop_class))
+    if sop_class in ENHANCED:
+        return EnhancedUnsupported(f"{name_of(sop_class)}, {header.n_frames} frames")
+    if sop_class in FOR_PROCESSING:
+        return ForProcessing(name_of(sop_class))
+    if family_of(sop_class):
+        return None if header.pixel_element == "PixelData" else DerivedObject("pixels are floating point numbers")
+    if not sop_class.startswith(ROOT):
+        return UnknownSopClass("SOP class outside the standard")
+    return OtherModality(name_of(sop_class))
+
+
+def _computed(header: Header) -> Refusal | None:
+    if is_projection(header.sop_class_uid):
+        return None  # a processed radiograph is "DERIVED" by the book and still the picture that is read
+    words = {word for value in header.image_type[2:] for word in value.replace(" ", "_").split("_")}
+    words |= {value.replace(" ", "_") for value in header.image_type[2:]}
+    found = words & (COMPUTED if header.modality == "MR" else COMPUTED - MR_ONLY)
+    return Derived(f"ImageType {min(found)}") if found else None

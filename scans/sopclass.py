@@ -1,0 +1,52 @@
+"""SOP classes: what kind of object a file holds. Source: DICOM PS3.4 B.5."""
+
+from pydicom.config import IGNORE
+from pydicom.uid import UID
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+MR = "1.2.840.10008.5.1.4.1.1.4"
+ROOT = "1.2.840.10008."  # everything that the standard itself defines
+STORAGE = "1.2.840.10008.5.1.4.1.1."
+
+FAMILIES = {  # what can become a scan
+    CT: "ct",
+    MR: "mr",
+    f"{STORAGE}1": "xr",  # Computed Radiography
+    f"{STORAGE}1.1": "xr",  # Digital X-Ray, for presentation
+    f"{STORAGE}1.2": "mg",  # Digital Mammography, for presentation
+}
+FOR_PROCESSING = frozenset(f"{STORAGE}{end}" for end in ("1.1.1", "1.2.1", "1.3.1"))
+ENHANCED = frozenset(
+    f"{STORAGE}{end}" for end in ("2.1", "2.2", "4.1", "4.3", "4.4", "128.1", "130", "13.1.1", "13.1.2", "13.1.3")
+)
+SECONDARY_CAPTURE = frozenset(f"{STORAGE}{end}" for end in ("7", "7.1", "7.2", "7.3", "7.4"))
+DERIVED_OBJECTS = frozenset(f"{STORAGE}{end}" for end in ("66.4", "66.7", "30", "481.2"))
+NOT_IMAGES = (  # by the start of what follows STORAGE: no image by nature, whatever the file holds
+    "88.", "104.", "9.", "11.", "66.1", "66.2", "66.3", "66.5", "67", "68.", "481.3", "481.4", "481.5",
+    "481.6",
+    "481.7", "481.8", "481.9", "66", "78.", "79.", "80.", "90.", "131", "200.",
+)  # fmt: skip
+
+
+def family_of(sop_class_uid: str) -> str:
+    """Return the modality family of a class that can become a scan, else ""."""
+    return FAMILIES.get(sop_class_uid, "")
+
+
+def is_projection(sop_class_uid: str) -> bool:
+    """Say whether each instance of the class is a picture of its own."""
+    return FAMILIES.get(sop_class_uid) in ("xr", "mg")
+
+
+def has_no_image(sop_class_uid: str) -> bool:
+    """Say whether objects of the class have no image by nature: reports, plans, waveforms."""
+    end = sop_class_uid.removeprefix(STORAGE)
+    if end == sop_class_uid:
+        return sop_class_uid.startswith(ROOT)
+    return any(end == start or (start.endswith(".") and end.startswith(start)) for start in NOT_IMAGES)
+
+
+def name_of(sop_class_uid: str) -> str:
+    """Return the standard's name of a class, "" for one that the standard does not know."""
+    name = UID(sop_class_uid, validation_mode=IGNORE).name  # a malformed one would be quoted in a warning
+    return "" if name == sop_class_uid else name

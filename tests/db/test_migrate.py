@@ -1,0 +1,168 @@
+import multiprocessing
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import CheckConstraint, text
+
+from db import migrate
+from db.address import parse_url
+from db.base import table_of
+from db.engine import known_revisions, open_db
+from db.errors import DatabaseMissing, DatabaseOutdated, DatabaseTooNew
+from db.migrate import check, revision, upgrade
+from db.tables import Lease
+
+
+def run(url: str, *statements: str) -> None:
+    db = open_db(url, must_be_current=False)
+    with db.write() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    db.close()
+
+
+def test_an_empty_database_becomes_current_and_agrees_with_the_models(empty_url: str) -> None:
+    assert upgrade(empty_url) == known_revisions()[-1]
+    assert revision(empty_url) == known_revisions()[-1]
+    assert check(empty_url) == []
+    open_db(empty_url).close()
+
+
+def test_upgrading_again_changes_nothing_and_keeps_rows(db_url: str) -> None:
+    run(db_url, "INSERT INTO lease (name, fence) VALUES ('night', 5)")
+    upgrade(db_url)
+    db = open_db(db_url)
+    with db.read() as connection:
+        assert connection.scalar(text("SELECT fence FROM lease")) == 5
+    db.close()
+
+
+def test_a_database_without_tables_is_told_to_be_upgraded(empty_url: str) -> None:
+    if empty_url.startswith("sqlite"):
+        migrate._opened(parse_url(_made_folder(empty_url))).close()
+    assert revision(empty_url) is None
+    with pytest.raises(DatabaseMissing, match="scantwin db upgrade"):
+        open_db(empty_url)
+
+
+def _made_folder(url: str) -> str:
+    Path(url.removeprefix("sqlite:///")).parent.mkdir()
+    return url
+
+
+def test_an_older_database_is_told_to_be_upgraded_and_can_be(empty_url: str, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "create_views", lambda connection: None)
+        patch.setattr(migrate, "_write_comments", lambda connection: None)
+        patch.setattr(migrate.command, "upgrade", lambda config, head, go=migrate.command.upgrade: go(config, "0001"))
+        upgrade(empty_url)
+    with pytest.raises(DatabaseOutdated, match="scantwin db upgrade"):
+        open_db(empty_url)
+    upgrade(empty_url)
+    assert check(empty_url) == []
+
+
+def test_a_newer_database_is_refused_and_left_alone(db_url: str) -> None:
+    run(db_url, "UPDATE alembic_version SET version_num = '9999'")
+    for door in (open_db, upgrade):
+        with pytest.raises(DatabaseTooNew, match=r"revision 9999.*install the newer scantwin"):
+            door(db_url)
+    assert revision(db_url) == "9999"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE patient ADD COLUMN surplus TEXT",
+        "DROP INDEX ix_scan_kind",
+        "ALTER TABLE scan DROP COLUMN kernel",
+        "DROP VIEW night_summary; CREATE VIEW night_summary AS SELECT id FROM night",
+    ],
+)
+def test_a_database_that_was_changed_by_hand_is_found_out(db_url: str, change: str) -> None:
+    run(db_url, *change.split(";"))
+    assert check(db_url)
+
+
+def test_a_missing_rule_is_found_out(db_url: str) -> None:
+    rules = table_of(Lease).constraints
+    rule = CheckConstraint("fence >= 0", name="fence")
+    rules.add(rule)
+    try:
+        assert check(db_url)
+    finally:
+        rules.discard(rule)
+
+
+def test_a_foreign_table_in_the_same_database_is_none_of_our_business(db_url: str) -> None:
+    run(db_url, "CREATE TABLE somebody_elses (id INTEGER)")
+    assert check(db_url) == []
+    upgrade(db_url)
+
+
+def test_two_upgrades_at_once_queue(empty_url: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    upgrades = [context.Process(target=upgrade, args=(empty_url,)) for _ in range(2)]
+    for process in upgrades:
+        process.start()
+    for process in upgrades:
+        process.join(60)
+    assert [process.exitcode for process in upgrades] == [0, 0]
+    assert check(empty_url) == []
+
+
+def test_an_upgrade_waits_for_another_ones_lock(tmp_path) -> None:
+    url = f"sqlite:///{tmp_path}/scantwin.sqlite"
+    waiting = threading.Thread(target=upgrade, args=(url,))
+    with migrate._file_lock(parse_url(url)):
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        assert list(tmp_path.iterdir()) == []
+    waiting.join(60)
+    assert check(url) == []
+
+
+def test_an_upgrade_that_fails_leaves_nothing(empty_url: str, monkeypatch) -> None:
+    def fail(connection: object) -> None:
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "create_views", fail)
+        with pytest.raises(RuntimeError):
+            upgrade(empty_url)
+    assert revision(empty_url) is None
+    upgrade(empty_url)
+    assert check(empty_url) == []
+
+
+def test_an_upgrade_that_would_orphan_rows_is_undone(tmp_path, monkeypatch) -> None:
+    url = f"sqlite:///{tmp_path}/scantwin.sqlite"
+    upgrade(url)
+
+    def break_it(connection) -> None:
+        connection.execute(text("INSERT INTO stage VALUES (7, 'x', 'done', '2026-01-01', 1, '')"))
+
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(migrate.DatabaseError, match="1 rows would refer to nothing"),
+    ):
+        patch.setattr(migrate, "create_views", break_it)
+        upgrade(url)
+    db = open_db(url)
+    with db.read() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM stage")) == 0
+    db.close()
+
+
+def test_postgresql_explains_its_own_columns(postgres) -> None:
+    url = postgres()
+    upgrade(url)
+    db = open_db(url)
+    wanted = "SELECT col_description('identity.patient'::regclass, 3), obj_description('match'::regclass)"
+    with db.read() as connection:
+        column, table = connection.execute(text(wanted)).one()
+    db.close()
+    assert column.startswith("IssuerOfPatientID")
+    assert table.startswith("One row a scan, prior")

@@ -1,0 +1,54 @@
+"""A night over real scans and awkward files, where the shared data is at hand."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from nights import run, tables
+
+from flows.verify import verify_matches
+
+DATA = Path(os.environ.get("SCANTWIN_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no shared data at {DATA}; set SCANTWIN_TEST_DATA")
+
+
+@needs_data
+def test_a_night_over_all_real_and_odd_files_accounts_for_each_of_them(make_site):
+    site = make_site()
+    for packed in sorted((DATA / "dicom_series").glob("*.tar.xz")):
+        with tarfile.open(packed) as file:
+            file.extractall(site.archive, filter="data")
+    for folder in (DATA / "dicom_series").iterdir():
+        if folder.is_dir():
+            shutil.copytree(folder, site.archive / folder.name)
+    shutil.copytree(DATA / "dicom_odd", site.archive / "odd")
+    n_files = sum(path.is_file() for path in site.archive.rglob("*"))
+    first = run(site)
+    assert first.exit in (0, 3)
+    assert first.files["seen"] == n_files
+    assert first.files["seen"] == sum(first.files[o] for o in ("used", "skipped", "quarantined", "waiting", "gone"))
+    assert first.files["waiting"] == 0
+    before = tables(site)
+    again = run(site)
+    assert (again.state, again.exit) == ("nothing_new", 0)
+    assert tables(site) == before
+
+
+@needs_data
+def test_a_person_who_was_published_twice_is_found(make_site):
+    site = make_site(dates='"shifted_per_patient"')
+    out = site.archive.parent / "out"
+    words = [sys.executable, str(DATA / "dicomise.py"), str(DATA / "retrieval_cxr" / "labels.csv"), str(out)]
+    subprocess.run(words, check=True, capture_output=True)
+    for patient in ("97", "178", "5", "22", "27", "28", "30"):
+        shutil.copytree(out / patient, site.archive / patient)
+    summary = run(site)
+    assert summary.files["used"] == summary.files["seen"]
+    assert verify_matches(site)["wrong"] == 0
+    nearest = sorted(row[7] for row in tables(site)["matches"] if row[3] == "others" and row[5] == 1)
+    assert nearest[:8] == pytest.approx([0.0] * 8, abs=1e-3)
+    assert nearest[8] > 0.01

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scans.geometry import place, plane_of
+from scans.outcome import (
+    MissingSlices,
+    Refusal,
+    RepeatedPositions,
+    SingleSlice,
+    Tilted,
+    TooFewSlices,
+    UnevenSpacing,
+)
+
+AXIAL = (1, 0, 0, 0, 1, 0)
+SAGITTAL = (0, 1, 0, 0, 0, -1)
+CORONAL = (1, 0, 0, 0, 0, -1)
+
+
+def axial(*z: float) -> list[tuple[float, float, float]]:
+    return [(-100.0, -120.0, float(value)) for value in z]
+
+
+def test_slices_are_ordered_along_their_normal() -> None:
+    found = place(axial(6, 0, 4, 2), AXIAL)
+    assert found.order == (1, 3, 2, 0)
+    assert (found.spacing_z_mm, found.coverage_mm, found.largest_gap_mm, found.tilt_deg) == (
+        2.0,
+        8.0,
+        2.0,
+        0.0,
+    )
+
+
+def test_sagittal_slices_are_ordered_along_theirs() -> None:
+    positions = [(x, -100.0, 50.0) for x in (-4.0, 4.0, 0.0)]
+    found = place(positions, SAGITTAL)  # the normal of (0 1 0, 0 0 -1) is -x
+    assert (found.order, found.spacing_z_mm, found.plane) == ((1, 2, 0), 4.0, "sagittal")
+
+
+def test_an_oblique_stack_has_the_distance_between_its_planes() -> None:
+    row, column = np.array([0.8, 0.6, 0.0]), np.array([0.0, 0.0, -1.0])
+    normal = np.cross(row, column)
+    positions = [tuple(np.array([5.0, 6.0, 7.0]) + 3.0 * i * normal) for i in range(4)]
+    found = place(positions, (*row, *column))
+    assert found.order == (0, 1, 2, 3) and found.spacing_z_mm == pytest.approx(3.0)
+
+
+def test_a_missing_slice_is_named_by_number_and_place() -> None:
+    z = [-485.5 + 2.0 * i for i in range(120) if i != 36]
+    with pytest.raises(MissingSlices) as refused:
+        place(axial(*z), AXIAL)
+    assert refused.value.facts == "slice 37 of 120 missing near z = -413.5 mm"
+
+
+def test_several_missing_slices_are_counted() -> None:
+    with pytest.raises(MissingSlices, match=r"slice 2 of 7 missing near z = 1\.0 mm \(2 missing in all\)"):
+        place(axial(0, 2, 3, 5, 6), AXIAL)
+
+
+def test_most_slices_missing_is_still_told_as_such() -> None:
+    with pytest.raises(MissingSlices, match="slice 2 of 12 missing"):
+        place(axial(0, 9, 10, 11), AXIAL)
+
+
+@pytest.mark.parametrize("z", [(0, 1, 2, 3.5), (0, 1, 2.02, 3), (0, 1.4, 2, 3.1)])
+def test_uneven_spacing_is_refused(z: tuple[float, ...]) -> None:
+    with pytest.raises(UnevenSpacing, match="gaps from"):
+        place(axial(*z), AXIAL)
+
+
+def test_gaps_within_one_percent_pass() -> None:
+    assert place(axial(0, 1.0, 2.005, 3.0), AXIAL).largest_gap_mm == pytest.approx(1.005)
+
+
+@pytest.mark.parametrize(("degrees", "is_refused"), [(0.4, False), (0.6, True), (18.0, True)])
+def test_a_tilt_of_more_than_half_a_degree_is_refused(degrees: float, is_refused: bool) -> None:
+    shift = np.tan(np.radians(degrees))
+    positions = [(0.0, shift * z, float(z)) for z in range(10)]
+    if is_refused:
+        with pytest.raises(Tilted, match=f"{degrees:.1f} degrees"):
+            place(positions, AXIAL)
+    else:
+        assert place(positions, AXIAL).tilt_deg == pytest.approx(degrees, abs=0.01)
+
+
+def test_one_slice_shifted_in_its_plane_is_refused() -> None:
+    positions = axial(*range(20))
+    positions[4] = (-95.0, -120.0, 4.0)
+    with pytest.raises(Refusal, match=r"slice 5 is shifted by 5\.00 mm"):
+        place(positions, AXIAL)
+
+
+def test_one_slice_two_slices_and_a_repeated_one_are_no_volume() -> None:
+    for z, refusal in (((0,), SingleSlice), ((0, 1), TooFewSlices), ((0, 1, 1, 2), RepeatedPositions)):
+        with pytest.raises(refusal):
+            place(axial(*z), AXIAL)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "plane"),
+    [
+        (AXIAL, "axial"), (SAGITTAL, "sagittal"), (CORONAL, "coronal"), ((1, 0, 0, 0, 0.94, -0.34), "axial"),
+        ((0.7071, 0.7071, 0, 0, 0, -1), "oblique"),
+    ],
+)  # fmt: skip
+def test_the_plane_is_named_after_the_normal(orientation: tuple[float, ...], plane: str) -> None:
+    assert plane_of(orientation) == plane
+
+
+@given(st.permutations(range(12)), st.floats(0.3, 10), st.floats(-2000, 2000))
+def test_the_placement_is_that_of_the_set_whatever_the_order(order: list[int], step: float, start: float) -> None:
+    z = [start + step * i for i in order]
+    found = place(axial(*z), AXIAL)
+    assert [z[i] for i in found.order] == sorted(z)
+    assert found.spacing_z_mm == pytest.approx(step, rel=1e-4)

@@ -1,0 +1,199 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydicom.uid import UID, CTImageStorage
+
+from scans.archive import list_files
+from scans.bodypart import body_part
+from scans.header import Header, read_header
+from scans.kind import check_table, kind_of
+from scans.outcome import Refusal
+from scans.sequence import contrast_of
+from scans.stack import Grouping, Member, group
+
+CR, DX, MG = (f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("1", "1.1", "1.2"))
+MR, US = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.6.1"
+Maker = Callable[..., Header]
+
+
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [
+        ({}, "ct/chest/3d"),
+        ({"body_part": "BRAIN"}, "ct/head/3d"),
+        ({"body_part": "", "study_description": "CT ABD AND PELVIS WITH IV CONT"}, "ct/abdomen-pelvis/3d"),
+        ({"body_part": "", "series_description": "CHEST 2.5 MM/ABD.PEL 2.5MM"}, "ct/chest-abdomen-pelvis/3d"),
+        ({"body_part": "", "protocol_name": "5.2 CHEST (FEET FIRST)"}, "ct/chest/3d"),
+        ({"body_part": "EXTREMITY", "region": "KNEE"}, "ct/knee/3d"),
+        ({"body_part": "", "study_description": "L-SPINE WO"}, "ct/lspine/3d"),
+        ({"sop_class_uid": MR, "body_part": "HEAD", "series_description": "t1_fl2d_sag"}, "mr/head/3d/t1"),
+        ({"sop_class_uid": MR, "body_part": "HEAD", "series_description": "AX T2 FLAIR"}, "mr/head/3d/flair"),
+        ({"sop_class_uid": MR, "body_part": "HEAD", "series_description": "AX T1 FLAIR"}, "mr/head/3d/t1"),
+        ({"sop_class_uid": MR, "body_part": "HEAD", "series_description": "T2_TSE_TRA"}, "mr/head/3d/t2"),
+        ({"sop_class_uid": MR, "body_part": "HEAD", "series_description": "SAG MPRAGE +C"},
+        "mr/head/3d/t1+contrast"),
+        ({"sop_class_uid": MR, "body_part": "HEAD", "series_description": "T1 PRE",
+        "contrast_agent": "Gadovist"},
+         "mr/head/3d/t1"),
+        ({"sop_class_uid": MR, "body_part": "HEAD", "series_description": "T1", "contrast_agent": "Gadovist"},
+         "mr/head/3d/t1+contrast"),
+        ({"sop_class_uid": MR, "body_part": "HEAD", "series_description": "ep2d_diff_b1000"},
+        "mr/head/3d/dwi"),
+        ({"sop_class_uid": MR, "body_part": "HEAD", "b_value": 800.0}, "mr/head/3d/dwi"),
+        ({"sop_class_uid": MR, "body_part": "HEAD", "scanning_sequence": ("SE",), "repetition_time_ms": 500.0,
+          "echo_time_ms": 12.0}, "mr/head/3d/t1"),
+        ({"sop_class_uid": MR, "body_part": "HEAD", "scanning_sequence": ("SE",),
+        "repetition_time_ms": 4000.0,
+          "echo_time_ms": 100.0}, "mr/head/3d/t2"),
+        ({"sop_class_uid": MR, "body_part": "HEAD", "scanning_sequence": ("SE", "IR"),
+        "repetition_time_ms": 9e3,
+          "echo_time_ms": 120.0, "inversion_time_ms": 2500.0}, "mr/head/3d/flair"),
+    ],
+)  # fmt: skip
+def test_a_volume_s_kind_comes_from_its_tags(make_header: Maker, fields: dict[str, object], key: str) -> None:
+    kind = kind_of(make_header(**fields), is_volume=True)
+    assert (kind.key, kind.cover, kind.known) == (key, "3d", True)
+    assert kind.rule != "no tag tells"
+
+
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [
+        ({"sop_class_uid": CR, "view": "PA"}, "xr/chest/2d/frontal"),
+        ({"sop_class_uid": DX, "view": "AP"}, "xr/chest/2d/frontal"),
+        ({"sop_class_uid": CR, "view": "LL"}, "xr/chest/2d/lateral"),
+        ({"sop_class_uid": DX, "view": "RL"}, "xr/chest/2d/lateral"),
+        ({"sop_class_uid": DX, "view_code": "POSTERO-ANTERIOR"}, "xr/chest/2d/frontal"),
+        ({"sop_class_uid": DX, "view": "PA", "laterality": "L"}, "xr/chest/2d/frontal"),
+        (
+            {"sop_class_uid": DX, "view": "AP", "body_part": "HAND", "laterality": "R"},
+            "xr/hand/2d/frontal/right",
+        ),
+        (
+            {"sop_class_uid": MG, "view": "MLO", "body_part": "", "image_laterality": "L"},
+            "mg/breast/2d/mlo/left",
+        ),
+    ],
+)
+def test_a_projection_s_kind_has_view_and_side(make_header: Maker, fields: dict[str, object], key: str) -> None:
+    kind = kind_of(make_header(**fields), is_volume=False)
+    assert (kind.key, kind.cover, kind.known) == (key, "2d", True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_volume", "key"),
+    [
+        ({"body_part": ""}, True, "ct/unknown/3d"),
+        ({"body_part": "", "study_description": "HEAD OR KNEE"}, True, "ct/unknown/3d"),
+        ({"sop_class_uid": CR, "view": ""}, False, "xr/chest/2d/unknown"),
+        ({"sop_class_uid": CR, "view": "PA", "body_part": "HAND"}, False, "xr/hand/2d/frontal/unknown"),
+        ({"sop_class_uid": MR, "series_description": "seq 7"}, True, "mr/chest/3d/unknown"),
+        ({"sop_class_uid": MR, "scanning_sequence": ("EP",), "echo_time_ms": 80.0, "repetition_time_ms": 5e3},
+         True, "mr/chest/3d/unknown"),
+    ],
+)  # fmt: skip
+def test_what_the_header_does_not_tell_is_unknown_and_held_back(
+    make_header: Maker, fields: dict[str, object], is_volume: bool, key: str
+) -> None:
+    kind = kind_of(make_header(**fields), is_volume=is_volume)
+    assert (kind.key, kind.known) == (key, False)
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ({"BodyPartExamined=THX": "chest"}, "ct/chest/3d"),
+        ({"ct/unknown/3d": "ct/chest/3d"}, "ct/chest/3d"),
+        ({"BodyPartExamined=OTHER": "chest"}, "ct/unknown/3d"),
+    ],
+)
+def test_the_site_s_table_decides_first(make_header: Maker, table: dict[str, str], key: str) -> None:
+    assert kind_of(make_header(body_part="THX"), is_volume=True, table=table).key == key
+
+
+def test_the_site_s_table_can_set_view_and_sequence(make_header: Maker) -> None:
+    cr, mr = (
+        make_header(sop_class_uid=CR, view="XY"),
+        make_header(sop_class_uid=MR, series_description="seq 7"),
+    )
+    assert kind_of(cr, is_volume=False, table={"ViewPosition=XY": "frontal"}).key == "xr/chest/2d/frontal"
+    assert kind_of(mr, is_volume=True, table={"SeriesDescription=SEQ 7": "t2"}).key == "mr/chest/3d/t2"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"bodypartexamined=THX": "chest"}, {"Colour=RED": "chest"}, {"ct/unknown": "ct/chest/3d"},
+        {"ct/unknown/3d": "chest"}, {"ct/unknown/3d": "ct/chest/2d"}, {"BodyPartExamined=THX": ""},
+        {"BodyPartExamined=THX": "the chest"},
+    ],
+)  # fmt: skip
+def test_a_line_of_the_table_that_means_nothing_is_an_error(table: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=next(iter(table)).split("=")[0]):
+        check_table(table)
+
+
+def test_the_rule_names_tags_and_never_values(make_header: Maker) -> None:
+    header = make_header(body_part="", study_description="CHEST of Carla Canary")
+    assert kind_of(header, is_volume=True).rule == "StudyDescription"
+
+
+def test_a_known_word_among_unknown_ones_is_found() -> None:
+    assert body_part([("a", "xyz"), ("b", "Rx_Thorax^Routine")]) == ("chest", "b")
+
+
+@pytest.mark.parametrize(("agent", "told"), [("", "unknown"), ("NONE", "none"), ("Ultravist 370", "given")])
+def test_contrast_is_given_none_or_unknown(make_header: Maker, agent: str, told: str) -> None:
+    assert contrast_of(make_header(contrast_agent=agent)) == told
+
+
+def test_the_classes_are_the_standard_s() -> None:
+    names = [UID(uid).name for uid in (CTImageStorage, MR, CR, DX, MG, US)]
+    assert [name.split(" Image")[0] for name in names] == [
+        "CT", "MR", "Computed Radiography", "Digital X-Ray", "Digital Mammography X-Ray", "Ultrasound",
+    ]  # fmt: skip
+
+
+SERIES = {  # name of the real series: kinds of its stacks, codes of its other files
+    "ct_head_small_93": (["ct/unknown/3d"], {"not-dicom"}),  # not one descriptive tag
+    "mr_t1sag_siemens_hfs_35": (["mr/head/3d/t1"], set()),
+    "mr_t1sag_siemens_hfp_35": (["mr/head/3d/t1"], set()),
+    "mr_t1_siemens7t_384": (["mr/unknown/3d/t1"], set()),  # "anat" may be any part of the body
+    "ct_head_ge_tilt_28": ([], {"tilted"}),
+    "ct_chest_priors_5x2": ([], {"single-slice", "not-dicom"}),
+    "mr_fmri_ge_150": ([], {"time-series"}),
+    "mr_enhanced_philips_fmap_1x64": ([], {"enhanced-unsupported"}),
+    "mr_enhanced_siemens_xa10_4x6": ([], {"enhanced-unsupported"}),
+    "stack_notavolume_4": ([], {"time-series"}),
+    "stack_sliceincrement_4": ([], {"missing-slices"}),
+}
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_every_real_series_ends_as_decided(unpack: Callable[[str], Path], name: str) -> None:
+    grouping, codes = grouped(unpack(name))
+    assert [stack.kind.key for stack in grouping.stacks] == SERIES[name][0]
+    assert codes | {ending.code for ending in grouping.endings} == SERIES[name][1]
+
+
+def test_real_chest_x_rays_are_frontal_or_lateral(shared_data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    labels = shared_data / "retrieval_cxr" / "labels.csv"
+    subprocess.run([sys.executable, str(shared_data / "dicomise.py"), str(labels), str(tmp_path)], check=True)
+    grouping, codes = grouped(tmp_path)
+    kinds = {stack.kind.key for stack in grouping.stacks}
+    assert kinds == {"xr/chest/2d/frontal", "xr/chest/2d/lateral"}
+    assert (len(grouping.stacks), grouping.endings, codes) == (175, [], {"not-dicom"})  # studies.csv
+
+
+def grouped(folder: Path) -> tuple[Grouping, set[str]]:
+    members, codes = [], set()
+    for entry in list_files(folder):
+        try:
+            members.append(Member(entry.path, entry.path, read_header(folder / entry.path)))
+        except Refusal as refusal:
+            codes.add(refusal.code)
+    return group(members), codes

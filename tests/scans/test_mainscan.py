@@ -1,0 +1,107 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scans.mainscan import MainCandidate, kernel_rank, main_scan
+
+
+def candidate(key: str, **fields: Any) -> MainCandidate:
+    values = {
+        "family": "ct", "image_type": "ORIGINAL\\PRIMARY\\AXIAL", "orientation": "axial",
+        "coverage_mm": 300.0,
+        "kernel": "STANDARD", "slice_thickness_mm": 2.0, "uid": "1.2",
+    }  # fmt: skip
+    return MainCandidate(key=key, **(values | fields))
+
+
+@pytest.mark.parametrize(
+    ("worse", "rule"),
+    [
+        ({"image_type": "DERIVED\\SECONDARY\\REFORMATTED"}, "original before derived"),
+        ({"orientation": "coronal"}, "native plane"),
+        ({"coverage_mm": 200.0}, "coverage"),
+        ({"kernel": "LUNG"}, "standard kernel"),
+        ({"slice_thickness_mm": 5.0}, "slice thickness"),
+        ({"slice_thickness_mm": None}, "slice thickness"),
+        ({"uid": "1.3"}, "UID"),
+    ],
+)
+def test_each_criterion_decides_when_all_before_are_equal(worse: dict[str, Any], rule: str) -> None:
+    assert main_scan([candidate("a", **worse), candidate("b")]) == ("b", rule)
+
+
+def test_the_criteria_go_in_the_written_order() -> None:
+    derived = candidate("derived", image_type="DERIVED\\PRIMARY")
+    coronal = candidate("coronal", orientation="coronal")
+    short = candidate("short", coverage_mm=100.0)
+    sharp = candidate("sharp", kernel="BONE")
+    thick = candidate("thick", slice_thickness_mm=5.0)
+    order = [derived, coronal, short, sharp, thick]
+    chosen = []
+    while order:
+        chosen.append(main_scan(order)[0])
+        order = [c for c in order if c.key != chosen[-1]]
+    assert chosen == ["thick", "sharp", "short", "coronal", "derived"]
+
+
+def test_a_slice_more_or_less_is_no_difference_in_coverage() -> None:
+    sharp, standard = candidate("a", coverage_mm=302.5, kernel="LUNG"), candidate("b", coverage_mm=300.0)
+    assert main_scan([sharp, standard]) == ("b", "standard kernel")
+
+
+def test_any_plane_is_native_to_mr() -> None:
+    sagittal = candidate("a", family="mr", orientation="sagittal", slice_thickness_mm=2.0)
+    axial = candidate("b", family="mr", slice_thickness_mm=4.0)
+    assert main_scan([sagittal, axial])[0] == "a"
+
+
+def test_one_candidate_is_the_main_scan() -> None:
+    assert main_scan([candidate("a", kernel="LUNG")]) == ("a", "only scan of its kind")
+
+
+def test_no_candidate_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        main_scan([])
+
+
+CANDIDATES = st.builds(
+    candidate,
+    st.sampled_from("abcdefgh"),
+    image_type=st.sampled_from(["ORIGINAL\\PRIMARY", "DERIVED\\SECONDARY"]),
+    orientation=st.sampled_from(["axial", "coronal"]),
+    coverage_mm=st.sampled_from([0.0, 285.0, 286.0, 300.0]),
+    kernel=st.sampled_from(["", "LUNG", "STANDARD"]),
+    slice_thickness_mm=st.sampled_from([None, 1.0, 3.0, 5.0]),
+    uid=st.sampled_from(["1.1", "1.2"]),
+)
+
+
+@given(st.lists(CANDIDATES, min_size=1, max_size=8, unique_by=lambda c: c.key), st.randoms())
+def test_the_order_of_the_candidates_does_not_matter(candidates: list[MainCandidate], random: Any) -> None:
+    shuffled = list(candidates)
+    random.shuffle(shuffled)
+    assert main_scan(shuffled) == main_scan(candidates)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "rank"),
+    [
+        ("STANDARD", 0), ("SOFT", 0), ("STD+", 0), ("B30f", 0), ("Br40d\\3", 0), ("I31f", 0), ("FC07", 0),
+        ("B", 0),
+        ("LUNG", 2), ("BONEPLUS", 2), ("B70f", 2), ("Bl57d", 2), ("Hr60", 2), ("FC52", 2), ("FC30", 2),
+        ("L", 2),
+        ("YA", 2), ("", 1), ("whatever", 1),
+    ],
+)  # fmt: skip
+def test_kernels_are_standard_sharp_or_unknown(kernel: str, rank: int) -> None:
+    assert kernel_rank(kernel) == rank
+
+
+def test_a_row_of_the_scan_table_becomes_a_candidate() -> None:
+    row = {"key": "k", "kind": "ct/chest/3d", "orientation": "axial", "coverage_mm": 12.5, "kernel": "FC07",
+           "slice_thickness_mm": None, "series": "s"}  # fmt: skip
+    assert MainCandidate.from_row(row) == candidate(
+        "k", image_type="", coverage_mm=12.5, kernel="FC07", slice_thickness_mm=None, uid="s"
+    )

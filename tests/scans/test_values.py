@@ -1,0 +1,97 @@
+"""Stored values become real ones by numbers worked out by hand."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+
+from scans.header import Header, read_header
+from scans.outcome import BadValue, ConstantImage, NotFinite
+from scans.pixels import read_stored
+from scans.values import check_image, fill_padding, real_values
+
+ODD = Path(__file__).parents[3] / "shared" / "data" / "dicom_odd"
+NOWHERE = Path("/nowhere")
+
+
+@pytest.fixture
+def header() -> Header:
+    """A header of a CT slice: slope 1, intercept -1024."""
+    return read_header(Path(get_testdata_file("CT_small.dcm", download=False)))
+
+
+def test_rescale_is_slope_times_stored_plus_intercept(header):
+    changed = dataclasses.replace(header, rescale_slope=0.5, rescale_intercept=-10.0)
+    real = real_values(np.array([0, 3, -4], dtype=np.int16), NOWHERE, changed)
+    assert real.dtype == np.float32
+    assert real.tolist() == [-10.0, -8.5, -12.0]
+
+
+def test_rescale_does_not_wrap_at_sixteen_bits(header):
+    changed = dataclasses.replace(header, rescale_slope=4.0, rescale_intercept=0.0)
+    assert real_values(np.array([65535], dtype=np.uint16), NOWHERE, changed).tolist() == [262140.0]
+
+
+def test_without_rescale_values_are_as_stored(header):
+    changed = dataclasses.replace(header, rescale_slope=None, rescale_intercept=None)
+    assert real_values(np.array([7, -7], dtype=np.int16), NOWHERE, changed).tolist() == [7.0, -7.0]
+
+
+def test_a_rescale_beyond_all_numbers_is_no_image(header):
+    changed = dataclasses.replace(header, rescale_slope=1e300)
+    with pytest.raises(NotFinite):
+        check_image(real_values(np.array([1, 2], dtype=np.int16), NOWHERE, changed))
+
+
+def test_a_slope_of_zero_is_refused(header):
+    with pytest.raises(BadValue):
+        real_values(np.array([1, 2]), NOWHERE, dataclasses.replace(header, rescale_slope=0.0))
+
+
+@pytest.mark.skipif(not ODD.is_dir(), reason="the collection of odd files is not beside this checkout")
+def test_a_modality_lut_comes_before_slope_and_intercept():
+    path = ODD / "pydicomdata__mlut_18.dcm"
+    head = read_header(path)
+    stored = read_stored(path, head).values
+    item = dcmread(path).ModalityLUTSequence[0]
+    n, first, _ = item.LUTDescriptor
+    table = np.frombuffer(item["LUTData"].value, "<u2") if isinstance(item.LUTData, bytes) else np.array(item.LUTData)
+    first = first - 65536 if first > 32767 else first
+    wanted = table[np.clip(stored.astype(int) - first, 0, (n or 65536) - 1)]
+    assert np.array_equal(real_values(stored, path, head), wanted.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("modality", "inverted", "filled"),
+    [("CT", False, -1000.0), ("MR", False, 3.0), ("CR", False, 3.0), ("CR", True, 9.0)],
+)
+def test_padding_becomes_what_nothing_looks_like(modality, inverted, filled):
+    voxels = np.array([-2000.0, 3.0, 9.0, 4.0], dtype=np.float32)
+    fill_padding(voxels, voxels == -2000, modality=modality, inverted=inverted)
+    assert voxels.tolist() == [filled, 3.0, 9.0, 4.0]
+
+
+def test_nothing_but_padding_is_refused():
+    with pytest.raises(ConstantImage):
+        fill_padding(np.zeros(4, dtype=np.float32), np.ones(4, dtype=bool), modality="MR", inverted=False)
+
+
+@pytest.mark.parametrize(
+    ("voxels", "error"),
+    [
+        ([1.0, 1.0], ConstantImage),
+        ([1.0, np.nan], NotFinite),
+        ([1.0, np.inf], NotFinite),
+        ([-np.inf, 0.0], NotFinite),
+    ],
+)
+def test_an_image_that_shows_nothing_is_refused(voxels, error):
+    with pytest.raises(error):
+        check_image(np.array(voxels, dtype=np.float32))
+
+
+def test_an_image_of_two_values_is_one():
+    check_image(np.array([0.0, 1e-6], dtype=np.float32))

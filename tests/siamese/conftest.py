@@ -1,0 +1,72 @@
+"""Made-up volumes and examples, small enough to work out by hand."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scans.kind import Kind
+from scans.volume import Volume
+from siamese.pairs import Example
+from siamese.recipe import recipe_for
+from siamese.tensor import save_tensor
+
+FINDINGS = frozenset({"blob", "ring"})
+
+
+@pytest.fixture
+def make_volume() -> Callable[..., Volume]:
+    """Return a maker of volumes whose axes point to head, back and left, centred on the origin."""
+
+    def make(voxels: np.ndarray, spacing_mm: tuple[float, ...] = (1.0, 1.0, 1.0), key: str = "ct/chest/3d") -> Volume:
+        affine = np.zeros((4, 4))
+        affine[[2, 1, 0, 3], [0, 1, 2, 3]] = (*spacing_mm, 1.0)
+        cover = "2d" if "/2d" in key else "3d"
+        return Volume(np.asarray(voxels, np.float32), affine, Kind(key, cover, "test", True))
+
+    return make
+
+
+@pytest.fixture
+def make_example() -> Callable[..., Example]:
+    """Return a maker of examples without files; "p1-2" is the second scan of patient p1."""
+
+    def make(
+        scan: str,
+        present: str = "",
+        absent: str = "",
+        *,
+        kind: str = "ct/chest/3d",
+        number: float = 0.1,
+        study: str = "",
+        tensor: Path = Path("none.npy"),
+    ) -> Example:
+        words = frozenset(present.split()), frozenset(absent.split())
+        return Example(scan, scan.split("-")[0], study or f"study-{scan}", kind, tensor, *words, number)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
+    """40 patients with two projections each: a disc and, within it, a blob or a ring."""
+    folder = tmp_path_factory.mktemp("cohort")
+    rng = np.random.default_rng(0)
+    shape = recipe_for("2d").shape
+    grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, n) for n in shape], indexing="ij"))
+    examples = []
+    for patient in range(40):
+        name = "blob" if patient % 2 else "ring"
+        place, width = rng.uniform(-0.4, 0.4, 2), rng.uniform(0.6, 0.9)
+        for visit in range(2):
+            away = np.hypot(*(grid - (place + 0.02 * rng.normal(size=2))[:, None, None]))
+            shown = away < 0.25 if name == "blob" else np.abs(away - 0.25) < 0.07
+            picture = 0.4 * (np.hypot(*grid) < width) + 0.5 * shown + 0.02 * rng.normal(size=shape)
+            path = folder / f"{patient}-{visit}.npy"
+            save_tensor(path, np.clip(picture, 0, 1).astype(np.float32)[None])
+            scan, person = f"scan-{patient:02}-{visit}", f"patient-{patient:02}"
+            marks = frozenset({name}), FINDINGS - {name}
+            number = (patient * 0.618) % 1  # spreads evenly
+            examples.append(Example(scan, person, f"study-{scan}", "xr/chest/2d/frontal", path, *marks, number))
+    return examples
