@@ -68,7 +68,9 @@ def test_a_backup_waits_for_no_writer(db: Database, tmp_path) -> None:
     put(db, "committed")
     with db.write() as connection:
         connection.execute(text("UPDATE lease SET fence = 99"))
-        backup(db, tmp_path / "copy")
+        paths = backup(db, tmp_path / "copy")
+    assert paths
+    assert all(path.exists() for path in paths)
     db.close()
 
 

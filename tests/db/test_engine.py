@@ -92,6 +92,8 @@ def test_the_holder_of_the_lease_may_write(db: Database) -> None:
     save_lease(db)
     with db.write(Fence("night", 1)) as connection:
         connection.execute(update(Lease).values(owner="still me"))
+    with db.read() as connection:
+        assert connection.execute(select(Lease.owner)).scalar_one() == "still me"
 
 
 @pytest.mark.parametrize(
