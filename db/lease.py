@@ -15,6 +15,7 @@ from db.upsert import change, upsert
 
 NIGHT = "night"  # name of the only lease
 OWNER_DIED = "owner-died"
+LEASE = select(Lease.fence, Lease.owner, Lease.expires_at).where(Lease.name == NIGHT)
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,13 @@ def begin_night(
     Raises:
         NightRunning: Somebody alive holds the lease.
     """
+    with db.read() as connection:  # a holder that stands still inside a write would make a writer wait
+        _refuse_second(db, connection, is_dead)
     with db.write() as connection:
         upsert(connection, Lease, [{"name": NIGHT, "fence": 0, "owner": None, "expires_at": None}], update=[])
         held = _locked(connection)
+        _refuse_second(db, connection, is_dead)
         now = db.now(connection)
-        if held.owner is not None and held.expires_at > now and not is_dead(held.owner):
-            raise NightRunning(held.owner, _running(connection), held.expires_at)
         _close_abandoned(connection, now)
         fence = Fence(NIGHT, held.fence + 1)
         expires_at = now + timedelta(seconds=ttl_s)
@@ -157,8 +159,15 @@ def end_stage(
 
 
 def _locked(connection: Connection) -> Row[tuple[int, str | None, datetime | None]]:
-    lease = select(Lease.fence, Lease.owner, Lease.expires_at).where(Lease.name == NIGHT)
-    return connection.execute(lease.with_for_update()).one()
+    return connection.execute(LEASE.with_for_update()).one()
+
+
+def _refuse_second(db: Database, connection: Connection, is_dead: Callable[[str], bool]) -> None:
+    held = connection.execute(LEASE).one_or_none()
+    if held is None or held.owner is None or held.expires_at is None:
+        return
+    if held.expires_at > db.now(connection) and not is_dead(held.owner):
+        raise NightRunning(held.owner, _running(connection), held.expires_at)
 
 
 def _require_holder(connection: Connection, fence: Fence) -> None:

@@ -49,6 +49,13 @@ def test_a_second_night_is_told_who_runs(db: Database) -> None:
     assert [row.state for row in rows(db, Night)] == ["running"]
 
 
+@pytest.mark.timeout(20)  # a writer on SQLite would wait for thirty seconds, on PostgreSQL for ever
+def test_a_second_night_is_refused_at_once_while_the_first_stands_still_inside_a_write(db: Database) -> None:
+    held = begin(db, owner="ward 7")
+    with db.write(right(held)), pytest.raises(NightRunning, match="ward 7"):
+        begin(db, owner="two")
+
+
 @pytest.mark.parametrize("how", ["dead", "expired"])
 def test_a_lost_night_is_taken_over_and_closed(db: Database, how: str) -> None:
     lost = begin(db, ttl_s=60 if how == "dead" else -1)
