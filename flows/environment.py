@@ -1,5 +1,6 @@
 """The environment that Prefect and torch find, set before either is imported."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -12,18 +13,22 @@ QUIET = {
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "",
     "PREFECT_CLI_PROMPT": "false",
     "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait give way: spinning ones made a busy machine four times slower
 }
 
 
+def is_alone() -> bool:
+    """Whether Prefect's server is a temporary one of this process, with nobody else to ask it."""
+    return not os.environ.get("PREFECT_API_URL")
+
+
 def prepare_environment(store: Path) -> None:
     """Give Prefect a home in the store and keep it quiet; what the operator set already wins."""
     for name, value in QUIET.items():
-        if value:
-            os.environ.setdefault(name, value)
-    if not os.environ.get("PREFECT_API_URL"):
+        os.environ.setdefault(name, value)
+    logging.getLogger("EventsWorker").setLevel(logging.ERROR)  # a logger of Prefect's that heeds none of the above
+    if is_alone():
         home = store.resolve() / "prefect"
         home.mkdir(parents=True, exist_ok=True)
         os.environ["PREFECT_HOME"] = str(home)

@@ -121,9 +121,9 @@ class FlowsSettings(_Room):
     pools: bool = Field(False, description="hand embedding to Prefect's gpu pool (needs PostgreSQL and a server)")
     gpu_deployment: str = Field("scantwin-embed/gpu", description="flow/deployment that embeds one shard")
     gpu_wait_minutes: Annotated[float, Field(gt=0)] = Field(30.0, description="no worker within this is an outcome")
-    files_per_task: Annotated[int, Field(ge=1)] = 512
-    series_per_task: Annotated[int, Field(ge=1)] = 16
-    scans_per_task: Annotated[int, Field(ge=1)] = 64
+    files_per_task: Annotated[int, Field(ge=1)] = 1024
+    series_per_task: Annotated[int, Field(ge=1)] = 32
+    scans_per_task: Annotated[int, Field(ge=1)] = 128
     retries: Annotated[int, Field(ge=0, le=10)] = Field(3, description="of disk, network and database errors only")
     retry_seconds: Annotated[float, Field(ge=0)] = 2.0
 

@@ -146,7 +146,7 @@ class Header:
 
     def to_json(self) -> str:
         """Return the header as JSON text; from_json gives back an equal header."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+        return json.dumps(_values(self) | {"identity": _values(self.identity)}, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "Header":
@@ -161,6 +161,10 @@ class Header:
             return cls(identity=identity, **{name: _tuples(value) for name, value in values.items()})
         except (TypeError, AttributeError, KeyError) as error:
             raise ValueError(f"not a header of this version: {error}") from None
+
+
+def _values(record: Header | Identity) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__slots__}  # dataclasses.asdict copies, which takes long
 
 
 def _tuples(value: Any) -> Any:

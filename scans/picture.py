@@ -119,7 +119,7 @@ def _drawn(plane: _Plane, window: _Window) -> Picture:
     sides = _sides(plane)
     _write(canvas, plane.title, sides, f"{window.text}  {WARNING}")
     png = io.BytesIO()
-    canvas.save(png, "PNG", compress_level=9)
+    canvas.save(png, "PNG")
     return Picture(plane.name, png.getvalue(), sides)
 
 
