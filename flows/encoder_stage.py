@@ -26,7 +26,7 @@ class Plan:
 
     purpose: Purpose | None
     reason: str
-    examples: Sequence[Example]
+    examples: Sequence[Example] = ()
 
 
 def choose_encoders(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
@@ -53,18 +53,18 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
     wanted = new_scans_wanted(site.settings.siamese.train_when)
     with site.db.read() as connection:
         trained = [row for row in queries.encoders(connection, cover) if row["origin"] == "trained"]
+    if not asked and wanted is None:
+        return Plan(None, 'train_when = "never"')
+    if not asked and trained and wanted == 0:
+        return Plan(None, "there is a trained encoder")
+    with site.db.read() as connection:
         examples = read_examples(site, connection, cover)
-    if not asked:
-        if wanted is None:
-            return Plan(None, 'train_when = "never"', examples)
-        if trained and wanted == 0:
-            return Plan(None, "there is a trained encoder", examples)
-        if trained and len(examples) < _scans_of(trained) + wanted:
-            return Plan(None, f"fewer than {wanted} new scans since the last training", examples)
+    if not asked and trained and len(examples) < _scans_of(trained) + (wanted or 0):
+        return Plan(None, f"fewer than {wanted} new scans since the last training")
     n_patients = len({example.patient for example in examples})
     fewest = site.settings.siamese.fewest_patients
     if n_patients < fewest:
-        return Plan(None, f"{n_patients} patients, fewest_patients = {fewest}", examples)
+        return Plan(None, f"{n_patients} patients, fewest_patients = {fewest}")
     return _with_purpose(site, cover, examples)
 
 
@@ -80,7 +80,7 @@ def _with_purpose(site: Site, cover: str, examples: Sequence[Example]) -> Plan:
             reasons.append(f"training for {purpose} on these very scans collapsed before")
         else:
             return Plan(purpose, "", examples)
-    return Plan(None, "; ".join(reasons), examples)
+    return Plan(None, "; ".join(reasons))
 
 
 def _scans_of(trained: Sequence[Any]) -> int:
