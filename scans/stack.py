@@ -4,16 +4,17 @@
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 
 from scans.geometry import place
 from scans.header import Header
 from scans.kind import NO_EDITS, Kind, kind_of
-from scans.outcome import DuplicateInstance, MixedPatients, Refusal, UidConflict
+from scans.outcome import DuplicateInstance, EnhancedUnsupported, MixedPatients, Refusal, UidConflict
 from scans.passport import Passport, projection_passport, volume_passport
 from scans.screen import screen
-from scans.sopclass import is_projection
+from scans.sopclass import is_multi_frame, is_projection
 from scans.split import require_one_frame, split_series
 
 __all__ = ["Ending", "Grouping", "Member", "Passport", "Stack", "group"]
@@ -32,6 +33,9 @@ NOT_CONTENT = frozenset(
         "sex",
         "age_years",
         "instance_number",
+        "frames",
+        "stack_id",
+        "dimensions",
     )
 )  # fields of a header that may change without making another scan; identity's ids count apart
 
@@ -42,7 +46,8 @@ class Member:
 
     file: str  # the caller's key
     path: str  # relative to the archive, as in scans.archive
-    header: Header
+    header: Header  # of the file, in a stack of frames that of the frame
+    frame: int = 0  # which of the file's frames; 0 in a file with one
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +71,14 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """Every member, in exactly one stack or one ending; both sorted."""
+    """Every member in stacks or in one ending; both sorted.
+
+    Only the frames of a multi-frame file can lie in several stacks; `unused` says what some of them ended with.
+    """
 
     stacks: list[Stack]
     endings: list[Ending]
+    unused: Mapping[str, str] = field(default_factory=dict)  # file that is used -> what of it is not, and why
 
 
 def group(
@@ -95,10 +104,33 @@ def group(
             _end(series, MixedPatients("several patient ids in one series"), endings)
             continue
         _stack_series(series, table, stacks, endings)
+    endings, unused = _one_ending_each(stacks, endings, {m.file: len(m.header.frames) for m in members})
     return Grouping(
         stacks=sorted(stacks, key=lambda s: (s.digest, s.members[0].file)),
         endings=sorted(endings, key=lambda e: e.file),
+        unused=unused,
     )
+
+
+def _one_ending_each(
+    stacks: Sequence[Stack], endings: Sequence[Ending], n_frames: Mapping[str, int]
+) -> tuple[list[Ending], dict[str, str]]:
+    """Give a file with several ended frames one ending, the most frequent one, or none if other frames are used."""
+    used = {member.file for stack in stacks for member in stack.members}
+    by_file: dict[str, list[Ending]] = {}
+    for ending in endings:
+        by_file.setdefault(ending.file, []).append(ending)
+    settled, unused = [], {}
+    for file, some in by_file.items():
+        counts = Counter((ending.code, ending.why) for ending in some)
+        (code, why), n_alike = min(counts.items(), key=lambda item: (-item[1], item[0]))
+        if file in used:
+            codes = ", ".join(sorted({ending.code for ending in some}))
+            unused[file] = f"{len(some)} of {n_frames[file]} frames are not used: {codes}"
+        else:
+            more = f" ({n_alike} of {n_frames[file]} frames)" if n_alike < n_frames[file] else ""
+            settled.append(Ending(file, code, why + more))
+    return settled, unused
 
 
 def _one_of_each(ordered: Sequence[Member], conflicts: Collection[str], endings: list[Ending]) -> list[Member]:
@@ -109,7 +141,7 @@ def _one_of_each(ordered: Sequence[Member], conflicts: Collection[str], endings:
     kept = []
     for same in by_uid.values():
         refusals = [screen(member.header) for member in same]
-        n_contents = len({_content(member.header) for member in same})
+        n_contents = len({(_content(member.header), member.header.frames) for member in same})
         if all(refusals):  # set aside anyway: it does not matter which of them is right
             for member, refusal in zip(same, refusals, strict=True):
                 _end([member], refusal or DuplicateInstance(), endings)
@@ -140,12 +172,28 @@ def _stack_series(
             kind = kind_of(member.header, is_volume=False, table=table)
             stacks.append(Stack((member,), projection_passport(member.header), kind, _digest([member])))
         else:
-            slices.append(member)
+            slices += _slices(member, endings)
     split = split_series([member.header for member in slices])
     for index, refusal in split.refused:
         _end([slices[index]], refusal, endings)
     for indices in split.candidates:
         _stack_slices([slices[i] for i in indices], table, stacks, endings)
+
+
+def _slices(member: Member, endings: list[Ending]) -> list[Member]:
+    """Return a slice as it is, and a multi-frame object as the slices that its frames are."""
+    if not is_multi_frame(member.header.sop_class_uid):
+        return [member]
+    if not member.header.frames:
+        _end([member], EnhancedUnsupported(f"{member.header.n_frames} frames without functional groups"), endings)
+    slices = []
+    for index in range(len(member.header.frames)):
+        one = replace(member, header=member.header.of_frame(index), frame=index)
+        if refusal := screen(one.header):
+            _end([one], refusal, endings)
+        else:
+            slices.append(one)
+    return slices
 
 
 def _stack_slices(

@@ -1,5 +1,6 @@
 """A scan as the scanner saw it: voxels, and where they lie in the patient."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from scans.header import Header
 from scans.kind import Kind
 from scans.outcome import MixedEncoding, MultiFrame, NoGeometry, TooLarge
 from scans.pixels import read_stored
-from scans.stack import Stack
+from scans.sopclass import is_multi_frame
+from scans.stack import Member, Stack
 from scans.values import check_image, fill_padding, real_values
 
 HEAD_BACK_LEFT = np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]], dtype=np.float64)  # targets of z, y, x in LPS
@@ -88,15 +90,7 @@ def read_volume(stack: Stack, root: Path) -> Volume:
     """
     headers = [member.header for member in stack.members]
     _check_shapes(headers)
-    voxels = np.empty((len(headers), headers[0].rows, headers[0].columns), dtype=np.float32)
-    is_padding: np.ndarray | None = None
-    for z, member in enumerate(stack.members):
-        path = real_path(root, member.path)
-        stored = read_stored(path, member.header)
-        voxels[z] = real_values(stored.values[0], path, member.header)
-        if stored.is_padding is not None:
-            is_padding = np.zeros(voxels.shape, dtype=bool) if is_padding is None else is_padding
-            is_padding[z] = stored.is_padding[0]
+    voxels, is_padding = _read_slices(stack.members, root)
     is_inverted = stack.kind.cover == "2d" and headers[0].photometric == "MONOCHROME1"
     if is_padding is not None:
         fill_padding(voxels, is_padding, modality=headers[0].modality, inverted=is_inverted)
@@ -106,8 +100,27 @@ def read_volume(stack: Stack, root: Path) -> Volume:
     return _placed(voxels, is_padding, headers, stack.kind)
 
 
+def _read_slices(members: Sequence[Member], root: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return real values, (z, y, x) float32, and where padding is; each file is opened once, however many frames."""
+    first = members[0].header
+    voxels = np.empty((len(members), first.rows, first.columns), dtype=np.float32)
+    is_padding: np.ndarray | None = None
+    by_path: dict[str, list[tuple[int, Member]]] = {}
+    for z, member in enumerate(members):
+        by_path.setdefault(member.path, []).append((z, member))
+    for name, slices in by_path.items():
+        path = real_path(root, name)
+        stored = read_stored(path, slices[0][1].header)
+        for z, member in slices:
+            voxels[z] = real_values(stored.values[member.frame], path, member.header)
+            if stored.is_padding is not None:
+                is_padding = np.zeros(voxels.shape, dtype=bool) if is_padding is None else is_padding
+                is_padding[z] = stored.is_padding[member.frame]
+    return voxels, is_padding
+
+
 def _check_shapes(headers: list[Header]) -> None:
-    if any(header.n_frames != 1 for header in headers):
+    if any(header.n_frames != 1 and not is_multi_frame(header.sop_class_uid) for header in headers):
         raise MultiFrame(f"{max(header.n_frames for header in headers)} frames in one instance")
     sizes = {(header.rows, header.columns) for header in headers}
     if len(sizes) != 1:
