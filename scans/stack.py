@@ -13,6 +13,7 @@ from scans.header import Header
 from scans.kind import NO_EDITS, Kind, kind_of
 from scans.outcome import DuplicateInstance, EnhancedUnsupported, MixedPatients, Refusal, UidConflict
 from scans.passport import Passport, projection_passport, volume_passport
+from scans.repair import NO_REPAIR
 from scans.screen import screen
 from scans.sopclass import is_multi_frame, is_projection
 from scans.split import require_one_frame, split_series
@@ -82,7 +83,11 @@ class Grouping:
 
 
 def group(
-    members: Sequence[Member], *, conflicts: Collection[str] = (), table: Mapping[str, str] = NO_EDITS
+    members: Sequence[Member],
+    *,
+    conflicts: Collection[str] = (),
+    table: Mapping[str, str] = NO_EDITS,
+    repair: Collection[str] = NO_REPAIR,
 ) -> Grouping:
     """Group instances into stacks; whatever cannot be proven to be one volume gets an ending with its facts.
 
@@ -90,6 +95,7 @@ def group(
         members: Of one or several series, whole series each.
         conflicts: Files whose SOP instance UID stands on other content elsewhere.
         table: The site's edits of kinds, see `scans.kind.kind_of`.
+        repair: What the site allows to be mended, see `scans.repair.Repair`.
 
     Raises:
         ValueError: Two members have one file key.
@@ -103,7 +109,7 @@ def group(
         if len({(m.header.identity.patient_id, m.header.identity.issuer) for m in series}) > 1:
             _end(series, MixedPatients("several patient ids in one series"), endings)
             continue
-        _stack_series(series, table, stacks, endings)
+        _stack_series(series, table, repair, stacks, endings)
     endings, unused = _one_ending_each(stacks, endings, {m.file: len(m.header.frames) for m in members})
     return Grouping(
         stacks=sorted(stacks, key=lambda s: (s.digest, s.members[0].file)),
@@ -164,9 +170,13 @@ def _by_series(members: Iterable[Member]) -> list[list[Member]]:
 
 
 def _stack_series(
-    series: Sequence[Member], table: Mapping[str, str], stacks: list[Stack], endings: list[Ending]
+    series: Sequence[Member],
+    table: Mapping[str, str],
+    repair: Collection[str],
+    stacks: list[Stack],
+    endings: list[Ending],
 ) -> None:
-    slices = []
+    slices: list[Member] = []
     for member in series:
         if is_projection(member.header.sop_class_uid):
             kind = kind_of(member.header, is_volume=False, table=table)
@@ -177,7 +187,7 @@ def _stack_series(
     for index, refusal in split.refused:
         _end([slices[index]], refusal, endings)
     for indices in split.candidates:
-        _stack_slices([slices[i] for i in indices], table, stacks, endings)
+        _stack_slices([slices[i] for i in indices], table, repair, stacks, endings)
 
 
 def _slices(member: Member, endings: list[Ending]) -> list[Member]:
@@ -197,20 +207,24 @@ def _slices(member: Member, endings: list[Ending]) -> list[Member]:
 
 
 def _stack_slices(
-    slices: Sequence[Member], table: Mapping[str, str], stacks: list[Stack], endings: list[Ending]
+    slices: Sequence[Member],
+    table: Mapping[str, str],
+    repair: Collection[str],
+    stacks: list[Stack],
+    endings: list[Ending],
 ) -> None:
     positions = [member.header.position_mm or () for member in slices]
     orientation = min(member.header.orientation or () for member in slices)
     try:
         require_one_frame([member.header for member in slices])
-        placement = place(positions, orientation)
+        placement = place(positions, orientation, repair=repair)
     except Refusal as refusal:
         _end(slices, refusal, endings)
         return
     members = tuple(slices[i] for i in placement.order)
     kind = kind_of(members[0].header, is_volume=True, table=table)
     passport = volume_passport([member.header for member in members], placement)
-    stacks.append(Stack(members, passport, kind, _digest(members)))
+    stacks.append(Stack(members, passport, kind, _digest(members, placement.repairs)))
 
 
 def _end(members: Iterable[Member], refusal: Refusal, endings: list[Ending]) -> None:
@@ -227,11 +241,13 @@ def _content(header: Header) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _digest(members: Sequence[Member]) -> str:
+def _digest(members: Sequence[Member], repairs: str = "") -> str:
     """Return the digest of all that decides volume, kind and date; not of how the file was sent or who it names."""
     digest = hashlib.sha256()
     for member in members:
         header = member.header
         shown = {f.name: getattr(header, f.name) for f in fields(header) if f.name not in NOT_CONTENT}
         digest.update(repr((_content(header), sorted(shown.items()))).encode() + b"\n")
+    if repairs:  # what was mended is another scan
+        digest.update(repairs.encode())
     return digest.hexdigest()

@@ -12,9 +12,10 @@ from scans.header import Header
 from scans.kind import Kind
 from scans.outcome import MixedEncoding, MultiFrame, NoGeometry, TooLarge
 from scans.pixels import read_stored
+from scans.repair import even_grid
 from scans.sopclass import is_multi_frame
 from scans.stack import Member, Stack
-from scans.values import check_image, fill_padding, real_values
+from scans.values import check_image, empty_value, fill_padding, real_values
 
 HEAD_BACK_LEFT = np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]], dtype=np.float64)  # targets of z, y, x in LPS
 MAX_VOXELS = 1 << 30  # 4 GiB of float32; 2048 slices of 512 x 512 are half of it
@@ -78,7 +79,8 @@ def read_volume(stack: Stack, root: Path) -> Volume:
     """Read the pixels of a stack.
 
     Every slice is rescaled by its own slope and intercept, padding becomes air before anything can be
-    interpolated across it, and a MONOCHROME1 projection is inverted, so that dense is always bright.
+    interpolated across it, and a MONOCHROME1 projection is inverted, so that dense is always bright. Slices of
+    a stack with repairs are resampled onto the even grid that its passport tells.
 
     Args:
         stack: Instances that make one volume, in order.
@@ -97,7 +99,7 @@ def read_volume(stack: Stack, root: Path) -> Volume:
     check_image(voxels)
     if is_inverted:
         np.subtract(voxels.max() + voxels.min(), voxels, out=voxels)
-    return _placed(voxels, is_padding, headers, stack.kind)
+    return _placed(voxels, is_padding, headers, stack)
 
 
 def _read_slices(members: Sequence[Member], root: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -130,16 +132,23 @@ def _check_shapes(headers: list[Header]) -> None:
         raise TooLarge(f"{len(headers)} slices of {rows} x {columns} pixels")
 
 
-def _placed(voxels: np.ndarray, is_padding: np.ndarray | None, headers: list[Header], kind: Kind) -> Volume:
-    if kind.cover == "2d":
-        return _projection(voxels, is_padding, headers[0], kind)
+def _placed(voxels: np.ndarray, is_padding: np.ndarray | None, headers: list[Header], stack: Stack) -> Volume:
+    if stack.kind.cover == "2d":
+        return _projection(voxels, is_padding, headers[0], stack.kind)
     first = headers[0]
     positions = [header.position_mm for header in headers if header.position_mm is not None]
     if len(positions) != len(headers) or first.orientation is None or first.pixel_spacing_mm is None:
         raise NoGeometry("position, orientation or pixel spacing is absent")
-    thickness_mm = first.slice_thickness_mm or 1.0
-    affine = stack_affine(first.orientation, positions, first.pixel_spacing_mm, thickness_mm)
-    return Volume(voxels, affine, kind, is_padding)
+    if stack.passport.repairs:
+        voxels, is_padding, affine = even_grid(
+            voxels, is_padding, positions_mm=positions, orientation=first.orientation,
+            spacing_mm=first.pixel_spacing_mm, step_mm=stack.passport.spacing_z_mm,
+            is_tilted="tilt" in stack.passport.repairs, fill=empty_value(voxels, first.modality),
+        )  # fmt: skip
+    else:
+        thickness_mm = first.slice_thickness_mm or 1.0
+        affine = stack_affine(first.orientation, positions, first.pixel_spacing_mm, thickness_mm)
+    return Volume(voxels, affine, stack.kind, is_padding)
 
 
 def _projection(voxels: np.ndarray, is_padding: np.ndarray | None, header: Header, kind: Kind) -> Volume:
