@@ -37,9 +37,7 @@ def frame(
     group = Dataset()
     group.PlanePositionSequence = item(ImagePositionPatient=[float(p) for p in position_mm])
     group.PlaneOrientationSequence = item(ImageOrientationPatient=[float(c) for c in orientation])
-    group.PixelValueTransformationSequence = item(
-        RescaleSlope=slope, RescaleIntercept=intercept, RescaleType="US"
-    )
+    group.PixelValueTransformationSequence = item(RescaleSlope=slope, RescaleIntercept=intercept, RescaleType="US")
     group.MRImageFrameTypeSequence = item(FrameType=list(image_type), ComplexImageComponent=part)
     group.MREchoSequence = item(EffectiveEchoTime=echo_ms)
     group.FrameContentSequence = item(StackID=stack, TemporalPositionIndex=time)
