@@ -152,8 +152,8 @@ def test_a_series_converted_by_another_library_gives_the_classic_volume(make_ser
     from highdicom.legacy import LegacyConvertedEnhancedCTImage
 
     words = [np.full((4, 3), value, "<i2") + np.arange(12, dtype="<i2").reshape(4, 3) for value in (5, 30, 90)]
-    folder = make_series(positions_mm=[4.0, 0.0, 2.0], values=[1, 1, 1], FrameOfReferenceUID="2.25.1", StudyID="1",
-                         AccessionNumber="1", PatientBirthDate="19600101", SeriesNumber=1, StudyTime="101010")  # fmt: skip
+    wanted_by_highdicom = {"FrameOfReferenceUID": "2.25.1", "StudyID": "1", "AccessionNumber": "1", "SeriesNumber": 1}
+    folder = make_series(positions_mm=[4.0, 0.0, 2.0], values=[1, 1, 1], StudyTime="101010", **wanted_by_highdicom)
     datasets = []
     for path, pixels in zip(sorted(folder.iterdir()), words, strict=True):
         ds = dcmread(path)
