@@ -148,6 +148,14 @@ def test_the_digest_changes_with_the_geometry_of_a_frame(tmp_path):
     assert before.digest != after.digest
 
 
+def test_a_second_copy_is_a_duplicate_and_one_with_other_places_is_a_conflict(tmp_path):
+    one = write_enhanced(tmp_path / "a", slices())
+    moved = write_enhanced(tmp_path / "b", slices(orientation=(0, 1, 0, -1, 0, 0)))
+    for other, wanted in ((one, ["duplicate"]), (moved, ["uid-conflict", "uid-conflict"])):
+        members = [Member(key, path.name, read_header(path)) for key, path in (("1", one), ("2", other))]
+        assert [ending.code for ending in group(members).endings] == wanted
+
+
 def test_a_series_converted_by_another_library_gives_the_classic_volume(make_series, tmp_path):
     from highdicom.legacy import LegacyConvertedEnhancedCTImage
 
