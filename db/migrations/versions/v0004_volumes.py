@@ -1,5 +1,7 @@
 """More of the geometry passport, and files whose frames make several scans."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -8,7 +10,7 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-PASSPORT = (
+PASSPORT: tuple[tuple[str, sa.types.TypeEngine[Any]], ...] = (
     ("smallest_gap_mm", sa.Double()),
     ("n_missing", sa.Integer()),
     ("rescale_varies", sa.Boolean()),
