@@ -7,11 +7,11 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from db.base import table_of
 from db.rows import rows_of
-from db.tables import File, Label, Patient, Scan
+from db.tables import File, FurtherScan, Label, Patient, Scan
 from db.upsert import chunks
 
 ACCEPTED, HELD_BACK, WITHDRAWN = "accepted", "held_back", "withdrawn"
-SCAN, FILE, PATIENT, LABEL = (table_of(model) for model in (Scan, File, Patient, Label))
+SCAN, FILE, FURTHER, PATIENT, LABEL = (table_of(model) for model in (Scan, File, FurtherScan, Patient, Label))
 
 
 def may_be_listed() -> ColumnElement[bool]:
@@ -47,7 +47,9 @@ def scan_states(connection: Connection, series: Iterable[str]) -> dict[str, tupl
 def scans_without_files(connection: Connection) -> list[str]:
     """Return scans, not withdrawn yet, that no file is part of any more."""
     held = select(FILE.c.key).where(FILE.c.scan == SCAN.c.key).exists()
-    return list(connection.scalars(select(SCAN.c.key).where(SCAN.c.state != WITHDRAWN, ~held).order_by(SCAN.c.key)))
+    further = select(FURTHER.c.file).where(FURTHER.c.scan == SCAN.c.key).exists()
+    orphans = select(SCAN.c.key).where(SCAN.c.state != WITHDRAWN, ~held, ~further)
+    return list(connection.scalars(orphans.order_by(SCAN.c.key)))
 
 
 def studies_without_main(connection: Connection) -> list[str]:

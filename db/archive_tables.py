@@ -135,6 +135,8 @@ class Scan(Base):
     spacing_x_mm: Mapped[float | None] = mapped_column(Double, doc="between columns")
     coverage_mm: Mapped[float | None] = mapped_column(Double, doc="extent along the normal")
     largest_gap_mm: Mapped[float | None] = mapped_column(Double, doc="largest step between neighbouring slices")
+    smallest_gap_mm: Mapped[float | None] = mapped_column(Double, doc="smallest step between neighbouring slices")
+    n_missing: Mapped[int | None] = mapped_column(doc="slices that a repair made up")
     tilt_deg: Mapped[float | None] = mapped_column(Double, doc="angle between stacking direction and normal")
     orientation: Mapped[str | None] = mapped_column(Text, doc="axial, coronal, sagittal, oblique or projection")
     slice_thickness_mm: Mapped[float | None] = mapped_column(Double, doc="SliceThickness (0018,0050)")
@@ -150,7 +152,15 @@ class Scan(Base):
     rescale_intercept: Mapped[float | None] = mapped_column(
         Double, doc="RescaleIntercept (0028,1052) of the first slice"
     )
+    rescale_varies: Mapped[bool | None] = mapped_column(doc="true: slope or intercept differ from slice to slice")
     padding: Mapped[int | None] = mapped_column(BigInteger, doc="PixelPaddingValue (0028,0120), as stored")
+    decoder: Mapped[str | None] = mapped_column(Text, doc="library that decoded the pixels; native: none was needed")
+    burned_in: Mapped[str | None] = mapped_column(Text, doc="BurnedInAnnotation (0028,0301): YES, NO or empty")
+    slice_order: Mapped[str | None] = mapped_column(
+        Text, doc="how InstanceNumber runs along the normal: rising, falling, mixed or unknown"
+    )
+    n_files: Mapped[int | None] = mapped_column(doc="files of the scan; fewer than slices if one holds many frames")
+    repairs: Mapped[str | None] = mapped_column(Text, doc="what was mended because [scans] repair allows it")
     first_night: Mapped[int] = mapped_column(ForeignKey("night.id"), index=True, doc="night that accepted it")
     withdrawn_night: Mapped[int | None] = mapped_column(
         ForeignKey("night.id"), index=True, doc="night that withdrew it"
@@ -175,3 +185,12 @@ class File(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger, doc="its size")
     first_night: Mapped[int] = mapped_column(ForeignKey("night.id"), doc="night that first saw it")
     changed_night: Mapped[int] = mapped_column(ForeignKey("night.id"), index=True, doc="night of its present outcome")
+
+
+class FurtherScan(Base):
+    """One row a further scan of a file: frames of one file can make several; the first stands in `file.scan`."""
+
+    __tablename__ = "further_scan"
+
+    file: Mapped[str] = mapped_column(ForeignKey("file.key"), primary_key=True, doc="the multi-frame file")
+    scan: Mapped[str] = mapped_column(ForeignKey("scan.key"), primary_key=True, index=True, doc="a scan of its frames")

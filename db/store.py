@@ -5,12 +5,25 @@ Every function takes a connection from `db.write(...)`; rows are dicts from colu
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from db.base import table_of
 from db.engine import database_time
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
-from db.tables import Activation, Embedding, Encoder, File, Label, Match, Night, Patient, Scan, Study, Verdict
+from db.tables import (
+    Activation,
+    Embedding,
+    Encoder,
+    File,
+    FurtherScan,
+    Label,
+    Match,
+    Night,
+    Patient,
+    Scan,
+    Study,
+    Verdict,
+)
 from db.upsert import Row, change, chunks, plain_rows, upsert
 
 LABEL_KEY = ("subject", "subject_key", "finding", "kind", "valid_from", "valid_until", "source")
@@ -61,8 +74,20 @@ def withdraw_scans(connection: Connection, scans: Iterable[str], night: int) -> 
 
 
 def save_files(connection: Connection, rows: Iterable[Row]) -> int:
-    """Save where files stand; `changed_night` is written only when that changed."""
+    """Save where files stand; `changed_night` is written only when that changed.
+
+    Further scans of these files are forgotten: `save_further_scans` comes behind.
+    """
+    rows = list(rows)
+    further = table_of(FurtherScan)
+    for keys in chunks(str(row["key"]) for row in rows):
+        connection.execute(delete(further).where(further.c.file.in_(keys)))
     return upsert(connection, File, rows, once=("first_night",), stamp=("changed_night",))
+
+
+def save_further_scans(connection: Connection, rows: Iterable[Row]) -> int:
+    """Save which scans, beside the one in `file.scan`, the frames of multi-frame files make; rows hold file, scan."""
+    return upsert(connection, FurtherScan, rows, update=())
 
 
 def save_encoder(connection: Connection, row: Row) -> int:

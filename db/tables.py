@@ -1,12 +1,12 @@
 """Every table, in one place to import from."""
 
-from db.archive_tables import File, Lease, Night, Patient, Scan, Stage, Study
+from db.archive_tables import File, FurtherScan, Lease, Night, Patient, Scan, Stage, Study
 from db.base import IDENTITY, Base
 from db.identity_tables import IdentityFile, IdentityPatient, IdentityStudy
 from db.match_tables import Activation, Embedding, Encoder, Label, LaneOutcome, Match, Verdict
 
 __all__ = [
-    "IDENTITY", "Activation", "Base", "Embedding", "Encoder", "File", "IdentityFile", "IdentityPatient",
-    "IdentityStudy", "Label", "LaneOutcome", "Lease", "Match", "Night", "Patient", "Scan", "Stage", "Study",
-    "Verdict",
+    "IDENTITY", "Activation", "Base", "Embedding", "Encoder", "File", "FurtherScan", "IdentityFile",
+    "IdentityPatient", "IdentityStudy", "Label", "LaneOutcome", "Lease", "Match", "Night", "Patient", "Scan",
+    "Stage", "Study", "Verdict",
 ]  # fmt: skip

@@ -209,6 +209,24 @@ def files(*, outcome: str | None = None, config: Config = DEFAULT, as_json: Json
     return 0
 
 
+@app.command
+def volume(scan: str, *, out: Path, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Write a scan as it is read, before any resampling for the encoder, as NIfTI with its affine."""
+    from flows.volumes import write_volume
+
+    written = write_volume(config, scan, out)
+    if as_json:
+        _print_json(written)
+    elif not quiet:
+        shape, spacing = written["shape_zyx"], written["spacing_zyx_mm"]
+        print(
+            f"wrote {out}: {' x '.join(map(str, shape))} voxels of {' x '.join(f'{mm:g}' for mm in spacing)} mm (zyx)"
+        )
+        if written["repairs"]:
+            print(f"mended: {written['repairs']}")
+    return 0
+
+
 @labels_app.command(name="import")
 def import_labels(csv: Path, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Import labels: columns patient or study, finding, value, and optionally kind, from, until, grade, source."""

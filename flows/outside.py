@@ -51,7 +51,7 @@ def similar_to_files(site: Site, paths: Sequence[Path]) -> list[dict[str, Any]]:
     """
     answers: list[dict[str, Any]] = []
     reasons: list[str] = []
-    for stack in _stacks(paths, reasons):
+    for stack in _stacks(site, paths, reasons):
         try:
             answers.append(_ask(site, stack))
         except Refusal as refusal:
@@ -61,7 +61,7 @@ def similar_to_files(site: Site, paths: Sequence[Path]) -> list[dict[str, Any]]:
     return answers
 
 
-def _stacks(paths: Sequence[Path], reasons: list[str]) -> list[Stack]:
+def _stacks(site: Site, paths: Sequence[Path], reasons: list[str]) -> list[Stack]:
     files = sorted(
         {file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()}
     )
@@ -76,7 +76,8 @@ def _stacks(paths: Sequence[Path], reasons: list[str]) -> list[Stack]:
     by_series: dict[str, list[Member]] = {}
     for member in members:
         by_series.setdefault(member.header.identity.series_uid, []).append(member)
-    groupings = [group(some) for some in by_series.values()]
+    rules = site.settings.scans
+    groupings = [group(some, table=rules.kinds, repair=rules.repair) for some in by_series.values()]
     reasons += [f"{ending.code}: {ending.why}" for grouping in groupings for ending in grouping.endings]
     return [stack for grouping in groupings for stack in grouping.stacks]
 

@@ -32,12 +32,13 @@ class Rows:
     studies: dict[str, Row] = field(default_factory=dict)
     scans: list[Row] = field(default_factory=list)
     files: list[Row] = field(default_factory=list)
+    further: list[Row] = field(default_factory=list)  # scans of multi-frame files beside their first
 
 
 def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[str]:
     """Build the scans of some series, by key, from the headers in identity."""
     with site.db.read() as connection:
-        members = _members(identity.members_of_series(connection, series))
+        members = members_by_series(identity.members_of_series(connection, series))
         conflicts = identity.conflicting_files(connection, series)
         known = queries.scan_states(connection, series)
     rows, counts = Rows(), Counter[str]()
@@ -48,6 +49,7 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
         store.save_studies(connection, list(rows.studies.values()))
         store.save_scans(connection, rows.scans)
         store.save_files(connection, rows.files)
+        store.save_further_scans(connection, rows.further)
     with site.db.write(ticket.right) as connection:
         identity.mark_series_grouped(connection, series)
     return counts
@@ -67,7 +69,8 @@ def settle_studies(site: Site, ticket: Ticket) -> Counter[str]:
     return Counter(withdrawn_scans=len(orphans))
 
 
-def _members(rows: Sequence[Mapping[str, object]]) -> dict[str, list[Member]]:
+def members_by_series(rows: Sequence[Mapping[str, object]]) -> dict[str, list[Member]]:
+    """Rows of identity.file as members, by the key of their series."""
     members: dict[str, list[Member]] = {}
     for row in rows:
         header = Header.from_json(str(row["header"]))
@@ -87,8 +90,9 @@ def _add_series(
     from flows.ingest import file_row
 
     sizes = {member.file: member.header.size_bytes for member in members}
-    grouping = group(members, conflicts=conflicts, table=site.settings.scans.kinds)
-    endings = list(grouping.endings)
+    rules = site.settings.scans
+    grouping = group(members, conflicts=conflicts, table=rules.kinds, repair=rules.repair)
+    endings, used = list(grouping.endings), dict[str, Row]()
     for stack in grouping.stacks:
         scan = site.keys.key("scan", stack.digest)
         try:
@@ -102,10 +106,15 @@ def _add_series(
             row = {name: value for name, value in row.items() if name not in DECIDED_LATER}
         _add_scan(site, ticket, rows, stack, row)
         code = "used" if stack.kind.known else "kind-unknown"
-        rows.files += [
-            file_row(ticket, m.file, code, scan=scan, size_bytes=sizes[m.file]) | {"outcome": "used"}
-            for m in stack.members
-        ]
+        for file in dict.fromkeys(member.file for member in stack.members):
+            if file in used:
+                rows.further.append({"file": file, "scan": scan})
+            else:
+                why = grouping.unused.get(file, "")
+                row = file_row(ticket, file, code, why=why, scan=scan, size_bytes=sizes[file])
+                used[file] = row | {"outcome": "used"}
+    endings = [ending for ending in endings if ending.file not in used]
+    rows.files += used.values()
     rows.files += [
         file_row(ticket, ending.file, ending.code, why=ending.why, size_bytes=sizes[ending.file]) for ending in endings
     ]

@@ -49,6 +49,9 @@ class ScansSettings(_Room):
         0.5, description="more files than this gone at once is taken for a share that is not mounted"
     )
     pictures: bool = Field(True, description="draw pictures for the report and the pages")
+    repair: list[Literal["missing-slices", "uneven-spacing", "tilt"]] = Field(
+        default_factory=list, description="what is resampled onto an even grid, and marked, instead of refused"
+    )
     kinds: dict[str, str] = Field(default_factory=dict, description="the site's edits of the table of kinds")
 
     @field_validator("kinds")

@@ -67,7 +67,7 @@ FILE = (
     _skip("for-processing", "Raw detector values; the image for presentation is the one that is read.",
           "Send the images for presentation if these are all there is."),
     _skip("secondary-capture", "A screen picture or digitised film."),
-    _skip("enhanced-unsupported", "A multi-frame (enhanced) object, which is not read yet.",
+    _skip("enhanced-unsupported", "A multi-frame (enhanced) object of a kind, or with a layout, that is not read.",
           "Send the classic single-frame objects if the scan is needed."),
     _skip("multi-frame", "Several frames in one file of a kind that is read as single pictures only."),
     _skip("mosaic-unsupported", "Slices tiled into one picture (mosaic), which are not unpacked."),

@@ -4,7 +4,7 @@ Source: DICOM PS3.3 C.7.6.2.1.1. InstanceNumber, SliceLocation, SliceThickness a
 SpacingBetweenSlices are never looked at: they are optional and often wrong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from scans.outcome import (
     TooFewSlices,
     UnevenSpacing,
 )
+from scans.repair import NO_REPAIR
 
 GAP_TOLERANCE = 0.01  # relative to the step; what highdicom settled on as well
 LARGEST_TILT_DEG = 0.5  # a shear of this size moves the far end of a 30 cm stack by 2.6 mm
@@ -38,14 +39,20 @@ class Placement:
     largest_gap_mm: float
     tilt_deg: float
     plane: str
+    smallest_gap_mm: float
+    n_missing: int  # slices that an allowed repair makes up
+    repairs: str  # what has to be mended, "" if nothing: then the slices are the volume
 
 
-def place(positions_mm: Sequence[Sequence[float]], orientation: Sequence[float]) -> Placement:
-    """Order slices along their normal and prove that they are evenly spaced and not sheared.
+def place(
+    positions_mm: Sequence[Sequence[float]], orientation: Sequence[float], *, repair: Collection[str] = NO_REPAIR
+) -> Placement:
+    """Order slices along their normal and prove that they are evenly spaced and not sheared, or can be mended.
 
     Args:
         positions_mm: ImagePositionPatient of each slice, no two at one position.
         orientation: ImageOrientationPatient of all of them, six direction cosines.
+        repair: What the site allows to be mended, see `scans.repair.Repair`.
 
     Raises:
         Refusal: NoGeometry, SingleSlice, TooFewSlices, RepeatedPositions, Tilted, MissingSlices or
@@ -62,18 +69,26 @@ def place(positions_mm: Sequence[Sequence[float]], orientation: Sequence[float])
     if gaps.min() <= SAME_PLACE_MM:
         raise RepeatedPositions("two slices at one position")
     tilt_deg = _tilt_deg(places[order], orientation)
+    repairs = []
     if tilt_deg > LARGEST_TILT_DEG:
-        raise Tilted(f"{tilt_deg:.1f} degrees between the slices' normal and their step, at most {LARGEST_TILT_DEG}")
-    _require_even(gaps, along[order], places[order], orientation)
+        facts = f"{tilt_deg:.1f} degrees"
+        if "tilt" not in repair:
+            raise Tilted(f"{facts} between the slices' normal and their step, at most {LARGEST_TILT_DEG}")
+        repairs.append(f"tilt: {facts}")
+    multiples = _multiples(gaps, along[order], places[order], orientation, repair, repairs)
     _require_straight(along[order], places[order])
-    step = float(along[order[-1]] - along[order[0]]) / (len(order) - 1)
+    n_planes = int(multiples.sum()) + 1
+    step = float(along[order[-1]] - along[order[0]]) / (n_planes - 1)
     return Placement(
         order=tuple(int(i) for i in order),
         spacing_z_mm=round(step, 6),
-        coverage_mm=round(step * len(order), 6),
+        coverage_mm=round(step * n_planes, 6),
         largest_gap_mm=round(float(gaps.max()), 6),
         tilt_deg=round(tilt_deg, 4),
         plane=plane_of(orientation),
+        smallest_gap_mm=round(float(gaps.min()), 6),
+        n_missing=n_planes - len(order) if len(multiples) == len(gaps) else 0,
+        repairs="; ".join(repairs),
     )
 
 
@@ -102,24 +117,42 @@ def _tilt_deg(places: np.ndarray, orientation: Sequence[float]) -> float:
     return float(np.degrees(np.arctan2(sideways[far], along[far])).max())
 
 
-def _require_even(gaps: np.ndarray, along: np.ndarray, places: np.ndarray, orientation: Sequence[float]) -> None:
+def _multiples(
+    gaps: np.ndarray,
+    along: np.ndarray,
+    places: np.ndarray,
+    orientation: Sequence[float],
+    repair: Collection[str],
+    repairs: list[str],
+) -> np.ndarray:
+    """Return the steps of the even grid in each gap, (n - 1,): ones, unless a repair is allowed and noted.
+
+    Uneven slices have no step of their own: there only the sum counts, the whole way in steps of the median.
+    """
     step = float(np.median(gaps))
     if (np.abs(gaps - step) <= GAP_TOLERANCE * step).all():
-        return
+        return np.ones(len(gaps))
     smallest = float(gaps.min())
     step = float(np.median(gaps[gaps <= smallest * (1 + 2 * GAP_TOLERANCE)]))
     multiples = np.round(gaps / step)
     tolerance = step * np.minimum(GAP_TOLERANCE * multiples, 0.1)
     if (np.abs(gaps - multiples * step) <= tolerance).all():
-        raise MissingSlices(_missing(multiples.astype(int), step, along, places, orientation))
-    raise UnevenSpacing(f"gaps from {smallest:.2f} to {gaps.max():.2f} mm between {len(along)} slices")
+        if "missing-slices" not in repair:
+            raise MissingSlices(_missing(multiples.astype(int), step, along, places, orientation))
+        n_all = int(multiples.sum()) + 1
+        repairs.append(f"missing-slices: {n_all - len(along)} of {n_all}")
+        return multiples
+    if "uneven-spacing" not in repair:
+        raise UnevenSpacing(f"gaps from {smallest:.2f} to {gaps.max():.2f} mm between {len(along)} slices")
+    repairs.append(f"uneven-spacing: gaps from {smallest:.2f} to {gaps.max():.2f} mm")
+    return np.array([max(2, round(float(along[-1] - along[0]) / float(np.median(gaps))))])
 
 
 def _require_straight(along: np.ndarray, places: np.ndarray) -> None:
     """Refuse a slice that is shifted within its own plane against the others."""
     line = (places[-1] - places[0]) / (along[-1] - along[0])
     shifts = np.linalg.norm(places - places[0] - np.outer(along - along[0], line), axis=1)
-    step = float(along[-1] - along[0]) / (len(along) - 1)
+    step = float(along[-1] - along[0]) / (len(along) - 1)  # of even slices; only a tolerance elsewhere
     if shifts.max() > max(SIDEWAYS_MM, 2 * GAP_TOLERANCE * step):
         raise UnevenSpacing(f"slice {int(shifts.argmax()) + 1} is shifted by {shifts.max():.2f} mm")
 

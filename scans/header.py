@@ -9,6 +9,7 @@ from typing import Any
 
 from scans.acquired import age_years
 from scans.dicomfile import Parsed, parse, quiet, read_bytes
+from scans.frame import DIMENSIONS, FRAME_GROUPS, SHARED_GROUPS, Frame, read_frames
 from scans.outcome import (
     BadValue,
     Dicomdir,
@@ -21,7 +22,7 @@ from scans.outcome import (
     Unreadable,
 )
 from scans.pixelbytes import Layout, stored_pixels
-from scans.sopclass import is_projection
+from scans.sopclass import is_multi_frame, is_projection
 from scans.tags import Reader, tag, tags_of
 
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage, PS3.4 B.5
@@ -29,7 +30,7 @@ DIRECTORY_RECORDS = 0x00041220
 PATIENT_AGE = 0x00101010
 SEXES = frozenset({"M", "F", "O"})  # PS3.3 C.7.1.1; other texts could be anything
 ENOUGH_ELEMENTS = 3  # that we know, to call a file without preamble DICOM at all
-ALSO_READ = (DIRECTORY_RECORDS, PATIENT_AGE)
+ALSO_READ = (DIRECTORY_RECORDS, PATIENT_AGE, SHARED_GROUPS, FRAME_GROUPS, DIMENSIONS)
 FINEST_MM, COARSEST_MM = 0.001, 100.0  # pixels beyond these are no pixels of a patient
 MOST_PIXEL_BYTES = 4 * 2**30  # of one object, unpacked; a header that announces more is damaged or hostile
 
@@ -143,10 +144,20 @@ class Header:
     series_date: str = tag(0x00080021, "text")
     study_date: str = tag(0x00080020, "text")
     timezone_offset: str = tag(0x00080201, "text")
+    # of multi-frame objects
+    frames: tuple[Frame, ...] = ()  # in the order of their pixels
+    stack_id: str = ""  # of one frame
+    dimensions: tuple[int, ...] = ()  # of one frame: DimensionIndexValues that tell more than where it lies
+
+    def of_frame(self, index: int) -> "Header":
+        """Return the header of one frame, as if it were a slice in a file of its own."""
+        told = self.frames[index].told()
+        return dataclasses.replace(self, frames=(), pixel_sha256=f"{self.pixel_sha256}#{index}", **told)
 
     def to_json(self) -> str:
         """Return the header as JSON text; from_json gives back an equal header."""
-        return json.dumps(_values(self) | {"identity": _values(self.identity)}, sort_keys=True, separators=(",", ":"))
+        apart = {"identity": _values(self.identity), "frames": [frame.told() for frame in self.frames]}
+        return json.dumps(_values(self) | apart, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "Header":
@@ -158,7 +169,8 @@ class Header:
         try:
             values = json.loads(text)
             identity = Identity(**values.pop("identity"))
-            return cls(identity=identity, **{name: _tuples(value) for name, value in values.items()})
+            frames = tuple(Frame(**_all_tuples(told)) for told in values.pop("frames", ()))
+            return cls(identity=identity, frames=frames, **_all_tuples(values))
         except (TypeError, AttributeError, KeyError) as error:
             raise ValueError(f"not a header of this version: {error}") from None
 
@@ -167,8 +179,8 @@ def _values(record: Header | Identity) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__slots__}  # dataclasses.asdict copies, which takes long
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def _all_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def read_header(path: Path) -> Header:
@@ -215,6 +227,7 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         pixel_length=pixels.length,
         pixel_sha256=pixels.sha256,
         spacing_source=_settle_spacing(values),
+        frames=read_frames(reader, layout.n_frames) if is_multi_frame(values["sop_class_uid"]) else (),
         age_years=age_years(reader.first(PATIENT_AGE), birth_date=identity.birth_date, study_date=values["study_date"]),
         **values,
     )

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
+from scans.decoder import DECODERS
 from scans.geometry import Placement
 from scans.header import Header
 from scans.sequence import contrast_of
 
+PROJECTION = Placement((0,), 0.0, 0.0, 0.0, 0.0, "projection", 0.0, 0, "")  # there is nothing to place
 LONGEST_LABEL = 64  # characters; PS3.5 6.2, VR LO
 
 
@@ -23,6 +26,8 @@ class Passport:
     spacing_x_mm: float | None  # between columns
     coverage_mm: float  # slices times their distance; 0 for a projection
     largest_gap_mm: float
+    smallest_gap_mm: float
+    n_missing: int  # slices that a repair made up
     tilt_deg: float  # between the slices' normal and the way from one to the next
     orientation: str  # axial, coronal, sagittal, oblique or projection
     slice_thickness_mm: float | None  # as the header says, unlike the spacing
@@ -34,59 +39,44 @@ class Passport:
     photometric: str
     rescale_slope: float | None  # of the first slice
     rescale_intercept: float | None
+    rescale_varies: bool  # from slice to slice, as PET and some MR have it
     padding: int | None  # PixelPaddingValue, in stored units
     image_type: str  # values joined by a backslash
     contrast: str  # given, none or unknown
+    decoder: str  # the libraries that decoded the pixels, joined by a comma; native: nothing to decode
+    burned_in: str  # BurnedInAnnotation: YES, NO or "" when the header does not say
+    slice_order: str  # how InstanceNumber runs along the normal: rising, falling, mixed or unknown
+    n_files: int  # fewer than slices when one file holds many frames
+    repairs: str  # what was mended, "" if the slices are the volume
 
 
 def volume_passport(headers: Sequence[Header], placement: Placement) -> Passport:
     """Return the passport of slices in anatomical order, which `scans.geometry.place` has accepted."""
-    spacing = headers[0].pixel_spacing_mm or (None, None)
-    return _passport(
-        headers,
-        spacing_mm=(placement.spacing_z_mm, spacing[0], spacing[1]),
-        coverage_mm=placement.coverage_mm,
-        largest_gap_mm=placement.largest_gap_mm,
-        tilt_deg=placement.tilt_deg,
-        orientation=placement.plane,
-    )
+    return _passport(headers, placement)
 
 
 def projection_passport(header: Header) -> Passport:
     """Return the passport of a projection."""
-    spacing = header.pixel_spacing_mm or (None, None)
-    return _passport(
-        [header],
-        spacing_mm=(0.0, spacing[0], spacing[1]),
-        coverage_mm=0.0,
-        largest_gap_mm=0.0,
-        tilt_deg=0.0,
-        orientation="projection",
-    )
+    return _passport([header], PROJECTION)
 
 
-def _passport(
-    headers: Sequence[Header],
-    *,
-    spacing_mm: tuple[float, float | None, float | None],
-    coverage_mm: float,
-    largest_gap_mm: float,
-    tilt_deg: float,
-    orientation: str,
-) -> Passport:
+def _passport(headers: Sequence[Header], placement: Placement) -> Passport:
     header = headers[0]
+    spacing = header.pixel_spacing_mm or (None, None)
     thicknesses = [h.slice_thickness_mm for h in headers if h.slice_thickness_mm is not None]
     return Passport(
         n_slices=len(headers),
         rows=header.rows,
         columns=header.columns,
-        spacing_z_mm=spacing_mm[0],
-        spacing_y_mm=spacing_mm[1],
-        spacing_x_mm=spacing_mm[2],
-        coverage_mm=coverage_mm,
-        largest_gap_mm=largest_gap_mm,
-        tilt_deg=tilt_deg,
-        orientation=orientation,
+        spacing_z_mm=placement.spacing_z_mm,
+        spacing_y_mm=spacing[0],
+        spacing_x_mm=spacing[1],
+        coverage_mm=placement.coverage_mm,
+        largest_gap_mm=placement.largest_gap_mm,
+        smallest_gap_mm=placement.smallest_gap_mm,
+        n_missing=placement.n_missing,
+        tilt_deg=placement.tilt_deg,
+        orientation=placement.plane,
         slice_thickness_mm=median(thicknesses) if thicknesses else None,
         kernel=_label(header.kernel),
         sequence=_label("\\".join([*header.scanning_sequence, *header.sequence_variant])),
@@ -96,10 +86,27 @@ def _passport(
         photometric=_label(header.photometric),
         rescale_slope=header.rescale_slope,
         rescale_intercept=header.rescale_intercept,
+        rescale_varies=len({(h.rescale_slope, h.rescale_intercept) for h in headers}) > 1,
         padding=header.padding_value,
         image_type=_label("\\".join(header.image_type)),
         contrast=contrast_of(header),
+        decoder=",".join(sorted({DECODERS.get(h.transfer_syntax_uid, "native") for h in headers})),
+        burned_in=header.burned_in if header.burned_in in ("YES", "NO") else "",
+        slice_order=_slice_order([h.instance_number for h in headers]),
+        n_files=len({h.identity.sop_uid for h in headers}),
+        repairs=placement.repairs,
     )
+
+
+def _slice_order(numbers: Sequence[int | None]) -> str:
+    """Say how instance numbers run along the normal; frames of one file and projections have none of their own."""
+    told = [number for number in numbers if number is not None]
+    steps = [b - a for a, b in pairwise(told)]
+    if len(told) < len(numbers) or not any(steps):
+        return "unknown"
+    if all(step > 0 for step in steps):
+        return "rising"
+    return "falling" if all(step < 0 for step in steps) else "mixed"
 
 
 def _label(text: str) -> str:

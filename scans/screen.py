@@ -27,6 +27,7 @@ from scans.sopclass import (
     SECONDARY_CAPTURE,
     family_of,
     has_no_image,
+    is_multi_frame,
     is_projection,
     name_of,
 )
@@ -52,7 +53,7 @@ COLOURS = frozenset({
 
 
 def screen(header: Header) -> Refusal | None:
-    """Return why an instance is set aside before any grouping, or None."""
+    """Return why an instance, or a frame of one, is set aside before any grouping, or None."""
     if refusal := _class_refusal(header):
         return refusal
     if header.samples_per_pixel != 1 or header.photometric in COLOURS:
@@ -66,7 +67,7 @@ def screen(header: Header) -> Refusal | None:
             return Localizer("SeriesDescription")
     if "MOSAIC" in header.image_type:
         return MosaicUnsupported("ImageType")
-    if header.n_frames > 1:
+    if header.n_frames > 1 and not is_multi_frame(header.sop_class_uid):
         return MultiFrame(f"{header.n_frames} frames")
     return _computed(header)
 

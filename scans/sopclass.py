@@ -8,17 +8,22 @@ MR = "1.2.840.10008.5.1.4.1.1.4"
 ROOT = "1.2.840.10008."  # everything that the standard itself defines
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 
+MULTI_FRAME = {  # every frame a slice with geometry of its own: enhanced, and converted from classic
+    f"{STORAGE}2.1": "ct",
+    f"{STORAGE}2.2": "ct",
+    f"{STORAGE}4.1": "mr",
+    f"{STORAGE}4.4": "mr",
+}
 FAMILIES = {  # what can become a scan
     CT: "ct",
     MR: "mr",
     f"{STORAGE}1": "xr",  # Computed Radiography
     f"{STORAGE}1.1": "xr",  # Digital X-Ray, for presentation
     f"{STORAGE}1.2": "mg",  # Digital Mammography, for presentation
+    **MULTI_FRAME,
 }
 FOR_PROCESSING = frozenset(f"{STORAGE}{end}" for end in ("1.1.1", "1.2.1", "1.3.1"))
-ENHANCED = frozenset(
-    f"{STORAGE}{end}" for end in ("2.1", "2.2", "4.1", "4.3", "4.4", "128.1", "130", "13.1.1", "13.1.2", "13.1.3")
-)
+ENHANCED = frozenset(f"{STORAGE}{end}" for end in ("4.3", "13.1.1", "13.1.2", "13.1.3"))
 SECONDARY_CAPTURE = frozenset(f"{STORAGE}{end}" for end in ("7", "7.1", "7.2", "7.3", "7.4"))
 DERIVED_OBJECTS = frozenset(f"{STORAGE}{end}" for end in ("66.4", "66.7", "30", "481.2"))
 NOT_IMAGES = (  # by the start of what follows STORAGE: no image by nature, whatever the file holds
@@ -36,6 +41,11 @@ def family_of(sop_class_uid: str) -> str:
 def is_projection(sop_class_uid: str) -> bool:
     """Say whether each instance of the class is a picture of its own."""
     return FAMILIES.get(sop_class_uid) in ("xr", "mg")
+
+
+def is_multi_frame(sop_class_uid: str) -> bool:
+    """Say whether objects of the class hold the slices of a scan as frames."""
+    return sop_class_uid in MULTI_FRAME
 
 
 def has_no_image(sop_class_uid: str) -> bool:

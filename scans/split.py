@@ -33,6 +33,7 @@ TIMES: tuple[Key, ...] = (
     lambda h: h.acquisition_number,
     lambda h: h.trigger_time_ms,
     lambda h: h.frame_of_reference_uid,
+    lambda h: h.dimensions,
 )
 
 
@@ -99,7 +100,7 @@ def _alike(headers: Sequence[Header], indices: Sequence[int]) -> list[list[int]]
 
 
 def _exact(header: Header) -> object:
-    return (header.sop_class_uid, header.rows, header.columns, header.image_type, header.kernel)
+    return (header.sop_class_uid, header.rows, header.columns, header.image_type, header.kernel, header.stack_id)
 
 
 def _clusters(headers: Sequence[Header], indices: Sequence[int]) -> list[list[int]]:

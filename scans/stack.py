@@ -4,16 +4,18 @@
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 
 from scans.geometry import place
 from scans.header import Header
 from scans.kind import NO_EDITS, Kind, kind_of
-from scans.outcome import DuplicateInstance, MixedPatients, Refusal, UidConflict
+from scans.outcome import DuplicateInstance, EnhancedUnsupported, MixedPatients, Refusal, UidConflict
 from scans.passport import Passport, projection_passport, volume_passport
+from scans.repair import NO_REPAIR
 from scans.screen import screen
-from scans.sopclass import is_projection
+from scans.sopclass import is_multi_frame, is_projection
 from scans.split import require_one_frame, split_series
 
 __all__ = ["Ending", "Grouping", "Member", "Passport", "Stack", "group"]
@@ -32,6 +34,9 @@ NOT_CONTENT = frozenset(
         "sex",
         "age_years",
         "instance_number",
+        "frames",
+        "stack_id",
+        "dimensions",
     )
 )  # fields of a header that may change without making another scan; identity's ids count apart
 
@@ -42,7 +47,8 @@ class Member:
 
     file: str  # the caller's key
     path: str  # relative to the archive, as in scans.archive
-    header: Header
+    header: Header  # of the file, in a stack of frames that of the frame
+    frame: int = 0  # which of the file's frames; 0 in a file with one
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +72,22 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """Every member, in exactly one stack or one ending; both sorted."""
+    """Every member in stacks or in one ending; both sorted.
+
+    Only the frames of a multi-frame file can lie in several stacks; `unused` says what some of them ended with.
+    """
 
     stacks: list[Stack]
     endings: list[Ending]
+    unused: Mapping[str, str] = field(default_factory=dict)  # file that is used -> what of it is not, and why
 
 
 def group(
-    members: Sequence[Member], *, conflicts: Collection[str] = (), table: Mapping[str, str] = NO_EDITS
+    members: Sequence[Member],
+    *,
+    conflicts: Collection[str] = (),
+    table: Mapping[str, str] = NO_EDITS,
+    repair: Collection[str] = NO_REPAIR,
 ) -> Grouping:
     """Group instances into stacks; whatever cannot be proven to be one volume gets an ending with its facts.
 
@@ -81,6 +95,7 @@ def group(
         members: Of one or several series, whole series each.
         conflicts: Files whose SOP instance UID stands on other content elsewhere.
         table: The site's edits of kinds, see `scans.kind.kind_of`.
+        repair: What the site allows to be mended, see `scans.repair.Repair`.
 
     Raises:
         ValueError: Two members have one file key.
@@ -94,11 +109,34 @@ def group(
         if len({(m.header.identity.patient_id, m.header.identity.issuer) for m in series}) > 1:
             _end(series, MixedPatients("several patient ids in one series"), endings)
             continue
-        _stack_series(series, table, stacks, endings)
+        _stack_series(series, table, repair, stacks, endings)
+    endings, unused = _one_ending_each(stacks, endings, {m.file: len(m.header.frames) for m in members})
     return Grouping(
         stacks=sorted(stacks, key=lambda s: (s.digest, s.members[0].file)),
         endings=sorted(endings, key=lambda e: e.file),
+        unused=unused,
     )
+
+
+def _one_ending_each(
+    stacks: Sequence[Stack], endings: Sequence[Ending], n_frames: Mapping[str, int]
+) -> tuple[list[Ending], dict[str, str]]:
+    """Give a file with several ended frames one ending, the most frequent one, or none if other frames are used."""
+    used = {member.file for stack in stacks for member in stack.members}
+    by_file: dict[str, list[Ending]] = {}
+    for ending in endings:
+        by_file.setdefault(ending.file, []).append(ending)
+    settled, unused = [], {}
+    for file, some in by_file.items():
+        counts = Counter((ending.code, ending.why) for ending in some)
+        (code, why), n_alike = min(counts.items(), key=lambda item: (-item[1], item[0]))
+        if file in used:
+            codes = ", ".join(sorted({ending.code for ending in some}))
+            unused[file] = f"{len(some)} of {n_frames[file]} frames are not used: {codes}"
+        else:
+            more = f" ({n_alike} of {n_frames[file]} frames)" if n_alike < n_frames[file] else ""
+            settled.append(Ending(file, code, why + more))
+    return settled, unused
 
 
 def _one_of_each(ordered: Sequence[Member], conflicts: Collection[str], endings: list[Ending]) -> list[Member]:
@@ -109,7 +147,7 @@ def _one_of_each(ordered: Sequence[Member], conflicts: Collection[str], endings:
     kept = []
     for same in by_uid.values():
         refusals = [screen(member.header) for member in same]
-        n_contents = len({_content(member.header) for member in same})
+        n_contents = len({(_content(member.header), member.header.frames) for member in same})
         if all(refusals):  # set aside anyway: it does not matter which of them is right
             for member, refusal in zip(same, refusals, strict=True):
                 _end([member], refusal or DuplicateInstance(), endings)
@@ -132,37 +170,61 @@ def _by_series(members: Iterable[Member]) -> list[list[Member]]:
 
 
 def _stack_series(
-    series: Sequence[Member], table: Mapping[str, str], stacks: list[Stack], endings: list[Ending]
+    series: Sequence[Member],
+    table: Mapping[str, str],
+    repair: Collection[str],
+    stacks: list[Stack],
+    endings: list[Ending],
 ) -> None:
-    slices = []
+    slices: list[Member] = []
     for member in series:
         if is_projection(member.header.sop_class_uid):
             kind = kind_of(member.header, is_volume=False, table=table)
             stacks.append(Stack((member,), projection_passport(member.header), kind, _digest([member])))
         else:
-            slices.append(member)
+            slices += _slices(member, endings)
     split = split_series([member.header for member in slices])
     for index, refusal in split.refused:
         _end([slices[index]], refusal, endings)
     for indices in split.candidates:
-        _stack_slices([slices[i] for i in indices], table, stacks, endings)
+        _stack_slices([slices[i] for i in indices], table, repair, stacks, endings)
+
+
+def _slices(member: Member, endings: list[Ending]) -> list[Member]:
+    """Return a slice as it is, and a multi-frame object as the slices that its frames are."""
+    if not is_multi_frame(member.header.sop_class_uid):
+        return [member]
+    if not member.header.frames:
+        _end([member], EnhancedUnsupported(f"{member.header.n_frames} frames without functional groups"), endings)
+    slices = []
+    for index in range(len(member.header.frames)):
+        one = replace(member, header=member.header.of_frame(index), frame=index)
+        if refusal := screen(one.header):
+            _end([one], refusal, endings)
+        else:
+            slices.append(one)
+    return slices
 
 
 def _stack_slices(
-    slices: Sequence[Member], table: Mapping[str, str], stacks: list[Stack], endings: list[Ending]
+    slices: Sequence[Member],
+    table: Mapping[str, str],
+    repair: Collection[str],
+    stacks: list[Stack],
+    endings: list[Ending],
 ) -> None:
     positions = [member.header.position_mm or () for member in slices]
     orientation = min(member.header.orientation or () for member in slices)
     try:
         require_one_frame([member.header for member in slices])
-        placement = place(positions, orientation)
+        placement = place(positions, orientation, repair=repair)
     except Refusal as refusal:
         _end(slices, refusal, endings)
         return
     members = tuple(slices[i] for i in placement.order)
     kind = kind_of(members[0].header, is_volume=True, table=table)
     passport = volume_passport([member.header for member in members], placement)
-    stacks.append(Stack(members, passport, kind, _digest(members)))
+    stacks.append(Stack(members, passport, kind, _digest(members, placement.repairs)))
 
 
 def _end(members: Iterable[Member], refusal: Refusal, endings: list[Ending]) -> None:
@@ -179,11 +241,13 @@ def _content(header: Header) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _digest(members: Sequence[Member]) -> str:
+def _digest(members: Sequence[Member], repairs: str = "") -> str:
     """Return the digest of all that decides volume, kind and date; not of how the file was sent or who it names."""
     digest = hashlib.sha256()
     for member in members:
         header = member.header
         shown = {f.name: getattr(header, f.name) for f in fields(header) if f.name not in NOT_CONTENT}
         digest.update(repr((_content(header), sorted(shown.items()))).encode() + b"\n")
+    if repairs:  # what was mended is another scan
+        digest.update(repairs.encode())
     return digest.hexdigest()

@@ -16,6 +16,7 @@ from typing import Any
 from pydicom.charset import decode_bytes
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 LONGEST_VALUE = 4096  # bytes; far above every VR that is read here, which hold 64 characters mostly
 UNDEFINED = 0xFFFFFFFF  # PS3.5 7.1.1: the length of an element that ends with a delimiter
@@ -25,7 +26,8 @@ PIXEL_REPRESENTATION = 0x00280103
 
 _EMPTY: dict[str, Any] = {
     "text": "", "uid": "", "code": "", "codes": (), "meaning": "", "present": False, "short": 0, "count": 1,
-    "number": None, "double": None, "integer": None, "numbers": None, "list": (), "pixel": None,
+    "number": None, "double": None, "integer": None, "numbers": None, "list": (), "pixel": None, "index": None,
+    "indices": (),
 }  # fmt: skip
 
 
@@ -87,6 +89,8 @@ class Reader:
             return _EMPTY[field.how]
         if field.how in ("short", "double", "pixel"):
             return self._binary(field.tag, raw, field.how)
+        if field.how in ("index", "indices"):
+            return self._unsigned(field.tag, raw, field.how)
         if field.how == "text":
             return self.text(raw)
         return _numbers(raw, field.n) if field.how == "numbers" else _CONVERT[field.how](raw)
@@ -123,6 +127,22 @@ class Reader:
             return str(self.dataset[number].value[0].CodeMeaning).strip().upper()
         except Exception:  # whatever a broken sequence raises: it is only a hint
             return ""
+
+    def items(self, number: int) -> list[Dataset]:
+        """Return the items of a sequence, none if it is absent or no sequence."""
+        if number not in self.elements:
+            return []
+        value = self.dataset[number].value
+        return list(value) if isinstance(value, Sequence) else []
+
+    def _unsigned(self, number: int, raw: bytes, how: str) -> int | tuple[int, ...]:
+        """Return unsigned numbers of 2 bytes (VR US, one) or of 4 (VR UL, one or many)."""
+        element = self.elements[number]
+        is_big = isinstance(element, RawDataElement) and element.is_little_endian is False
+        size = min(len(raw), 4)
+        starts = range(0, len(raw) - size + 1, size)
+        values = tuple(int.from_bytes(raw[i : i + size], "big" if is_big else "little") for i in starts)
+        return values if how == "indices" else values[0]
 
     def _binary(self, number: int, raw: bytes, how: str) -> int | float | None:
         """Return a binary number; pixel values have the sign of the pixels, whatever their VR."""

@@ -79,6 +79,11 @@ def fill_padding(voxels: np.ndarray, is_padding: np.ndarray, *, modality: str, i
         voxels[is_padding] = imaged.max() if inverted else imaged.min()
 
 
+def empty_value(voxels: np.ndarray, modality: str) -> float:
+    """Return what fills the outside of slices: air for CT, else the darkest value there is."""
+    return AIR_HU if modality == "CT" else float(voxels.min())
+
+
 def check_image(voxels: np.ndarray) -> None:
     """Refuse what shows nothing.
 

@@ -1,5 +1,6 @@
 """A scan as the scanner saw it: voxels, and where they lie in the patient."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from scans.header import Header
 from scans.kind import Kind
 from scans.outcome import MixedEncoding, MultiFrame, NoGeometry, TooLarge
 from scans.pixels import read_stored
-from scans.stack import Stack
-from scans.values import check_image, fill_padding, real_values
+from scans.repair import even_grid
+from scans.sopclass import is_multi_frame
+from scans.stack import Member, Stack
+from scans.values import check_image, empty_value, fill_padding, real_values
 
 HEAD_BACK_LEFT = np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]], dtype=np.float64)  # targets of z, y, x in LPS
 MAX_VOXELS = 1 << 30  # 4 GiB of float32; 2048 slices of 512 x 512 are half of it
@@ -76,7 +79,8 @@ def read_volume(stack: Stack, root: Path) -> Volume:
     """Read the pixels of a stack.
 
     Every slice is rescaled by its own slope and intercept, padding becomes air before anything can be
-    interpolated across it, and a MONOCHROME1 projection is inverted, so that dense is always bright.
+    interpolated across it, and a MONOCHROME1 projection is inverted, so that dense is always bright. Slices of
+    a stack with repairs are resampled onto the even grid that its passport tells.
 
     Args:
         stack: Instances that make one volume, in order.
@@ -88,26 +92,37 @@ def read_volume(stack: Stack, root: Path) -> Volume:
     """
     headers = [member.header for member in stack.members]
     _check_shapes(headers)
-    voxels = np.empty((len(headers), headers[0].rows, headers[0].columns), dtype=np.float32)
-    is_padding: np.ndarray | None = None
-    for z, member in enumerate(stack.members):
-        path = real_path(root, member.path)
-        stored = read_stored(path, member.header)
-        voxels[z] = real_values(stored.values[0], path, member.header)
-        if stored.is_padding is not None:
-            is_padding = np.zeros(voxels.shape, dtype=bool) if is_padding is None else is_padding
-            is_padding[z] = stored.is_padding[0]
+    voxels, is_padding = _read_slices(stack.members, root)
     is_inverted = stack.kind.cover == "2d" and headers[0].photometric == "MONOCHROME1"
     if is_padding is not None:
         fill_padding(voxels, is_padding, modality=headers[0].modality, inverted=is_inverted)
     check_image(voxels)
     if is_inverted:
         np.subtract(voxels.max() + voxels.min(), voxels, out=voxels)
-    return _placed(voxels, is_padding, headers, stack.kind)
+    return _placed(voxels, is_padding, headers, stack)
+
+
+def _read_slices(members: Sequence[Member], root: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return real values, (z, y, x) float32, and where padding is; each file is opened once, however many frames."""
+    first = members[0].header
+    voxels = np.empty((len(members), first.rows, first.columns), dtype=np.float32)
+    is_padding: np.ndarray | None = None
+    by_path: dict[str, list[tuple[int, Member]]] = {}
+    for z, member in enumerate(members):
+        by_path.setdefault(member.path, []).append((z, member))
+    for name, slices in by_path.items():
+        path = real_path(root, name)
+        stored = read_stored(path, slices[0][1].header)
+        for z, member in slices:
+            voxels[z] = real_values(stored.values[member.frame], path, member.header)
+            if stored.is_padding is not None:
+                is_padding = np.zeros(voxels.shape, dtype=bool) if is_padding is None else is_padding
+                is_padding[z] = stored.is_padding[member.frame]
+    return voxels, is_padding
 
 
 def _check_shapes(headers: list[Header]) -> None:
-    if any(header.n_frames != 1 for header in headers):
+    if any(header.n_frames != 1 and not is_multi_frame(header.sop_class_uid) for header in headers):
         raise MultiFrame(f"{max(header.n_frames for header in headers)} frames in one instance")
     sizes = {(header.rows, header.columns) for header in headers}
     if len(sizes) != 1:
@@ -117,16 +132,23 @@ def _check_shapes(headers: list[Header]) -> None:
         raise TooLarge(f"{len(headers)} slices of {rows} x {columns} pixels")
 
 
-def _placed(voxels: np.ndarray, is_padding: np.ndarray | None, headers: list[Header], kind: Kind) -> Volume:
-    if kind.cover == "2d":
-        return _projection(voxels, is_padding, headers[0], kind)
+def _placed(voxels: np.ndarray, is_padding: np.ndarray | None, headers: list[Header], stack: Stack) -> Volume:
+    if stack.kind.cover == "2d":
+        return _projection(voxels, is_padding, headers[0], stack.kind)
     first = headers[0]
     positions = [header.position_mm for header in headers if header.position_mm is not None]
     if len(positions) != len(headers) or first.orientation is None or first.pixel_spacing_mm is None:
         raise NoGeometry("position, orientation or pixel spacing is absent")
-    thickness_mm = first.slice_thickness_mm or 1.0
-    affine = stack_affine(first.orientation, positions, first.pixel_spacing_mm, thickness_mm)
-    return Volume(voxels, affine, kind, is_padding)
+    if stack.passport.repairs:
+        voxels, is_padding, affine = even_grid(
+            voxels, is_padding, positions_mm=positions, orientation=first.orientation,
+            spacing_mm=first.pixel_spacing_mm, step_mm=stack.passport.spacing_z_mm,
+            is_tilted="tilt" in stack.passport.repairs, fill=empty_value(voxels, first.modality),
+        )  # fmt: skip
+    else:
+        thickness_mm = first.slice_thickness_mm or 1.0
+        affine = stack_affine(first.orientation, positions, first.pixel_spacing_mm, thickness_mm)
+    return Volume(voxels, affine, stack.kind, is_padding)
 
 
 def _projection(voxels: np.ndarray, is_padding: np.ndarray | None, header: Header, kind: Kind) -> Volume:

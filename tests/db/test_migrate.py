@@ -63,6 +63,27 @@ def test_an_older_database_is_told_to_be_upgraded_and_can_be(empty_url: str, mon
     assert check(empty_url) == []
 
 
+def test_the_fourth_revision_has_frames_read_again_and_every_series_looked_at(empty_url: str, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "create_views", lambda connection: None)
+        patch.setattr(migrate, "_write_comments", lambda connection: None)
+        patch.setattr(migrate.command, "upgrade", lambda config, head, go=migrate.command.upgrade: go(config, "0003"))
+        upgrade(empty_url)
+    columns = (
+        "key, path, size_bytes, mtime_ns, inode, state, code, why, sop_uid, series, study, series_uid, file_sha256"
+    )
+    row = "'{0}', '{0}', 1, 77, 1, 'read', '', '', '', '', '', '', '', '', '{{\"sop_class_uid\"\\:\"{1}\"}}', true"
+    enhanced, classic = "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4"
+    insert = f"INSERT INTO identity.file ({columns}, file_sha256, pixel_sha256, header, grouped) VALUES ({row})"
+    run(empty_url, insert.format("many", enhanced), insert.format("one", classic))
+    upgrade(empty_url)
+    db = open_db(empty_url)
+    with db.read() as connection:
+        found = connection.execute(text("SELECT key, mtime_ns, grouped FROM identity.file ORDER BY key")).all()
+    db.close()
+    assert [(key, mtime, bool(grouped)) for key, mtime, grouped in found] == [("many", 0, False), ("one", 77, False)]
+
+
 def test_a_newer_database_is_refused_and_left_alone(db_url: str) -> None:
     run(db_url, "UPDATE alembic_version SET version_num = '9999'")
     for door in (open_db, upgrade):

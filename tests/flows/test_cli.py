@@ -36,7 +36,7 @@ def test_help_lists_every_command(call):
     code, out, _ = call("--help")
     assert code == 0
     for verb in ("init", "doctor", "phantoms", "night", "ingest", "train", "embed", "match", "similar", "compare",
-                 "status", "files", "labels", "verdict", "export", "serve", "db"):  # fmt: skip
+                 "status", "files", "volume", "labels", "verdict", "export", "serve", "db"):  # fmt: skip
         assert verb in out
 
 

@@ -34,6 +34,7 @@ def test_the_shortest_configuration_names_an_archive(read):
         ('[flows]\ntime_zone = "Mars"', ["flows.time_zone", "'Mars'", "Europe/Berlin"]),
         ('[flows]\nfinish_by = "soon"', ["flows.finish_by", "'soon'", "06:30"]),
         ('[scans]\ndates = "maybe"', ["scans.dates", "'maybe'", "shifted_per_patient"]),
+        ('[scans]\nrepair = ["gaps"]', ["scans.repair", "'gaps'", "missing-slices"]),
         ("[nights]\nlong = true", ["nights", "flows"]),
     ],
 )

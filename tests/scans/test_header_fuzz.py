@@ -99,7 +99,7 @@ def test_every_odd_file_has_the_outcome_that_was_decided_for_it(shared_data: Pat
         ("fodicom__GH355.dcm", "sop-class-unknown"), ("fodicom__GH184.dcm", "modality-unsupported"),
         ("fodicom__GH364.dcm", "modality-unsupported"),
         ("pydicomdata__emri_small.dcm", "enhanced-unsupported"),
-        ("fodicom__mr_brucker.dcm", "enhanced-unsupported"), ("pydicom__rtdose.dcm", "derived-object"),
+        ("pydicom__rtdose.dcm", "derived-object"),
         ("pydicomdata__parametric_map_float.dcm", "derived-object"),
         ("pydicom__CT_small.dcm", "single-slice"),
         ("dicomdir_fileset/98892001/CT2N/6293", "localizer"), ("fodicom__GH064.dcm", "localizer"),

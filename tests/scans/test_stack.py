@@ -50,6 +50,28 @@ def test_the_passport_tells_how_the_stack_lies(make_members: Maker) -> None:
     assert (passport.kernel, passport.contrast, passport.rescale_slope) == ("Br40", "given", 1.0)
 
 
+def test_the_passport_tells_how_the_slices_were_stored(make_members: Maker) -> None:
+    members = make_members([0, 2.5, 5.02], rescale_slope=1.0, burned_in="NO", transfer_syntax_uid="1.2.840.10008.1.2.5")
+    members[1] = changed(members[1], rescale_slope=2.0, transfer_syntax_uid="1.2.840.10008.1.2.1")
+    (stack,) = group(members).stacks
+    passport = stack.passport
+    assert (passport.decoder, passport.burned_in, passport.n_files) == ("native,pydicom", "NO", 3)
+    assert (passport.rescale_varies, passport.repairs, passport.n_missing) == (True, "", 0)
+    assert (passport.smallest_gap_mm, passport.largest_gap_mm) == (2.5, 2.52)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "order"),
+    [((1, 2, 9), "rising"), ((3, 2, 1), "falling"), ((1, 3, 2), "mixed"), ((1, None, 3), "unknown"),
+     ((4, 4, 4), "unknown")],
+)  # fmt: skip
+def test_the_passport_tells_how_instance_numbers_run_along_the_normal(
+    make_members: Maker, numbers: tuple[int | None, ...], order: str
+) -> None:
+    members = [changed(m, instance_number=n) for m, n in zip(make_members([0, 1, 2]), numbers, strict=True)]
+    assert group(members).stacks[0].passport.slice_order == order
+
+
 def test_texts_in_the_passport_are_short_and_printable(make_members: Maker) -> None:
     (stack,) = group(make_members([0, 1, 2], kernel="Br\n40\x00é" + "x" * 99)).stacks
     assert stack.passport.kernel == ("Br40" + "x" * 99)[:64]

@@ -95,3 +95,29 @@ def test_an_image_that_shows_nothing_is_refused(voxels, error):
 
 def test_an_image_of_two_values_is_one():
     check_image(np.array([0.0, 1e-6], dtype=np.float32))
+
+
+def with_lut(tmp_path, stored, descriptor, table, **tags):
+    from enhanced import item  # any sequence of one item
+
+    words = np.asarray([stored], dtype="<i2")
+    ds = dcmread(get_testdata_file("CT_small.dcm", download=False))
+    del ds.RescaleSlope, ds.RescaleIntercept
+    ds.Rows, ds.Columns, ds.PixelData = *words.shape, words.tobytes()
+    ds.ModalityLUTSequence = item(ModalityLUTType="HU")
+    ds.ModalityLUTSequence[0].add_new("LUTDescriptor", "SS", descriptor)
+    ds.ModalityLUTSequence[0].add_new("LUTData", "OW", np.array(table, "<u2").tobytes())
+    for name, value in tags.items():
+        setattr(ds, name, value)
+    ds.save_as(tmp_path / "lut")
+    head = read_header(tmp_path / "lut")
+    return real_values(read_stored(tmp_path / "lut", head).values[0], tmp_path / "lut", head)[0].tolist()
+
+
+def test_a_modality_lut_begins_at_its_first_value_and_holds_beyond_its_ends(tmp_path):
+    found = with_lut(tmp_path, [-5, -2, -1, 0, 9], [3, -2, 16], [100, 700, 40000])
+    assert found == [100.0, 100.0, 700.0, 40000.0, 40000.0]
+
+
+def test_a_modality_lut_goes_before_a_rescale_that_should_not_be_there(tmp_path):
+    assert with_lut(tmp_path, [0, 1], [2, 0, 16], [5, 9], RescaleSlope="7", RescaleIntercept="1") == [5.0, 9.0]

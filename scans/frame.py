@@ -1,0 +1,132 @@
+"""The frames of a multi-frame (enhanced) object: what each says of itself, from its functional groups.
+
+Source: DICOM PS3.3 C.7.6.16. A frame becomes the header of a slice of its own, so that everything behind
+treats it as it treats the slices of a classic series.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+from scans.outcome import EnhancedUnsupported
+from scans.tags import Field, Reader
+
+SHARED_GROUPS, FRAME_GROUPS = 0x52009229, 0x52009230
+DIMENSIONS, POINTER = 0x00209222, 0x00209165  # DimensionIndexSequence, DimensionIndexPointer
+GROUPS = (  # the macros that hold what the fields below come from; of two that tell one field the later wins
+    0x00209170, 0x00209171,  # attributes of the classic slices that an object was converted from
+    0x00209113, 0x00209116, 0x00289110, 0x00209111, 0x00289145, 0x00189114, 0x00189112, 0x00189117, 0x00189115,
+    0x00189226, 0x00189329, 0x00189314, 0x00209071,
+)  # fmt: skip
+PLACES = frozenset({0x00209057, 0x00200032, 0x00200037})  # dimensions that only say where a frame lies
+FIELDS = (
+    Field("echo_time_ms", 0x00180081, "number", 0),
+    Field("trigger_time_ms", 0x00181060, "number", 0),
+    Field("inversion_time_ms", 0x00180082, "number", 0),
+    Field("acquisition_number", 0x00200012, "integer", 0),
+    Field("temporal_position", 0x00200100, "integer", 0),
+    Field("image_type", 0x00080008, "codes", 0),
+    Field("position_mm", 0x00200032, "numbers", 3),
+    Field("orientation", 0x00200037, "numbers", 6),
+    Field("pixel_spacing_mm", 0x00280030, "numbers", 2),
+    Field("slice_thickness_mm", 0x00180050, "number", 0),
+    Field("rescale_slope", 0x00281053, "number", 0),
+    Field("rescale_intercept", 0x00281052, "number", 0),
+    Field("rescale_type", 0x00281054, "code", 0),
+    Field("echo_time_ms", 0x00189082, "double", 0),
+    Field("repetition_time_ms", 0x00180080, "number", 0),
+    Field("flip_angle_deg", 0x00181314, "number", 0),
+    Field("inversion_time_ms", 0x00189079, "double", 0),
+    Field("b_value", 0x00189087, "double", 0),
+    Field("trigger_time_ms", 0x00209153, "double", 0),
+    Field("acquisition_number", 0x00209156, "index", 0),
+    Field("temporal_position", 0x00209128, "index", 0),
+    Field("stack_id", 0x00209056, "text", 0),
+    Field("dimensions", 0x00209157, "indices", 0),
+    Field("image_type", 0x00089007, "codes", 0),
+    Field("part", 0x00089208, "code", 0),
+    Field("kernel", 0x00181210, "text", 0),
+    Field("region", 0x00082218, "meaning", 0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What one frame says of itself; None where the object speaks for all of its frames. Units as in a header."""
+
+    position_mm: tuple[float, float, float] | None = None
+    orientation: tuple[float, float, float, float, float, float] | None = None
+    pixel_spacing_mm: tuple[float, float] | None = None
+    slice_thickness_mm: float | None = None
+    rescale_slope: float | None = None
+    rescale_intercept: float | None = None
+    rescale_type: str | None = None
+    echo_time_ms: float | None = None
+    repetition_time_ms: float | None = None
+    inversion_time_ms: float | None = None
+    flip_angle_deg: float | None = None
+    b_value: float | None = None
+    trigger_time_ms: float | None = None
+    acquisition_number: int | None = None
+    temporal_position: int | None = None
+    image_type: tuple[str, ...] | None = None
+    kernel: str | None = None
+    region: str | None = None
+    stack_id: str | None = None
+    dimensions: tuple[int, ...] | None = None  # DimensionIndexValues, but for those that say where it lies
+
+    def told(self) -> dict[str, Any]:
+        """Return the values that the frame tells."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+
+
+def read_frames(reader: Reader, n_frames: int) -> tuple[Frame, ...]:
+    """Return the frames of an object in the order in which their pixels are stored, () without functional groups.
+
+    Raises:
+        EnhancedUnsupported: Not every frame has its functional groups.
+    """
+    shared, own = reader.items(SHARED_GROUPS), reader.items(FRAME_GROUPS)
+    if not shared and not own:
+        return ()
+    if len(own) != n_frames:
+        raise EnhancedUnsupported(f"functional groups of {len(own)} frames, {n_frames} frames")
+    for_all = _values(shared[0]) if shared else {}
+    is_kept = [pointer not in PLACES for pointer in _pointers(reader)]
+    return tuple(_frame(for_all | _values(group), is_kept) for group in own)
+
+
+def _values(group: Dataset) -> dict[str, Any]:
+    """Return what the functional groups of one item say, by the fields' names."""
+    values: dict[str, Any] = {}
+    for reader in _macros(group):
+        for field in FIELDS:
+            if field.tag in reader.elements:
+                value = reader.value(field)
+                if value not in (None, "", ()):
+                    values[field.name] = value
+    return values
+
+
+def _macros(group: Dataset) -> Iterator[Reader]:
+    groups = Reader(group)
+    for number in GROUPS:
+        yield from (Reader(item) for item in groups.items(number)[:1])
+
+
+def _frame(values: dict[str, Any], is_kept: list[bool]) -> Frame:
+    part = values.pop("part", "")  # ComplexImageComponent: a frame type may leave out that it shows phases
+    if part not in ("", "MAGNITUDE", "MIXED"):
+        values["image_type"] = (*values.get("image_type", ("", "")), part)
+    if "dimensions" in values and len(values["dimensions"]) == len(is_kept):
+        values["dimensions"] = tuple(v for v, kept in zip(values["dimensions"], is_kept, strict=True) if kept)
+    else:
+        values.pop("dimensions", None)
+    return Frame(**values)
+
+
+def _pointers(reader: Reader) -> list[int]:
+    pointers = [item.get(POINTER) for item in reader.items(DIMENSIONS)]
+    return [int(pointer.value) if pointer is not None else 0 for pointer in pointers]
