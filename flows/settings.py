@@ -49,6 +49,12 @@ class ScansSettings(_Room):
         0.5, description="more files than this gone at once is taken for a share that is not mounted"
     )
     pictures: bool = Field(True, description="draw pictures for the report and the pages")
+    guard_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
+        60.0, description="computing time that one file may cost before it is set aside"
+    )
+    guard_mib: Annotated[int, Field(ge=512, le=1_048_576)] = Field(
+        4096, description="memory that one file may cost before it is set aside"
+    )
     kinds: dict[str, str] = Field(default_factory=dict, description="the site's edits of the table of kinds")
 
     @field_validator("kinds")

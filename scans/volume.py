@@ -10,7 +10,7 @@ from scans.archive import real_path
 from scans.header import Header
 from scans.kind import Kind
 from scans.outcome import MixedEncoding, MultiFrame, NoGeometry, TooLarge
-from scans.pixels import read_stored
+from scans.pixels import Decode, read_stored
 from scans.stack import Stack
 from scans.values import check_image, fill_padding, real_values
 
@@ -72,7 +72,7 @@ class Volume:
         )
 
 
-def read_volume(stack: Stack, root: Path) -> Volume:
+def read_volume(stack: Stack, root: Path, decode: Decode | None = None) -> Volume:
     """Read the pixels of a stack.
 
     Every slice is rescaled by its own slope and intercept, padding becomes air before anything can be
@@ -81,6 +81,7 @@ def read_volume(stack: Stack, root: Path) -> Volume:
     Args:
         stack: Instances that make one volume, in order.
         root: The archive's folder, which the members' paths are relative to.
+        decode: What reads pixels that need a decoder, see `scans.pixels.read_stored`.
 
     Raises:
         Refusal: The stack shows nothing that can be compared; its class says why.
@@ -92,7 +93,7 @@ def read_volume(stack: Stack, root: Path) -> Volume:
     is_padding: np.ndarray | None = None
     for z, member in enumerate(stack.members):
         path = real_path(root, member.path)
-        stored = read_stored(path, member.header)
+        stored = read_stored(path, member.header, decode)
         voxels[z] = real_values(stored.values[0], path, member.header)
         if stored.is_padding is not None:
             is_padding = np.zeros(voxels.shape, dtype=bool) if is_padding is None else is_padding
