@@ -32,9 +32,10 @@ from scans.outcome import (
 from scans.tags import UNDEFINED
 
 LARGEST_FILE = 4 * 2**30  # bytes; a whole-body CT in one enhanced object stays below 2 GiB
-LARGEST_INFLATED = 2**30  # bytes; deflate makes one byte of up to 1032
+LARGEST_INFLATED = 2**29  # bytes; deflate makes one byte of up to 1032
 DEFLATED = str(DeflatedExplicitVRLittleEndian).encode()
-DEFLATED_WITHIN, STEP = 4096, 1 << 16  # bytes: where a file says that it is deflated; inflated at once
+DEFLATED_WITHIN = 4096  # bytes at the start of a file, in which it says that it is deflated
+SQUEEZED_STEP, INFLATED_STEP = 1 << 14, 1 << 20  # bytes in and out at once
 PIXEL_TAGS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
 PACKED_STARTS = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"7z\xbc\xaf\x27\x1c", b"Rar!")
 _ONE_AT_A_TIME = threading.RLock()
@@ -165,12 +166,13 @@ def _check_inflated(content: bytes) -> None:
     read_dataset(
         file, is_implicit_VR=False, is_little_endian=True, stop_when=lambda number, vr, length: number >> 16 != 2
     )
-    inflater, rest, n_bytes = zlib.decompressobj(-zlib.MAX_WBITS), content[file.tell() :], 0
-    while rest and not inflater.eof:
-        n_bytes += len(inflater.decompress(rest, STEP))
-        rest = inflater.unconsumed_tail
-        if n_bytes > LARGEST_INFLATED:
-            raise TooLarge(f"more than {LARGEST_INFLATED} bytes in a deflated file of {len(content)}")
+    inflater, n_bytes = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    while (rest := file.read(SQUEEZED_STEP)) and not inflater.eof:
+        while rest:
+            n_bytes += len(inflater.decompress(rest, INFLATED_STEP))
+            rest = inflater.unconsumed_tail
+            if n_bytes > LARGEST_INFLATED:
+                raise TooLarge(f"more than {LARGEST_INFLATED} bytes in a deflated file of {len(content)}")
 
 
 def _deflated(content: bytes, tags: Sequence[int], has_preamble: bool) -> Parsed:
