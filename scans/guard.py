@@ -126,6 +126,7 @@ class Guard:
         """
         found: list[Found] = []
         child = self._living()
+        is_certain = child.is_fresh
         try:
             child.ask_headers(paths)
             for _ in paths:
@@ -159,7 +160,7 @@ class _Lost(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__()
         self.refusal = refusal
-        self.is_worth_a_retry = isinstance(refusal, DecoderCrashed)
+        self.is_worth_a_retry = isinstance(refusal, (DecoderCrashed, TooMuchMemory))
 
 
 class _Child:
