@@ -25,8 +25,8 @@ from scans.phantoms.scanner import DEFLATED, EXPLICIT_LITTLE, JPEG_2000, JPEG_LO
 from scans.phantoms.stored import add_pixels, pixel_data
 from scans.phantoms.template import whole_file
 
-SIDE = 64
-HUGE = 46_000  # 46000 x 46000 pixels of 8 bit are just below what one file may have
+SIDE, BITS = 64, 12
+HUGE = 30_000  # 30000 x 30000 pixels are below what one file may have
 LONG = 60_000  # the most rows that a JPEG can announce is 65535
 DEEP = 5_000  # sequences in each other
 INFLATED_STEP, INFLATED_STEPS = 1 << 24, 160  # 2.5 GiB of zeros
@@ -101,14 +101,14 @@ def _write_special(folder: Path) -> list[str]:
 
 def _xray(name: str, syntax: str = EXPLICIT_LITTLE, **changes: Any) -> bytes:
     """Return the file of an X-ray; changes by keyword are made after the pixels were encoded."""
-    dataset = _dataset(name, 8 if syntax in (JPEG_LS, JPEG_2000, JPEG_LOSSLESS) else 16)
-    add_pixels(dataset, _picture(), Storage(syntax, bits_stored=8))
+    dataset = _dataset(name)
+    add_pixels(dataset, _picture(), Storage(syntax, bits_stored=BITS))
     for keyword, value in changes.items():
         setattr(dataset, keyword, value)
     return whole_file(dataset, syntax)
 
 
-def _dataset(name: str, bits: int) -> Dataset:
+def _dataset(name: str) -> Dataset:
     number = zlib.crc32(name.encode())
     dataset = Dataset()
     dataset.SOPClassUID, dataset.Modality = DigitalXRayImageStorageForPresentation, "DX"
@@ -120,7 +120,7 @@ def _dataset(name: str, bits: int) -> Dataset:
     dataset.ImagerPixelSpacing = ["2", "2"]
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.PixelRepresentation = 1, "MONOCHROME2", 0
     dataset.Rows, dataset.Columns = SIDE, SIDE
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = bits, 8, 7
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, BITS, BITS - 1
     return dataset
 
 
@@ -140,7 +140,7 @@ def _codestreams() -> Iterator[Damage]:
             ("bomb", "codestream-differs", LONG, SIDE),
             ("huge", "too-much-memory", HUGE, HUGE),
         ):
-            dataset = _dataset(f"{name}-{kind}", 8)
+            dataset = _dataset(f"{name}-{kind}")
             codestream = bytearray(_encoded(syntax))
             for marker, place in (rows_at, columns_at):
                 at = codestream.index(marker) + place
@@ -153,7 +153,7 @@ def _codestreams() -> Iterator[Damage]:
 
 def _encoded(syntax: str) -> bytes:
     """Return the codestream of the picture, without the item around it."""
-    value = pixel_data(_picture(), Storage(syntax, bits_stored=8))
+    value = pixel_data(_picture(), Storage(syntax, bits_stored=BITS))
     return next(generate_frames(value, number_of_frames=1))
 
 
@@ -183,7 +183,7 @@ def _giant_element() -> bytes:
 def _deflate_bomb() -> bytes:
     """Return a deflated X-ray with 2.5 GiB of zeros behind it, in 2.6 MB."""
     plain = _xray("deflate-bomb")
-    head = whole_file(_dataset("deflate-bomb", 16), DEFLATED)
+    head = whole_file(_dataset("deflate-bomb"), DEFLATED)
     start = plain.index(struct.pack("<HH2s", 0x0008, 0x0008, b"CS"))
     squeezer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     stream = squeezer.compress(plain[start:]) + squeezer.flush(zlib.Z_FULL_FLUSH)
