@@ -29,7 +29,7 @@ from scans.pixels import n_pixels
 
 START_SECONDS = 120.0  # a busy machine may take long to import pydicom
 PATIENCE = 10  # waiting for a disk is not computing: times guard_seconds, until the file is left for the next night
-LONGEST_ANSWER = 1 << 24  # bytes of one header as JSON
+LONGEST_ANSWER = 1 << 26  # bytes of some headers as JSON
 LARGEST_ANSWER = 4 << 30  # bytes of one file's pixels
 AT_ONCE = 100  # headers asked for in one message
 DTYPES = frozenset({"|u1", "|i1", "<u2", "<i2", "<u4", "<i4", ">u2", ">i2", ">u4", ">i4"})
@@ -120,22 +120,19 @@ class Guard:
         self.close()
 
     def _some_headers(self, paths: Sequence[Path]) -> list[Found]:
-        """Read some headers: all of them, or those up to the first that the child did not survive.
-
-        Unless the child was new, that file is tried alone: one before it may have done the harm.
-        """
+        """Read some headers; when the child is lost, ask for those without an answer one by one."""
         found: list[Found] = []
         child = self._living()
-        is_certain = child.is_fresh
+        is_certain = child.is_fresh and len(paths) == 1
         try:
             child.ask_headers(paths)
-            for _ in paths:
-                is_certain = child.is_fresh
-                found.append(child.next_header())
+            while len(found) < len(paths):
+                found += child.next_headers()
         except _Lost as lost:
             self.close()
-            is_blamed = is_certain or not lost.is_worth_a_retry
-            return [*found, lost.refusal] if is_blamed else [*found, *self._some_headers(paths[len(found) :][:1])]
+            if len(paths) == 1 and (is_certain or not lost.is_worth_a_retry):
+                return [lost.refusal]
+            return found + [one for path in paths[len(found) :] for one in self._some_headers([path])]
         except BaseException:  # answers are still on their way
             self.close()
             raise
@@ -191,12 +188,10 @@ class _Child:
     def ask_headers(self, paths: Sequence[Path]) -> None:
         self._send({"headers": [os.fspath(path) for path in paths]})
 
-    def next_header(self) -> Found:
-        answer = self._receive()
+    def next_headers(self) -> list[Found]:
+        answers = self._receive()["headers"]
         self.is_fresh = False
-        if "header" in answer:
-            return Header.from_json(answer["header"])
-        return _error(answer)
+        return [Header.from_json(answer) if isinstance(answer, str) else _error(answer) for answer in answers]
 
     def pixels(self, path: Path, header: Header) -> np.ndarray:
         """Return what the child decodes, flat.
