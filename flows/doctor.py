@@ -109,7 +109,9 @@ def decoders() -> str:
     results = decode_samples()
     broken = [name for name, ok in results.items() if not ok]
     if broken:
-        raise ValueError(f"cannot decode {', '.join(broken)}; reinstall python-gdcm, pyjpegls, pylibjpeg-openjpeg")
+        raise ValueError(
+            f"cannot decode {', '.join(broken)}; reinstall python-gdcm, pyjpegls, pylibjpeg-openjpeg, imagecodecs"
+        )
     return "decodes " + ", ".join(results)
 
 

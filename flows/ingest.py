@@ -10,12 +10,14 @@ from collections.abc import Collection, Sequence
 
 from db import identity, queries, store
 from flows.batch import Call, direct, run_batches, slices
+from flows.guarding import guard_of
 from flows.rules import reading_rules
 from flows.scanning import build_series, settle_studies
 from flows.site import Site
 from flows.ticket import Ticket
 from scans.archive import Changes, Entry, compare, list_files, real_path
-from scans.header import Header, read_header
+from scans.guard import Found
+from scans.header import Header
 from scans.outcome import Refusal, outcome
 
 CHUNK = 2000  # rows in one write while listing
@@ -126,8 +128,9 @@ def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[st
     with site.db.read() as connection:
         listed = identity.file_rows(connection, files)
     rows, patients, studies = [], {}, {}
-    for row in listed:
-        read = _read_one(site, row)
+    headers = guard_of(site).headers([real_path(site.archive, str(row["path"])) for row in listed])
+    for row, found in zip(listed, headers, strict=True):
+        read = _read_one(site, row, found)
         rows.append(read.row)
         if read.header is not None:
             patient, study = _identity_rows(site, read.header)
@@ -147,18 +150,20 @@ class _Read:
         self.row, self.header = row, header
 
 
-def _read_one(site: Site, row: dict[str, object]) -> _Read:
-    path = real_path(site.archive, str(row["path"]))
+def _read_one(site: Site, row: dict[str, object], found: Found) -> _Read:
+    gone = _Read({**row, "state": "gone", "code": "gone", "grouped": False}, None)
+    if isinstance(found, Refusal):
+        stat_row = row | UNSETTLED if found.code in LOOK_AGAIN else row
+        return _Read({**stat_row, "state": "refused", "code": found.code, "why": found.facts, "grouped": False}, None)
+    if isinstance(found, FileNotFoundError):
+        return gone
+    if isinstance(found, OSError):
+        raise found
+    header = found
     try:
-        header = read_header(path)
-        stat = path.stat()
-    except Refusal as refusal:
-        stat_row = row | UNSETTLED if refusal.code in LOOK_AGAIN else row
-        return _Read(
-            {**stat_row, "state": "refused", "code": refusal.code, "why": refusal.facts, "grouped": False}, None
-        )
+        stat = real_path(site.archive, str(row["path"])).stat(follow_symlinks=False)
     except FileNotFoundError:
-        return _Read({**row, "state": "gone", "code": "gone", "grouped": False}, None)
+        return gone
     if (stat.st_size, stat.st_mtime_ns) != (row["size_bytes"], row["mtime_ns"]):
         return _Read({**row, **UNSETTLED, "state": "arriving", "code": "still-arriving", "grouped": False}, None)
     who = header.identity

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from db import door_queries, queries
 from db.engine import utc_microseconds
 from flows.asked import NotFound
+from flows.guarding import guard_of
 from flows.site import Site
 from flows.space import Space, order_of, read_space
 from scans.acquired import acquired
 from scans.archive import path_text
-from scans.header import read_header
 from scans.outcome import Refusal
 from scans.stack import Member, Stack, group
 from scans.volume import read_volume
@@ -68,11 +68,13 @@ def _stacks(site: Site, paths: Sequence[Path], reasons: list[str]) -> list[Stack
     if not files:
         raise NotFound("no such file: " + ", ".join(path.name for path in paths))
     members = []
-    for number, path in enumerate(files):
-        try:
-            members.append(Member(str(number), path_text(str(path.resolve())[1:]), read_header(path)))
-        except Refusal as refusal:
-            reasons.append(f"{refusal.code}: {refusal.facts}")
+    for number, (path, found) in enumerate(zip(files, guard_of(site).headers(files), strict=True)):
+        if isinstance(found, Refusal):
+            reasons.append(f"{found.code}: {found.facts}")
+        elif isinstance(found, OSError):
+            raise found
+        else:
+            members.append(Member(str(number), path_text(str(path.resolve())[1:]), found))
     by_series: dict[str, list[Member]] = {}
     for member in members:
         by_series.setdefault(member.header.identity.series_uid, []).append(member)
@@ -92,7 +94,7 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
         stack.kind.key, site.keys.patient(who.patient_id, who.issuer, who.study_uid),
         site.keys.key("study", who.study_uid), when.from_utc, when.until_utc, bool(who.patient_id),
     )  # fmt: skip
-    tensor = to_tensor(read_volume(stack, ROOT), recipe_for(stack.kind.cover))
+    tensor = to_tensor(read_volume(stack, ROOT, guard_of(site).decode), recipe_for(stack.kind.cover))
     lanes: list[dict[str, Any]] = []
     with site.db.read() as connection:
         for encoder in queries.active_encoders(connection):

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from db import identity, queries, store
+from flows.guarding import guard_of
 from flows.site import Site
 from flows.ticket import Ticket
 from scans.acquired import acquired
@@ -126,7 +127,7 @@ def _prepare(site: Site, stack: Stack, scan: str, *, is_known: bool) -> int | No
     path = site.tensor(recipe.digest(), scan)
     if is_known and path.exists():
         return None
-    volume = read_volume(stack, site.archive)
+    volume = read_volume(stack, site.archive, guard_of(site).decode)
     tensor = to_tensor(volume, recipe)
     shown = site.settings.scans.pictures and allowed(stack.members[0].header)
     n_pictures = _write_pictures(site.picture_folder(scan), scan, volume) if shown else 0

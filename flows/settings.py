@@ -52,6 +52,12 @@ class ScansSettings(_Room):
     repair: list[Literal["missing-slices", "uneven-spacing", "tilt"]] = Field(
         default_factory=list, description="what is resampled onto an even grid, and marked, instead of refused"
     )
+    guard_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
+        60.0, description="computing time that one file may cost before it is set aside"
+    )
+    guard_mib: Annotated[int, Field(ge=512, le=1_048_576)] = Field(
+        4096, description="memory that one file may cost before it is set aside"
+    )
     kinds: dict[str, str] = Field(default_factory=dict, description="the site's edits of the table of kinds")
 
     @field_validator("kinds")

@@ -1,7 +1,8 @@
 """Which library decodes which transfer syntax.
 
 Written here once, so that a volume never depends on what else happens to be installed or on the order of
-pydicom's plugins. pydicom parses the file and cuts the frames; a library decodes one frame.
+pydicom's plugins. pydicom parses the file and cuts the frames; a library decodes one frame. No frame reaches a
+library that announces another size than the header.
 """
 
 import io
@@ -9,17 +10,21 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from pydicom import dcmread
 from pydicom.config import IGNORE
+from pydicom.dataset import Dataset
+from pydicom.encaps import generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
+from scans.codestream import RLE_RATIO, announced_size
 from scans.dicomfile import quiet
 from scans.header import Header
-from scans.outcome import DecodeFailed, UnsupportedSyntax
+from scans.outcome import CodestreamDiffers, DecodeFailed, Refusal
 
 LITTLE_ENDIAN = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")  # implicit, explicit
 NATIVE = (*LITTLE_ENDIAN, "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")  # and deflated, big endian
@@ -29,7 +34,9 @@ NATIVE = (*LITTLE_ENDIAN, "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")  # an
 DECODERS: Mapping[str, str] = {
     "1.2.840.10008.1.2.5": "pydicom",  # RLE Lossless
     "1.2.840.10008.1.2.4.50": "gdcm",  # JPEG Baseline
-    "1.2.840.10008.1.2.4.51": "gdcm",  # JPEG Extended; of 8 bit only
+    "1.2.840.10008.1.2.4.51": "imagecodecs",  # JPEG Extended, 8 or 12 bit
+    "1.2.840.10008.1.2.4.53": "imagecodecs",  # JPEG Spectral Selection, retired
+    "1.2.840.10008.1.2.4.55": "imagecodecs",  # JPEG Full Progression, retired
     "1.2.840.10008.1.2.4.57": "gdcm",  # JPEG Lossless
     "1.2.840.10008.1.2.4.70": "gdcm",  # JPEG Lossless SV1
     "1.2.840.10008.1.2.4.80": "pyjpegls",  # JPEG-LS Lossless
@@ -40,6 +47,7 @@ DECODERS: Mapping[str, str] = {
     "1.2.840.10008.1.2.4.202": "pylibjpeg",  # HTJ2K Lossless RPCL
     "1.2.840.10008.1.2.4.203": "pylibjpeg",  # HTJ2K
 }
+RLE = "1.2.840.10008.1.2.5"
 SELF_DESCRIBING = ("pyjpegls", "pylibjpeg")  # pydicom applies depth and sign as the codestream has them
 
 
@@ -48,6 +56,8 @@ def can_decode(transfer_syntax_uid: str) -> bool:
     if transfer_syntax_uid in NATIVE:
         return True
     plugin = DECODERS.get(transfer_syntax_uid)
+    if plugin == "imagecodecs":
+        return find_spec("imagecodecs") is not None
     return plugin is not None and plugin in get_decoder(UID(transfer_syntax_uid)).available_plugins
 
 
@@ -70,29 +80,62 @@ def decode(content: bytes, header: Header) -> np.ndarray:
 
     Raises:
         DecodeFailed: Whatever it raised; only the kind of error is told, since its text may quote a tag.
-        UnsupportedSyntax: It reads the transfer syntax, but not at this depth.
+        CodestreamDiffers: The compressed pixels are of another size than the header says.
     """
     plugin = DECODERS.get(header.transfer_syntax_uid, "")
     try:
         with quiet():
-            return _by_pydicom(content, header, plugin)
-    except MemoryError:
+            dataset = dcmread(io.BytesIO(content), force=not header.has_preamble)
+            if plugin:
+                _check_size(dataset, header)
+            with _mute():
+                words = _words(dataset, header, plugin)
+            return words.astype(words.dtype.newbyteorder("="), copy=False)
+    except (Refusal, MemoryError):
         raise
     except Exception as error:  # decoders raise anything on damaged bytes; none may stop the night
-        if plugin == "gdcm" and header.bits_stored > 8 and header.transfer_syntax_uid.endswith(".4.51"):
-            raise UnsupportedSyntax(f"{syntax_name(header)}, {header.bits_stored} bit") from None
         raise DecodeFailed(f"{plugin or 'pydicom'}: {type(error).__name__}") from None
 
 
-def _by_pydicom(content: bytes, header: Header, plugin: str) -> np.ndarray:
+def _check_size(dataset: Dataset, header: Header) -> None:
+    """Refuse frames that are not as large as the header says, before anything makes room for them."""
+    if header.transfer_syntax_uid == RLE:
+        native = header.n_frames * header.rows * header.columns * header.bits_allocated // 8
+        if native > RLE_RATIO * len(dataset.PixelData):
+            raise CodestreamDiffers(f"{len(dataset.PixelData)} bytes of RLE for {native} bytes of pixels")
+        return
+    for frame in _frames(dataset, header):
+        size = announced_size(frame)
+        if size is not None and size != (header.rows, header.columns, header.samples_per_pixel):
+            raise CodestreamDiffers(
+                f"{size.rows} x {size.columns} x {size.components} compressed, {header.rows} x {header.columns} x "
+                f"{header.samples_per_pixel} in the header"
+            )
+
+
+def _frames(dataset: Dataset, header: Header) -> Iterator[bytes]:
+    return generate_frames(dataset.PixelData, number_of_frames=header.n_frames)
+
+
+def _words(dataset: Dataset, header: Header, plugin: str) -> np.ndarray:
+    return _by_imagecodecs(dataset, header) if plugin == "imagecodecs" else _by_pydicom(dataset, header, plugin)
+
+
+def _by_pydicom(dataset: Dataset, header: Header, plugin: str) -> np.ndarray:
     options: dict[str, Any] = {"allow_excess_frames": False}
     if plugin not in SELF_DESCRIBING:
         options["correct_unused_bits"] = False  # padding may use them
-    dataset = dcmread(io.BytesIO(content), force=not header.has_preamble)
     decoder = get_decoder(UID(header.transfer_syntax_uid))
-    with _mute():
-        words, _ = decoder.as_array(dataset, raw=True, decoding_plugin=plugin, **options)
-    return words.astype(words.dtype.newbyteorder("="), copy=False)
+    return np.asarray(decoder.as_array(dataset, raw=True, decoding_plugin=plugin, **options)[0])
+
+
+def _by_imagecodecs(dataset: Dataset, header: Header) -> np.ndarray:
+    """Decode JPEG of 8 or 12 bit; the sign of 12 bits in 16 is not the codestream's business."""
+    from imagecodecs import jpeg8_decode
+
+    words = np.stack([np.asarray(jpeg8_decode(frame)) for frame in _frames(dataset, header)])
+    dtype = np.dtype(f"{'iu'[header.pixel_representation != 1]}{header.bits_allocated // 8}")
+    return words.astype(f"u{dtype.itemsize}", casting="safe").view(dtype)
 
 
 @contextmanager

@@ -7,13 +7,15 @@ import os
 import stat
 import threading
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from pydicom.dataset import FileDataset
-from pydicom.filereader import read_partial
+from pydicom.filereader import read_dataset, read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
@@ -30,6 +32,10 @@ from scans.outcome import (
 from scans.tags import UNDEFINED
 
 LARGEST_FILE = 4 * 2**30  # bytes; a whole-body CT in one enhanced object stays below 2 GiB
+LARGEST_INFLATED = 2**29  # bytes; deflate makes one byte of up to 1032
+DEFLATED = str(DeflatedExplicitVRLittleEndian).encode()
+DEFLATED_WITHIN = 4096  # bytes at the start of a file, in which it says that it is deflated
+SQUEEZED_STEP, INFLATED_STEP = 1 << 14, 1 << 20  # bytes in and out at once
 PIXEL_TAGS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
 PACKED_STARTS = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"7z\xbc\xaf\x27\x1c", b"Rar!")
 _ONE_AT_A_TIME = threading.RLock()
@@ -56,6 +62,23 @@ def read_bytes(path: Path) -> bytes:
         Gone, NoPermission, NotARegularFile, TooLarge, StillArriving: What the code says.
         OSError: The disk or the share failed, which is worth another try.
     """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > LARGEST_FILE:
+            raise TooLarge(f"{size} bytes in the file, at most {LARGEST_FILE}")
+        content = file.read()
+    if len(content) != size:
+        raise StillArriving(f"{size} bytes were announced, {len(content)} read")
+    return content
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file; links are not followed and pipes never block.
+
+    Raises:
+        Gone, NoPermission, NotARegularFile: What the code says.
+        OSError: The disk or the share failed, which is worth another try.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
@@ -66,17 +89,10 @@ def read_bytes(path: Path) -> bytes:
         if path.is_symlink() or error.errno in (errno.ENXIO, errno.ELOOP):  # a socket; a link
             raise NotARegularFile() from None
         raise
-    found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise NotARegularFile()
-    with open(handle, "rb") as file:
-        if found.st_size > LARGEST_FILE:
-            raise TooLarge(f"{found.st_size} bytes in the file, at most {LARGEST_FILE}")
-        content = file.read()
-    if len(content) != found.st_size:
-        raise StillArriving(f"{found.st_size} bytes were announced, {len(content)} read")
-    return content
+    return open(handle, "rb", buffering=0)
 
 
 @contextmanager
@@ -103,12 +119,15 @@ def parse(content: bytes, tags: Sequence[int]) -> Parsed:
     """Parse the elements with the given tags, up to the pixels. Call it inside `quiet`.
 
     Raises:
+        TooLarge: It is deflated, and far larger than it looks.
         PackedFiles: Not a DICOM file, but perhaps several.
         Truncated: It ends inside an element.
         Unreadable: The structure breaks.
         Exception: Whatever pydicom raises on damaged bytes.
     """
     has_preamble = content[128:132] == b"DICM"
+    if has_preamble and DEFLATED in content[:DEFLATED_WITHIN]:
+        _check_inflated(content)
     if not has_preamble and content.startswith(PACKED_STARTS):
         raise PackedFiles()
     file = io.BytesIO(content)
@@ -138,6 +157,22 @@ def parse(content: bytes, tags: Sequence[int]) -> Parsed:
         pixel_offset=offset if found else None,
         is_undefined_length=length == UNDEFINED,
     )
+
+
+def _check_inflated(content: bytes) -> None:
+    """Refuse a deflated data set that would fill the memory, without keeping what comes out."""
+    file = io.BytesIO(content)
+    file.seek(132)
+    read_dataset(
+        file, is_implicit_VR=False, is_little_endian=True, stop_when=lambda number, vr, length: number >> 16 != 2
+    )
+    inflater, n_bytes = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    while (rest := file.read(SQUEEZED_STEP)) and not inflater.eof:
+        while rest:
+            n_bytes += len(inflater.decompress(rest, INFLATED_STEP))
+            rest = inflater.unconsumed_tail
+            if n_bytes > LARGEST_INFLATED:
+                raise TooLarge(f"more than {LARGEST_INFLATED} bytes in a deflated file of {len(content)}")
 
 
 def _deflated(content: bytes, tags: Sequence[int], has_preamble: bool) -> Parsed:

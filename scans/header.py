@@ -14,6 +14,7 @@ from scans.outcome import (
     BadValue,
     Dicomdir,
     MissingUid,
+    NestedTooDeep,
     NotConformant,
     NotDicom,
     Refusal,
@@ -186,8 +187,8 @@ def _all_tuples(values: dict[str, Any]) -> dict[str, Any]:
 def read_header(path: Path) -> Header:
     """Read the header of one file and hash its pixels as they are stored; nothing is decoded.
 
-    The file is opened once and never through a link. It is the caller who looks at hostile files in a
-    child process first.
+    The file is opened once and never through a link. Files from outside are read by `scans.guard`, which calls
+    this in a child process.
 
     Raises:
         Refusal: The file cannot be an instance; the class says why.
@@ -199,6 +200,8 @@ def read_header(path: Path) -> Header:
             return _header(content, parse(content, (*tags_of(Identity, Header), *ALSO_READ)))
         except (Refusal, MemoryError):
             raise
+        except RecursionError:
+            raise NestedTooDeep() from None
         except Exception as error:  # pydicom raises a dozen kinds on damaged bytes; none may stop the night
             if content[128:132] != b"DICM":
                 raise NotDicom() from None

@@ -104,6 +104,26 @@ class Truncated(Refusal, code="truncated"):
     """The file ends before its content does."""
 
 
+class NestedTooDeep(Refusal, code="nested-too-deep"):
+    """Sequences within sequences, deeper than any object needs."""
+
+
+class DecoderCrashed(Refusal, code="decoder-crashed"):
+    """The child process that looked at the file died of it."""
+
+
+class TookTooLong(Refusal, code="took-too-long"):
+    """Looking at the file took longer than it may."""
+
+
+class TooMuchMemory(Refusal, code="too-much-memory"):
+    """Looking at the file took more memory than it may."""
+
+
+class DiskError(Refusal, code="disk-error"):
+    """The disk or the share did not answer."""
+
+
 class MissingUid(Refusal, code="missing-uid"):
     """SOP instance, series or study UID is absent or malformed."""
 
@@ -235,6 +255,10 @@ class MixedEncoding(Refusal, code="mixed-encoding"):
 
 class DecodeFailed(Refusal, code="decode-failed"):
     """A decoder exists and failed on these bytes."""
+
+
+class CodestreamDiffers(Refusal, code="codestream-differs"):
+    """The compressed pixels are of another size than the header says."""
 
 
 class ConstantImage(Refusal, code="constant-image"):

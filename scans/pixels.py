@@ -1,12 +1,14 @@
 """The stored pixel values of one file, before they mean anything."""
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from scans.decoder import DECODERS, LITTLE_ENDIAN, SELF_DESCRIBING, can_decode, decode, syntax_name
-from scans.dicomfile import read_bytes
+from scans.dicomfile import open_regular, read_bytes
 from scans.header import Header
 from scans.outcome import (
     BadValue,
@@ -30,12 +32,17 @@ class Stored:
     is_padding: np.ndarray | None  # same shape, bool; None: nothing is padding
 
 
-def read_stored(path: Path, header: Header) -> Stored:
+Decode = Callable[[Path, Header], np.ndarray]
+"""How pixels that need a decoder are read: `decode_file`, or the same in a guarded child (scans.guard)."""
+
+
+def read_stored(path: Path, header: Header, decode: Decode | None = None) -> Stored:
     """Read the pixel values of one grey-scale file.
 
     Args:
         path: The file that the header was read from.
         header: What the header pass learned: plain pixels are taken from their offset, not parsed again.
+        decode: What reads all others; None: `decode_file`.
 
     Raises:
         Colour: More than one sample a pixel, or a palette.
@@ -44,23 +51,38 @@ def read_stored(path: Path, header: Header) -> Stored:
         UnsupportedSyntax: No decoder here reads the transfer syntax, or not at this depth.
         Truncated: Fewer pixels than the header promises.
         DecodeFailed: The decoder gave up.
+        CodestreamDiffers: The compressed pixels are of another size than the header says.
         Gone, NotARegularFile, NoPermission, StillArriving: No longer the file whose header was read.
         OSError: The disk or the share failed, which is worth another try.
     """
     _check(header)
-    content = read_bytes(path)
-    if len(content) != header.size_bytes:
-        raise StillArriving(f"{header.size_bytes} bytes when the header was read, {len(content)} now")
     if header.transfer_syntax_uid in LITTLE_ENDIAN and header.pixel_offset is not None:
-        words = _at_offset(content, header, header.pixel_offset)
+        words = _at_offset(path, header, header.pixel_offset)
     else:
-        words = decode(content, header)
-    if words.size != _n_pixels(header):
-        raise DecodeFailed(f"{words.size} pixels decoded, {_n_pixels(header)} expected")
+        words = (decode or decode_file)(path, header)
+    if words.size != n_pixels(header):
+        raise DecodeFailed(f"{words.size} pixels decoded, {n_pixels(header)} expected")
     words = words.reshape(header.n_frames, header.rows, header.columns)
     is_self_describing = DECODERS.get(header.transfer_syntax_uid) in SELF_DESCRIBING
     values = words if is_self_describing else _meaningful_bits(words, header)
     return Stored(values, _padding(words, values, header))
+
+
+def decode_file(path: Path, header: Header) -> np.ndarray:
+    """Decode the pixels of a file, see `scans.decoder.decode`; for hostile files, in a child process.
+
+    Raises:
+        Refusal: As `read_stored`.
+        OSError: The disk or the share failed, which is worth another try.
+    """
+    content = read_bytes(path)
+    if len(content) != header.size_bytes:
+        raise _changed(header, len(content))
+    return decode(content, header)
+
+
+def _changed(header: Header, size: int) -> StillArriving:
+    return StillArriving(f"{header.size_bytes} bytes when the header was read, {size} now")
 
 
 def _check(header: Header) -> None:
@@ -71,24 +93,33 @@ def _check(header: Header) -> None:
         raise BadValue(f"{header.bits_stored} bits stored of {header.bits_allocated} allocated")
     if not header.bits_stored <= header.high_bit + 1 <= header.bits_allocated:
         raise BadValue(f"high bit {header.high_bit} with {header.bits_stored} bits stored")
-    if _n_pixels(header) < 1:
+    if n_pixels(header) < 1:
         raise BadValue(f"{header.n_frames} frames of {header.rows} x {header.columns} pixels")
-    if _n_pixels(header) * header.bits_allocated // 8 > MAX_BYTES:
+    if n_pixels(header) * header.bits_allocated // 8 > MAX_BYTES:
         raise TooLarge(f"{header.n_frames} frames of {header.rows} x {header.columns} pixels")
     if not can_decode(header.transfer_syntax_uid):
         raise UnsupportedSyntax(syntax_name(header))
 
 
-def _n_pixels(header: Header) -> int:
+def n_pixels(header: Header) -> int:
+    """Return how many pixels the header announces."""
     return header.n_frames * header.rows * header.columns
 
 
-def _at_offset(content: bytes, header: Header, offset: int) -> np.ndarray:
+def _at_offset(path: Path, header: Header, offset: int) -> np.ndarray:
     dtype = np.dtype(f"<{'iu'[header.pixel_representation != 1]}{header.bits_allocated // 8}")
-    there = (len(content) - offset) // dtype.itemsize
-    if there < _n_pixels(header):
-        raise Truncated(f"{max(there, 0)} of {_n_pixels(header)} pixels are there")
-    return np.frombuffer(content, dtype, count=_n_pixels(header), offset=offset)
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size != header.size_bytes:
+            raise _changed(header, size)
+        there = max(0, size - offset) // dtype.itemsize
+        if there < n_pixels(header):
+            raise Truncated(f"{there} of {n_pixels(header)} pixels are there")
+        file.seek(offset)
+        words = np.fromfile(file, dtype, n_pixels(header))
+    if len(words) < n_pixels(header):
+        raise StillArriving(f"{len(words)} of {n_pixels(header)} pixels could be read")
+    return words
 
 
 def _meaningful_bits(words: np.ndarray, header: Header) -> np.ndarray:

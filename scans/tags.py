@@ -20,7 +20,7 @@ from pydicom.sequence import Sequence
 
 LONGEST_VALUE = 4096  # bytes; far above every VR that is read here, which hold 64 characters mostly
 UNDEFINED = 0xFFFFFFFF  # PS3.5 7.1.1: the length of an element that ends with a delimiter
-UID_PATTERN = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1; zeros at the front of a part are common
+UID_PATTERN = re.compile(r"[0-9][0-9.]{0,63}")  # PS3.5 9.1; zeros at the front of a part are common
 TEXT_DELIMITERS = {0x5C, 0x0D, 0x0A, 0x09, 0x0C}  # where a code extension ends, PS3.5 6.1.2.5.3
 PIXEL_REPRESENTATION = 0x00280103
 

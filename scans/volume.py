@@ -11,7 +11,7 @@ from scans.archive import real_path
 from scans.header import Header
 from scans.kind import Kind
 from scans.outcome import MixedEncoding, MultiFrame, NoGeometry, TooLarge
-from scans.pixels import read_stored
+from scans.pixels import Decode, read_stored
 from scans.repair import even_grid
 from scans.sopclass import is_multi_frame
 from scans.stack import Member, Stack
@@ -75,7 +75,7 @@ class Volume:
         )
 
 
-def read_volume(stack: Stack, root: Path) -> Volume:
+def read_volume(stack: Stack, root: Path, decode: Decode | None = None) -> Volume:
     """Read the pixels of a stack.
 
     Every slice is rescaled by its own slope and intercept, padding becomes air before anything can be
@@ -85,6 +85,7 @@ def read_volume(stack: Stack, root: Path) -> Volume:
     Args:
         stack: Instances that make one volume, in order.
         root: The archive's folder, which the members' paths are relative to.
+        decode: What reads pixels that need a decoder, see `scans.pixels.read_stored`.
 
     Raises:
         Refusal: The stack shows nothing that can be compared; its class says why.
@@ -92,7 +93,7 @@ def read_volume(stack: Stack, root: Path) -> Volume:
     """
     headers = [member.header for member in stack.members]
     _check_shapes(headers)
-    voxels, is_padding = _read_slices(stack.members, root)
+    voxels, is_padding = _read_slices(stack.members, root, decode)
     is_inverted = stack.kind.cover == "2d" and headers[0].photometric == "MONOCHROME1"
     if is_padding is not None:
         fill_padding(voxels, is_padding, modality=headers[0].modality, inverted=is_inverted)
@@ -102,7 +103,7 @@ def read_volume(stack: Stack, root: Path) -> Volume:
     return _placed(voxels, is_padding, headers, stack)
 
 
-def _read_slices(members: Sequence[Member], root: Path) -> tuple[np.ndarray, np.ndarray | None]:
+def _read_slices(members: Sequence[Member], root: Path, decode: Decode | None) -> tuple[np.ndarray, np.ndarray | None]:
     """Return real values, (z, y, x) float32, and where padding is; each file is opened once, however many frames."""
     first = members[0].header
     voxels = np.empty((len(members), first.rows, first.columns), dtype=np.float32)
@@ -112,7 +113,7 @@ def _read_slices(members: Sequence[Member], root: Path) -> tuple[np.ndarray, np.
         by_path.setdefault(member.path, []).append((z, member))
     for name, slices in by_path.items():
         path = real_path(root, name)
-        stored = read_stored(path, slices[0][1].header)
+        stored = read_stored(path, slices[0][1].header, decode)
         for z, member in slices:
             voxels[z] = real_values(stored.values[member.frame], path, member.header)
             if stored.is_padding is not None:

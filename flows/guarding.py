@@ -1,0 +1,16 @@
+"""The guard of this process: one child looks at all files from outside, see `scans.guard`."""
+
+from functools import lru_cache
+
+from flows.site import Site
+from scans.guard import Guard, Limits
+
+
+def guard_of(site: Site) -> Guard:
+    """Return the guard with the site's limits; its child starts with the first file and ends with the process."""
+    return _guard(Limits(site.settings.scans.guard_seconds, site.settings.scans.guard_mib))
+
+
+@lru_cache(maxsize=2)
+def _guard(limits: Limits) -> Guard:
+    return Guard(limits)
