@@ -127,12 +127,13 @@ def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[st
     """Read the headers of listed files, by key, and commit them to identity."""
     with site.db.read() as connection:
         listed = identity.file_rows(connection, files)
-    rows, patients, studies = [], {}, {}
+    rows, patients, studies, n_bare = [], {}, {}, 0
     headers = guard_of(site).headers([real_path(site.archive, str(row["path"])) for row in listed])
     for row, found in zip(listed, headers, strict=True):
         read = _read_one(site, row, found)
         rows.append(read.row)
         if read.header is not None:
+            n_bare += not read.header.has_preamble
             patient, study = _identity_rows(site, read.header)
             patients[patient["key"]], studies[study["key"]] = patient, study
     with site.db.write(ticket.right) as connection:
@@ -140,7 +141,7 @@ def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[st
         identity.save_studies(connection, list(studies.values()))
         identity.save_files(connection, rows)
         identity.disturb_siblings(connection, [str(row["sop_uid"]) for row in rows if row["sop_uid"]])
-    return Counter(read_headers=sum(r["state"] == "read" for r in rows))
+    return Counter(read_headers=sum(r["state"] == "read" for r in rows), files_without_preamble=n_bare)
 
 
 class _Read:

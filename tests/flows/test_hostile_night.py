@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from nights import run
 from sqlalchemy import select
 
+from db import queries
 from db.base import table_of
 from db.tables import File
 from scans.phantoms.damage import write_hostile_files
@@ -66,3 +68,13 @@ def test_a_night_full_of_hostile_files_accounts_for_each_and_uses_the_others(mak
     assert after["used"] == before["used"] + 3  # the polyglots, whose image is right
     assert found["growth"] <= MOST_GROWTH_MIB
     print(f"grew by {found['growth']:.0f} MiB")
+
+
+def test_files_without_preamble_are_read_and_counted(make_site, write_dicom):
+    site = make_site()
+    path = write_dicom(site.archive / "one", patient="P", study="1.2.1", series="1.2.1.1", instance="1.2.1.1.1",
+                       date="20240305")  # fmt: skip
+    path.write_bytes(path.read_bytes()[132:])
+    assert run(site, "ingest").files["used"] == 1
+    with site.db.read() as connection:
+        assert queries.last_stage_counts(connection, "ingest")["files_without_preamble"] == 1
