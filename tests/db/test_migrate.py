@@ -74,7 +74,7 @@ def test_the_fourth_revision_has_frames_read_again_and_every_series_looked_at(em
     )
     row = "'{0}', '{0}', 1, 77, 1, 'read', '', '', '', '', '', '', '', '', '{{\"sop_class_uid\"\\:\"{1}\"}}', true"
     enhanced, classic = "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4"
-    insert = f"INSERT INTO identity.file ({columns}, file_sha256, pixel_sha256, header, grouped) VALUES ({row})"
+    insert = f"INSERT INTO identity.file ({columns}, pixel_sha256, header, grouped) VALUES ({row})"
     run(empty_url, insert.format("many", enhanced), insert.format("one", classic))
     upgrade(empty_url)
     db = open_db(empty_url)
