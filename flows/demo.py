@@ -12,7 +12,13 @@ from flows.terminal import progress_bar
 
 SECRET = "demo-demo-demo-demo-demo-demo-demo-demo"  # fixed, for figures that repeat; never for a real site
 PATIENTS, VISITS, SEED = 20, 3, 7
-SETTINGS = {"quiet_seconds": "0.0", "fewest_patients": "10", "steps_per_epoch": "7", "threads": "1"}
+SETTINGS = {
+    "quiet_seconds": "0.0",
+    "fewest_patients": "10",
+    "steps_per_epoch": "7",
+    "threads": "1",
+    "time_budget_minutes": "0.7",
+}
 
 
 def main(words: list[str]) -> int:
