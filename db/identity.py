@@ -4,7 +4,8 @@
 found again by this mark.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select, update
@@ -15,6 +16,7 @@ from db.upsert import Row, chunks, upsert
 
 FILE = table_of(IdentityFile)
 GONE, READ = "gone", "read"
+KNOWN_AT_ONCE = 5000  # rows
 
 
 def save_patients(connection: Connection, rows: Iterable[Row]) -> int:
@@ -32,19 +34,27 @@ def save_files(connection: Connection, rows: Iterable[Row]) -> int:
     return upsert(connection, IdentityFile, rows)
 
 
-def known_files(connection: Connection) -> dict[str, tuple[int, int, int]]:
-    """Return path -> (size in bytes, mtime in ns, inode) of every file that is not gone.
+def known_files(connection: Connection) -> Iterator[tuple[str, int, int, int]]:
+    """Yield path, size in bytes, mtime in ns and inode of every file that is not gone, by the bytes of the path.
 
-    Read through the driver: a million rows make no detour over a million row objects.
+    Read through the driver and a part at a time: a million rows make no million row objects.
     """
-    statement = select(FILE.c.path, FILE.c.size_bytes, FILE.c.mtime_ns, FILE.c.inode).where(FILE.c.state != GONE)
-    sql = statement.compile(connection.engine, compile_kwargs={"literal_binds": True})
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(str(sql))
-        return {path: (size, mtime, inode) for path, size, mtime, inode in cursor.fetchall()}
-    finally:
-        cursor.close()
+    path = FILE.c.path if connection.dialect.name == "sqlite" else FILE.c.path.collate("C")
+    columns = (FILE.c.path, FILE.c.size_bytes, FILE.c.mtime_ns, FILE.c.inode)
+    statement = select(*columns).where(FILE.c.state != GONE).order_by(path)
+    sql = str(statement.compile(connection.engine, compile_kwargs={"literal_binds": True}))
+    driver: Any = connection.connection
+    # A cursor without a name would bring all rows from PostgreSQL at once.
+    cursor = driver.cursor() if connection.dialect.name == "sqlite" else driver.cursor(name="known_files")
+    with closing(cursor):
+        cursor.execute(sql)
+        while rows := cursor.fetchmany(KNOWN_AT_ONCE):
+            yield from rows
+
+
+def n_known_files(connection: Connection) -> int:
+    """Count the files that are not gone."""
+    return connection.scalar(select(func.count()).select_from(FILE).where(FILE.c.state != GONE)) or 0
 
 
 def keys_of_paths(connection: Connection, paths: Iterable[str]) -> list[str]:
@@ -52,17 +62,18 @@ def keys_of_paths(connection: Connection, paths: Iterable[str]) -> list[str]:
     return _keys(connection, FILE.c.path, paths)
 
 
-def pending_files(connection: Connection, states: Sequence[str]) -> list[str]:
+def pending_files(connection: Connection, states: Sequence[str], *, limit: int | None = None) -> list[str]:
     """Return the keys of files in some states whose end the core tables do not know yet; newest first."""
     pending = select(FILE.c.key).where(FILE.c.grouped.is_(False), FILE.c.state.in_(states))
-    return list(connection.scalars(pending.order_by(FILE.c.mtime_ns.desc(), FILE.c.key)))
+    return list(connection.scalars(pending.order_by(FILE.c.mtime_ns.desc(), FILE.c.key).limit(limit)))
 
 
-def pending_series(connection: Connection) -> list[str]:
+def pending_series(connection: Connection, *, limit: int | None = None) -> list[str]:
     """Return the keys of series that must be grouped (again), those with the newest files first."""
     newest = func.max(FILE.c.mtime_ns)
     pending = select(FILE.c.series).where(FILE.c.grouped.is_(False), FILE.c.state == READ)
-    return list(connection.scalars(pending.group_by(FILE.c.series).order_by(newest.desc(), FILE.c.series)))
+    ordered = pending.group_by(FILE.c.series).order_by(newest.desc(), FILE.c.series)
+    return list(connection.scalars(ordered.limit(limit)))
 
 
 def file_rows(connection: Connection, keys: Iterable[str]) -> list[dict[str, Any]]:
