@@ -117,17 +117,19 @@ def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[st
     """Read the headers of listed files, by key, and commit them to identity."""
     with site.db.read() as connection:
         listed = identity.file_rows(connection, files)
-    rows, patients, studies = [], {}, {}
+    rows, notes, patients, studies = [], [], {}, {}
     for row in listed:
         read = _read_one(site, row)
         rows.append(read.row)
         if read.header is not None:
+            notes += _named_by(read.row, read.header)
             patient, study = _identity_rows(site, read.header)
             patients[patient["key"]], studies[study["key"]] = patient, study
     with site.db.write(ticket.right) as connection:
         identity.save_patients(connection, list(patients.values()))
         identity.save_studies(connection, list(studies.values()))
         identity.save_files(connection, rows)
+        identity.save_rejections(connection, [str(row["key"]) for row in rows], notes)
         identity.disturb_siblings(connection, [str(row["sop_uid"]) for row in rows if row["sop_uid"]])
     return Counter(read_headers=sum(r["state"] == "read" for r in rows))
 
@@ -163,6 +165,11 @@ def _read_one(site: Site, row: dict[str, object]) -> _Read:
         },
         header,
     )  # fmt: skip
+
+
+def _named_by(row: dict[str, object], header: Header) -> list[dict[str, object]]:
+    """Rows of identity.rejection: the instances that a rejection note names."""
+    return [{"note": row["key"], "sop_uid": uid, "code": header.rejection} for uid in header.identity.rejects]
 
 
 def _identity_rows(site: Site, header: Header) -> tuple[dict[str, object], dict[str, object]]:

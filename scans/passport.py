@@ -36,7 +36,7 @@ class Passport:
     rescale_intercept: float | None
     padding: int | None  # PixelPaddingValue, in stored units
     image_type: str  # values joined by a backslash
-    contrast: str  # given, none or unknown
+    contrast: str  # given, not-given or unknown
 
 
 def volume_passport(headers: Sequence[Header], placement: Placement) -> Passport:

@@ -1,5 +1,6 @@
 """The stored pixel values of one file, before they mean anything."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,18 @@ def read_stored(path: Path, header: Header) -> Stored:
     is_self_describing = DECODERS.get(header.transfer_syntax_uid) in SELF_DESCRIBING
     values = words if is_self_describing else _meaningful_bits(words, header)
     return Stored(values, _padding(words, values, header))
+
+
+def decoded_digest(path: Path, header: Header) -> str:
+    """Return a digest that grey-scale copies of one image share, however losslessly they are compressed.
+
+    Raises:
+        Refusal: As `read_stored`.
+        OSError: The disk or the share failed, which is worth another try.
+    """
+    values = read_stored(path, header).values
+    shape = (header.photometric, *values.shape)
+    return hashlib.sha256(repr(shape).encode() + values.astype("<i8").tobytes()).hexdigest()
 
 
 def _check(header: Header) -> None:

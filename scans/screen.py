@@ -16,9 +16,11 @@ from scans.outcome import (
     NotAnImage,
     OtherModality,
     Refusal,
+    RejectionNote,
     SecondaryCapture,
     UnknownSopClass,
 )
+from scans.rejection import REASONS
 from scans.sopclass import (
     DERIVED_OBJECTS,
     ENHANCED,
@@ -75,6 +77,9 @@ def _class_refusal(header: Header) -> Refusal | None:
     sop_class = header.sop_class_uid
     if sop_class in DERIVED_OBJECTS:
         return DerivedObject(name_of(sop_class))
+    if header.rejection:
+        named = f"{len(header.identity.rejects)} instances named"
+        return RejectionNote(f"{header.rejection}, {REASONS[header.rejection]}; {named}")
     if has_no_image(sop_class):
         return NotAnImage(name_of(sop_class))
     if not header.pixel_element:

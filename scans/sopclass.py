@@ -16,6 +16,7 @@ FAMILIES = {  # what can become a scan
     f"{STORAGE}1.2": "mg",  # Digital Mammography, for presentation
 }
 FOR_PROCESSING = frozenset(f"{STORAGE}{end}" for end in ("1.1.1", "1.2.1", "1.3.1"))
+KEY_OBJECT = f"{STORAGE}88.59"  # Key Object Selection Document
 ENHANCED = frozenset(
     f"{STORAGE}{end}" for end in ("2.1", "2.2", "4.1", "4.3", "4.4", "128.1", "130", "13.1.1", "13.1.2", "13.1.3")
 )

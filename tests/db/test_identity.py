@@ -96,8 +96,8 @@ def test_one_uid_in_two_series_is_a_conflict_of_both(db: Database) -> None:
         file("h", "other", sop_uid=""),
     )  # fmt: skip
     with db.read() as connection:
-        assert identity.conflicting_files(connection, ["s"]) == ["a"]
-        assert identity.conflicting_files(connection, ["s", "other"]) == ["a", "b"]
+        assert identity.conflicting_files(connection, ["s"]) == {"a": ["b"]}
+        assert identity.conflicting_files(connection, ["s", "other"]) == {"a": ["b"], "b": ["a"]}
 
 
 def grouped(db: Database) -> set[str]:
@@ -153,4 +153,4 @@ def test_core_tables_have_no_column_for_identity(db: Database) -> None:
             (table, column["name"]) for table in inspector.get_table_names() for column in inspector.get_columns(table)
         }
         assert {pair for pair in found if pair[1] in telling} == {("stage", "name"), ("lease", "name")}
-        assert set(inspector.get_table_names(schema=IDENTITY)) == {"patient", "study", "file"}
+        assert set(inspector.get_table_names(schema=IDENTITY)) == {"patient", "study", "file", "rejection"}
