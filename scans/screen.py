@@ -1,5 +1,7 @@
 """Which instances can become part of a scan at all, judged from one header alone."""
 
+import re
+
 from scans.bodypart import words_of
 from scans.header import Header
 from scans.outcome import (
@@ -43,6 +45,7 @@ COMPUTED = frozenset({
     "CURVE", "HISTOGRAM",
 })  # fmt: skip
 MR_ONLY = frozenset({"P", "I", "IMAGINARY"})  # parts of a complex MR image; its real part looks like a scan
+DIFFUSION_MAP = re.compile(r"\bE?ADC\b|APPARENT DIFFUSION")  # of an MR whose ImageType says DERIVED and no more
 SCOUTS = frozenset({
     "LOCALIZER", "LOCALISER", "SCOUT", "TOPOGRAM", "SURVIEW", "SURVEY", "PILOT", "SCANOGRAM",
 })  # fmt: skip
@@ -103,4 +106,12 @@ def _computed(header: Header) -> Refusal | None:
     words = {word for value in header.image_type[2:] for word in value.replace(" ", "_").split("_")}
     words |= {value.replace(" ", "_") for value in header.image_type[2:]}
     found = words & (COMPUTED if header.modality == "MR" else COMPUTED - MR_ONLY)
-    return Derived(f"ImageType {min(found)}") if found else None
+    if found:
+        return Derived(f"ImageType {min(found)}")
+    if (
+        header.modality == "MR"
+        and header.image_type[:1] == ("DERIVED",)
+        and DIFFUSION_MAP.search(header.series_description.upper())
+    ):
+        return Derived("SeriesDescription")
+    return None

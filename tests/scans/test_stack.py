@@ -144,6 +144,7 @@ def test_a_missing_slice_refuses_the_stack_with_its_facts(make_members: Maker) -
         ({"series_description": "3-plane Scout"}, "localizer"),
         ({"image_type": ("DERIVED", "PRIMARY", "DIFFUSION", "ADC")}, "derived"),
         ({"image_type": ("DERIVED", "SECONDARY", "PROJECTION IMAGE")}, "derived"),
+        ({"image_type": ("DERIVED", "SECONDARY"), "modality": "MR", "series_description": "ADC (10^-6)"}, "derived"),
         ({"image_type": ("ORIGINAL", "PRIMARY", "P"), "modality": "MR", "sop_class_uid": MR}, "derived"),
         ({"image_type": ("ORIGINAL", "PRIMARY", "M", "MOSAIC")}, "mosaic-unsupported"),
         ({"n_frames": 2}, "multi-frame"), ({"samples_per_pixel": 3, "photometric": "RGB"}, "colour"),
