@@ -14,7 +14,7 @@ from scans.kind import EDITABLE, UNKNOWN
 SET_BY = {"part": ("BodyPartExamined", "StudyDescription"), "view": ("ViewPosition",),
           "sequence": ("SeriesDescription", "ProtocolName")}  # fmt: skip
 MASK = "..."  # in place of a word of the person's identity, which people write into descriptions
-SHORTEST_WORD = 3
+SHORTEST_WORD = 3  # of a name; shorter ones stand in other words
 
 
 def unknown_kinds(config: Path) -> dict[str, Any]:
@@ -37,9 +37,9 @@ def unknown_kinds(config: Path) -> dict[str, Any]:
 
 def _tags(header: Header) -> dict[str, str]:
     who = header.identity
-    words = [*re.split(r"[\^=\s,]+", who.name), who.patient_id, who.accession_number, who.birth_date]
-    secret = sorted({word for word in words if len(word) >= SHORTEST_WORD}, key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, secret)) or r"(?!)", re.IGNORECASE)
+    names = [re.escape(word) for word in re.split(r"[\^=\s,]+", who.name) if len(word) >= SHORTEST_WORD]
+    numbers = [rf"\b{re.escape(n)}\b" for n in (who.patient_id, who.accession_number, who.birth_date) if n]
+    pattern = re.compile("|".join([*sorted(names, key=len, reverse=True), *numbers]) or r"(?!)", re.IGNORECASE)
     return {tag: pattern.sub(MASK, str(getattr(header, field)).strip()) for tag, (field, _) in EDITABLE.items()}
 
 

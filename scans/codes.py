@@ -128,7 +128,7 @@ FILE = (
 
 SCAN = (
     Outcome("kind-unknown", "scan", "used", "The header does not say what the scan may be compared with.",
-            "Name it in [scans.kinds] of config.toml if you know it."),
+            "Run `scantwin kinds`, and name it in [scans.kinds] of config.toml if you know it."),
     Outcome("alternate-reconstruction", "scan", "used", "Another scan stands for this study and kind.",
             "Nothing to do; it is shown on request."),
     Outcome("withdrawn", "scan", "gone", "Files of the scan were taken away or replaced.",

@@ -234,7 +234,7 @@ def test_kinds_lists_what_is_unknown_without_identity_and_how_to_name_it(hospita
         write_dicom(
             site.archive / str(number), patient=f"P{number % 2}", study=names, series=names + ".1",
             instance=names + ".1.1", date="20200101", BodyPartExamined="THX",
-            StudyDescription=f"Rx of Test P{number % 2}xx",
+            StudyDescription=f"Rx of TEST, P{number % 2}",
         )  # fmt: skip
     hospital.deliver(site.archive, [hospital.folder / "10"])
     run(site)
@@ -243,7 +243,8 @@ def test_kinds_lists_what_is_unknown_without_identity_and_how_to_name_it(hospita
     (row,) = unknown_kinds(site.config)["combinations"]
     assert (row["kind"], row["scans"], row["patients"]) == ("xr/unknown/2d/frontal", 3, 2)
     assert row["add"] == '"BodyPartExamined=THX" = "PART"'
-    assert row["add"] in shown and "3 scans of 2 patients" in shown and "Test" not in shown
+    assert row["tags"]["StudyDescription"] == "Rx of ..., ..."
+    assert row["add"] in shown and "3 scans of 2 patients" in shown and "TEST" not in shown
     text = site.config.read_text()
     site.config.write_text(text.replace("[scans.kinds]", '[scans.kinds]\n"BodyPartExamined=THX" = "chest"\n#'))
     os.utime(site.config, (2e9, 2e9))
