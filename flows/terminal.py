@@ -218,8 +218,8 @@ def show_files(found: Sequence[dict[str, Any]], *, quiet: bool) -> None:
         scan = f"  scan {row['scan'][:KEY]}" if row["scan"] else ""
         print(f"{row['outcome']:<12} {row['code']:<24} {_visible(row['path'])}{scan}")
         if row["code"] != "used":
-            why = _visible(row["why"])
-            print(f"{'':<12} {why}{'' if why.endswith('.') else '.'} {row['action']}")
+            found_here = f" ({_visible(row['why'])})" if row["why"] != row["meaning"] else ""
+            print(f"{'':<12} {row['meaning'].removesuffix('.')}{found_here}. {row['action']}")
     print(f"{len(found)} files")
 
 

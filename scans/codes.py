@@ -53,7 +53,7 @@ FILE = (
     Outcome("gone", "file", "gone", "The file was in the archive and is not there any more.",
             "Nothing to do, unless nobody took it away."),
     _skip("duplicate", "The same instance with the same pixels is there already.",
-          "Nothing to do; the other copy is used."),
+          "Nothing to do; the other copy counts."),
     _skip("not-dicom", "The file is not DICOM.", "Nothing to do, unless it should have been a scan."),
     _skip("dicomdir", "A DICOMDIR lists other files and holds no image."),
     _skip("not-a-regular-file", "A link, pipe, socket or device; these are never opened.",

@@ -152,7 +152,11 @@ def _one_of_each(
             _end(same, UidConflict(f"{told}: {_named(elsewhere)}"), endings)
         else:
             kept.append(same[0])
-            _end(same[1:], DuplicateInstance(f"{len(same)} copies; used is {_named([same[0].file])}"), endings)
+            _end(
+                same[1:],
+                DuplicateInstance(f"{len(same)} copies; the one that counts: {_named([same[0].file])}"),
+                endings,
+            )
     return kept
 
 

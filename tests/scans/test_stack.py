@@ -315,7 +315,7 @@ def test_both_sides_of_a_conflict_and_of_a_duplicate_are_named(make_members: Mak
     assert why == {
         "file3": "2 different contents under one SOP instance UID; the others: file other",
         "other": "2 different contents under one SOP instance UID; the others: file file3",
-        "copy": "2 copies; used is file file0",
+        "copy": "2 copies; the one that counts: file file0",
     }
 
 
