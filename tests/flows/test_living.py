@@ -227,6 +227,27 @@ def test_a_lossless_recompression_is_a_duplicate_of_the_file_it_was_made_of(hosp
     assert sorted(row["code"] for row in by_path(site).values()) == ["duplicate", "used"]
 
 
+def test_two_reconstructions_of_one_exposure_share_a_key_and_no_uid_leaves(make_site, write_dicom):
+    from sqlalchemy import select
+
+    from db.tables import Scan
+
+    site = make_site()
+    for series, agent in (("1.2.7.1", "Ultravist"), ("1.2.7.2", "NONE")):
+        for z in range(3):
+            write_dicom(
+                site.archive / f"{series}-{z}", patient="P1", study="1.2.7", series=series, instance=f"{series}.{z}",
+                date="20200101", modality="CT", ImagePositionPatient=[0, 0, 5.0 * z], ContrastBolusAgent=agent,
+                IrradiationEventUID="1.2.7.99",
+            )  # fmt: skip
+    run(site, "ingest")
+    with site.db.read() as connection:
+        rows = connection.execute(select(Scan.acquisition, Scan.contrast)).all()
+    assert len(rows) == 2 and len({row.acquisition for row in rows}) == 1
+    assert sorted(row.contrast for row in rows) == ["given", "not-given"]
+    assert "1.2.7" not in str(rows[0].acquisition) and len(str(rows[0].acquisition)) == 24
+
+
 def test_kinds_lists_what_is_unknown_without_identity_and_how_to_name_it(hospital, make_site, write_dicom):
     site = make_site()
     for number in range(3):
