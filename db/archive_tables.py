@@ -110,6 +110,9 @@ class Scan(Base):
     patient: Mapped[str] = mapped_column(ForeignKey("patient.key"), index=True, doc="its patient")
     series: Mapped[str] = mapped_column(Text, index=True, doc="key of its series")
     cover: Mapped[str] = mapped_column(Text, doc="which encoders serve it")
+    acquisition: Mapped[str | None] = mapped_column(
+        Text, doc="key of its exposure: scans that share it are reconstructions of one; empty: not told"
+    )
     kind: Mapped[str] = mapped_column(Text, index=True, doc="what it may be compared with")
     kind_rule: Mapped[str] = mapped_column(Text, doc="the rule that decided the kind")
     state: Mapped[str] = mapped_column(Text, doc="accepted, held back, or withdrawn since its files changed")
@@ -144,7 +147,7 @@ class Scan(Base):
     model: Mapped[str | None] = mapped_column(Text, doc="ManufacturerModelName (0008,1090)")
     kernel: Mapped[str | None] = mapped_column(Text, doc="ConvolutionKernel (0018,1210)")
     sequence: Mapped[str | None] = mapped_column(Text, doc="ScanningSequence and SequenceVariant of an MR")
-    contrast: Mapped[str | None] = mapped_column(Text, doc="contrast agent: given, none or unknown")
+    contrast: Mapped[str | None] = mapped_column(Text, doc="contrast agent: given, not-given or unknown")
     transfer_syntax: Mapped[str | None] = mapped_column(Text, doc="TransferSyntaxUID (0002,0010)")
     photometric: Mapped[str | None] = mapped_column(Text, doc="PhotometricInterpretation (0028,0004)")
     image_type: Mapped[str | None] = mapped_column(Text, doc="ImageType (0008,0008), values joined by a backslash")

@@ -1,12 +1,13 @@
 """Reads for the doors: what status, files and the terminal show to a person."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
 from db.base import table_of
+from db.identity import paths_of_files
 from db.night_queries import SUCCESSES
 from db.rows import rows_of
 from db.tables import Embedding, File, IdentityFile, IdentityPatient, Match, Night, Scan, Stage, Verdict
@@ -29,6 +30,24 @@ def files_with_outcome(connection: Connection, wanted: str | None) -> list[dict[
     return rows_of(connection, joined.order_by(IDENTITY_FILE.c.path))
 
 
+def paths_of(connection: Connection, files: Iterable[str]) -> dict[str, str]:
+    """Return key -> path of files; for the operator's door alone."""
+    return paths_of_files(connection, files)
+
+
+def held_back_scans(connection: Connection) -> Iterator[dict[str, Any]]:
+    """Yield key, kind, patient and header (JSON, with identity) of scans that wait for a kind; for that door too."""
+    one_file = func.min(FILE.c.key).label("file")
+    held = select(SCAN.c.key, SCAN.c.kind, SCAN.c.patient, one_file).join(FILE, FILE.c.scan == SCAN.c.key)
+    held = held.where(SCAN.c.state == "held_back").group_by(SCAN.c.key, SCAN.c.kind, SCAN.c.patient)
+    by_file = {str(row["file"]): row for row in rows_of(connection, held)}
+    for some in chunks(sorted(by_file)):
+        read = select(IDENTITY_FILE.c.key, IDENTITY_FILE.c.header).where(IDENTITY_FILE.c.key.in_(some))
+        for file, header in connection.execute(read).tuples():
+            if header:
+                yield by_file[file] | {"header": header}
+
+
 def patients_by_id(connection: Connection) -> dict[str, list[str]]:
     """Return patient id -> keys; several keys when issuers share an id."""
     found: dict[str, list[str]] = {}
@@ -39,8 +58,8 @@ def patients_by_id(connection: Connection) -> dict[str, list[str]]:
 
 
 def scan_facts(connection: Connection, scans: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return key -> patient, study, kind and local date of scans."""
-    columns = [SCAN.c[name] for name in ("key", "patient", "study", "kind", "acquired_local_date")]
+    """Return key -> patient, study, kind, contrast and local date of scans."""
+    columns = [SCAN.c[name] for name in ("key", "patient", "study", "kind", "contrast", "acquired_local_date")]
     facts: dict[str, dict[str, Any]] = {}
     for some in chunks(scans):
         facts.update({row["key"]: row for row in rows_of(connection, select(*columns).where(SCAN.c.key.in_(some)))})

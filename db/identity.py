@@ -4,17 +4,19 @@
 found again by this mark.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, delete, func, select, update
 
 from db.base import table_of
-from db.tables import IdentityFile, IdentityPatient, IdentityStudy
+from db.tables import IdentityFile, IdentityPatient, IdentityRejection, IdentityStudy
 from db.upsert import Row, chunks, upsert
 
-FILE = table_of(IdentityFile)
+FILE, REJECTION = table_of(IdentityFile), table_of(IdentityRejection)
 GONE, READ = "gone", "read"
+KNOWN_AT_ONCE = 5000  # rows
 
 
 def save_patients(connection: Connection, rows: Iterable[Row]) -> int:
@@ -32,19 +34,27 @@ def save_files(connection: Connection, rows: Iterable[Row]) -> int:
     return upsert(connection, IdentityFile, rows)
 
 
-def known_files(connection: Connection) -> dict[str, tuple[int, int, int]]:
-    """Return path -> (size in bytes, mtime in ns, inode) of every file that is not gone.
+def known_files(connection: Connection) -> Iterator[tuple[str, int, int, int]]:
+    """Yield path, size in bytes, mtime in ns and inode of every file that is not gone, by the bytes of the path.
 
-    Read through the driver: a million rows make no detour over a million row objects.
+    Read through the driver and a part at a time: a million rows make no million row objects.
     """
-    statement = select(FILE.c.path, FILE.c.size_bytes, FILE.c.mtime_ns, FILE.c.inode).where(FILE.c.state != GONE)
-    sql = statement.compile(connection.engine, compile_kwargs={"literal_binds": True})
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(str(sql))
-        return {path: (size, mtime, inode) for path, size, mtime, inode in cursor.fetchall()}
-    finally:
-        cursor.close()
+    path = FILE.c.path if connection.dialect.name == "sqlite" else FILE.c.path.collate("C")
+    columns = (FILE.c.path, FILE.c.size_bytes, FILE.c.mtime_ns, FILE.c.inode)
+    statement = select(*columns).where(FILE.c.state != GONE).order_by(path)
+    sql = str(statement.compile(connection.engine, compile_kwargs={"literal_binds": True}))
+    driver: Any = connection.connection
+    # A cursor without a name would bring all rows from PostgreSQL at once.
+    cursor = driver.cursor() if connection.dialect.name == "sqlite" else driver.cursor(name="known_files")
+    with closing(cursor):
+        cursor.execute(sql)
+        while rows := cursor.fetchmany(KNOWN_AT_ONCE):
+            yield from rows
+
+
+def n_known_files(connection: Connection) -> int:
+    """Count the files that are not gone."""
+    return connection.scalar(select(func.count()).select_from(FILE).where(FILE.c.state != GONE)) or 0
 
 
 def keys_of_paths(connection: Connection, paths: Iterable[str]) -> list[str]:
@@ -52,17 +62,18 @@ def keys_of_paths(connection: Connection, paths: Iterable[str]) -> list[str]:
     return _keys(connection, FILE.c.path, paths)
 
 
-def pending_files(connection: Connection, states: Sequence[str]) -> list[str]:
+def pending_files(connection: Connection, states: Sequence[str], *, limit: int | None = None) -> list[str]:
     """Return the keys of files in some states whose end the core tables do not know yet; newest first."""
     pending = select(FILE.c.key).where(FILE.c.grouped.is_(False), FILE.c.state.in_(states))
-    return list(connection.scalars(pending.order_by(FILE.c.mtime_ns.desc(), FILE.c.key)))
+    return list(connection.scalars(pending.order_by(FILE.c.mtime_ns.desc(), FILE.c.key).limit(limit)))
 
 
-def pending_series(connection: Connection) -> list[str]:
+def pending_series(connection: Connection, *, limit: int | None = None) -> list[str]:
     """Return the keys of series that must be grouped (again), those with the newest files first."""
     newest = func.max(FILE.c.mtime_ns)
     pending = select(FILE.c.series).where(FILE.c.grouped.is_(False), FILE.c.state == READ)
-    return list(connection.scalars(pending.group_by(FILE.c.series).order_by(newest.desc(), FILE.c.series)))
+    ordered = pending.group_by(FILE.c.series).order_by(newest.desc(), FILE.c.series)
+    return list(connection.scalars(ordered.limit(limit)))
 
 
 def file_rows(connection: Connection, keys: Iterable[str]) -> list[dict[str, Any]]:
@@ -83,24 +94,56 @@ def members_of_series(connection: Connection, series: Iterable[str]) -> list[dic
     return rows
 
 
-def conflicting_files(connection: Connection, series: Iterable[str]) -> list[str]:
-    """Return the keys of files in these series whose SOP Instance UID also stands in another series."""
+def conflicting_files(connection: Connection, series: Iterable[str]) -> dict[str, list[str]]:
+    """Return file -> files elsewhere, for files in these series whose SOP Instance UID also stands in another one."""
     columns = (FILE.c.key, FILE.c.sop_uid, FILE.c.series)
     mine: list[Any] = []
     for some in chunks(series):
         present = select(*columns).where(FILE.c.series.in_(some), FILE.c.state == READ, FILE.c.sop_uid != "")
         mine += connection.execute(present)
-    holders: dict[str, set[str]] = {}  # looked up by UID, for which there is an index; a self-join finds a worse way
+    # Looked up by UID, for which there is an index; a self-join finds a worse way.
+    holders: dict[str, dict[str, str]] = {}
     for some in chunks({row.sop_uid for row in mine}):
-        sharing = select(FILE.c.sop_uid, FILE.c.series).where(FILE.c.sop_uid.in_(some), FILE.c.state == READ)
+        sharing = select(*columns).where(FILE.c.sop_uid.in_(some), FILE.c.state == READ)
         for row in connection.execute(sharing):
-            holders.setdefault(row.sop_uid, set()).add(row.series)
-    return sorted(row.key for row in mine if len(holders[row.sop_uid]) > 1)
+            holders.setdefault(row.sop_uid, {})[row.key] = row.series
+    others = {row.key: [k for k, at in holders[row.sop_uid].items() if at != row.series] for row in mine}
+    return {key: sorted(others[key]) for key in sorted(others) if others[key]}
+
+
+def save_rejections(connection: Connection, read: Iterable[str], notes: Iterable[Row]) -> None:
+    """Save what the rejection notes among some files name; the series of those instances are disturbed.
+
+    Args:
+        connection: From `db.write()`.
+        read: Keys of all files that were read (again): what they named before no longer holds.
+        notes: One row (note, sop_uid, code) an instance that is named.
+    """
+    _forget_notes(connection, read)
+    rows = list(notes)
+    upsert(connection, IdentityRejection, rows)
+    disturb_siblings(connection, {str(row["sop_uid"]) for row in rows})
+
+
+def rejections_of(connection: Connection, sop_uids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return SOP Instance UID -> (code, note) of the instances that a rejection note names; of several the first."""
+    if connection.execute(select(REJECTION.c.note).limit(1)).first() is None:
+        return {}
+    columns = (REJECTION.c.sop_uid, REJECTION.c.code, REJECTION.c.note)
+    found: dict[str, tuple[str, str]] = {}
+    for some in chunks(sop_uids):
+        notes = select(*columns).join(FILE, FILE.c.key == REJECTION.c.note)
+        held = notes.where(REJECTION.c.sop_uid.in_(some), FILE.c.state == READ)
+        for row in connection.execute(held.order_by(REJECTION.c.code, REJECTION.c.note)):
+            found.setdefault(row.sop_uid, (row.code, row.note))
+    return found
 
 
 def mark_gone(connection: Connection, keys: Iterable[str]) -> int:
     """Note that files are no longer in the archive; `disturb` them first."""
     n_gone = 0
+    keys = list(keys)
+    _forget_notes(connection, keys)
     for some in chunks(keys):
         present = update(FILE).where(FILE.c.key.in_(some), FILE.c.state != GONE)
         n_gone += connection.execute(present.values(state=GONE, code=GONE, why="", grouped=False)).rowcount
@@ -118,7 +161,7 @@ def mark_series_grouped(connection: Connection, series: Iterable[str]) -> int:
 
 
 def disturb(connection: Connection, keys: Iterable[str]) -> int:
-    """Ask for the series of these files, and those that share a SOP Instance UID, to be grouped again.
+    """Ask for the series of these files to be grouped again, and those that share or are named by a UID.
 
     To be committed before such files are overwritten or marked gone: afterwards nobody knows where they were.
     """
@@ -128,6 +171,7 @@ def disturb(connection: Connection, keys: Iterable[str]) -> int:
         rows = connection.execute(select(FILE.c.series, FILE.c.sop_uid).where(FILE.c.key.in_(some))).all()
         series.update(row.series for row in rows if row.series)
         uids.update(row.sop_uid for row in rows if row.sop_uid)
+        uids.update(connection.scalars(select(REJECTION.c.sop_uid).where(REJECTION.c.note.in_(some))))
     return _mark(connection, FILE.c.series, series, grouped=False) + disturb_siblings(connection, uids)
 
 
@@ -161,6 +205,12 @@ def studies_by_accession(connection: Connection, accession_number: str) -> list[
     if not accession_number:
         return []
     return _keys(connection, table_of(IdentityStudy).c.accession_number, [accession_number])
+
+
+def _forget_notes(connection: Connection, keys: Iterable[str]) -> None:
+    if connection.execute(select(REJECTION.c.note).limit(1)).first() is not None:
+        for some in chunks(keys):
+            connection.execute(delete(REJECTION).where(REJECTION.c.note.in_(some)))
 
 
 def _mark(connection: Connection, column: Any, values: Iterable[str], *, grouped: bool) -> int:

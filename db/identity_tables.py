@@ -37,6 +37,17 @@ class IdentityStudy(Base):
     )
 
 
+class IdentityRejection(Base):
+    """One row an instance that a rejection note names; it holds while the note's file is read."""
+
+    __tablename__ = "rejection"
+    __table_args__ = ({"schema": IDENTITY},)
+
+    note: Mapped[str] = mapped_column(Text, primary_key=True, doc="file.key of the note")
+    sop_uid: Mapped[str] = mapped_column(Text, primary_key=True, index=True, doc="SOPInstanceUID that it names")
+    code: Mapped[str] = mapped_column(Text, doc="why, a code of the scheme DCM: 113001, 113037, 113038 or 113039")
+
+
 class IdentityFile(Base):
     """One row a file the archive has ever shown, with what its header said."""
 

@@ -163,10 +163,11 @@ def lanes_of_scan(connection: Connection, scan: str) -> list[dict[str, Any]]:
     """Return the lists of a scan by each active encoder, own lane first.
 
     Each is a row of lane_outcome with purpose and provisional of its encoder, and `matches`: current rows of
-    match with patient, study, acquired_from, acquired_until and acquired_local_date of the prior.
+    match with patient, study, contrast, acquired_from, acquired_until and acquired_local_date of the prior.
     """
     lanes = []
-    about = [SCAN.c[name] for name in ("patient", "study", "acquired_from", "acquired_until", "acquired_local_date")]
+    of_prior = ("patient", "study", "contrast", "acquired_from", "acquired_until", "acquired_local_date")
+    about = [SCAN.c[name] for name in of_prior]
     listed = select(MATCH, *about).join(SCAN, SCAN.c.key == MATCH.c.prior)
     listed = listed.where(MATCH.c.scan == scan, MATCH.c.left_night.is_(None))
     listed = listed.order_by(MATCH.c.rank.is_(None), MATCH.c.rank, MATCH.c.prior)

@@ -2,11 +2,11 @@
 
 from db.archive_tables import File, FurtherScan, Lease, Night, Patient, Scan, Stage, Study
 from db.base import IDENTITY, Base
-from db.identity_tables import IdentityFile, IdentityPatient, IdentityStudy
+from db.identity_tables import IdentityFile, IdentityPatient, IdentityRejection, IdentityStudy
 from db.match_tables import Activation, Embedding, Encoder, Label, LaneOutcome, Match, Verdict
 
 __all__ = [
     "IDENTITY", "Activation", "Base", "Embedding", "Encoder", "File", "FurtherScan", "IdentityFile",
-    "IdentityPatient", "IdentityStudy", "Label", "LaneOutcome", "Lease", "Match", "Night", "Patient", "Scan",
-    "Stage", "Study", "Verdict",
+    "IdentityPatient", "IdentityRejection", "IdentityStudy", "Label", "LaneOutcome", "Lease", "Match", "Night",
+    "Patient", "Scan", "Stage", "Study", "Verdict",
 ]  # fmt: skip

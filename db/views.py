@@ -73,6 +73,8 @@ MATCH_FOR_REVIEW = View(
         "last_verdict": "the newest of them; empty: none",
         "last_verdict_by": "who gave it",
         "hidden": "true: the newest judgement is not-relevant or wrong-patient",
+        "contrast": "contrast agent of the later scan: given, not-given or unknown",
+        "prior_contrast": "contrast agent of the earlier scan",
     },
     """
     SELECT m.id AS "match", a.cover, a.purpose, m.encoder, a.provisional, m.lane, m.kind, m.rank, m.code,
@@ -80,7 +82,8 @@ MATCH_FOR_REVIEW = View(
         s.acquired_local_date AS local_date, m.prior, p.study AS prior_study, p.patient AS prior_patient,
         p.acquired_from AS prior_acquired, p.acquired_local_date AS prior_local_date, m.entered_night,
         coalesce(v.n_verdicts, 0) AS n_verdicts, l.verdict AS last_verdict, l."by" AS last_verdict_by,
-        coalesce(l.verdict IN ('not-relevant', 'wrong-patient'), FALSE) AS hidden
+        coalesce(l.verdict IN ('not-relevant', 'wrong-patient'), FALSE) AS hidden,
+        coalesce(s.contrast, 'unknown') AS contrast, coalesce(p.contrast, 'unknown') AS prior_contrast
     FROM "match" m
     JOIN active_encoder a ON a.encoder = m.encoder
     JOIN scan s ON s.key = m.scan

@@ -58,7 +58,8 @@ def _answer(site: Site, connection: Any, scan: dict[str, Any]) -> dict[str, Any]
     elif scan["state"] == "accepted":
         lanes = _on_request(site, connection, scan)
     code = "ok" if lanes else str(scan["code"]) if scan["state"] != "accepted" else "not-yet-matched"
-    return {"schema": 1, "scan": scan["key"], "kind": scan["kind"], "code": code, "lanes": lanes}
+    return {"schema": 1, "scan": scan["key"], "kind": scan["kind"], "contrast": scan["contrast"] or "unknown",
+            "code": code, "lanes": lanes}  # fmt: skip
 
 
 def _stored(lane: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def _stored(lane: dict[str, Any]) -> dict[str, Any]:
             {
                 "match": str(row["id"]), "rank": row["rank"], "scan": row["prior"], "patient": row["patient"],
                 "acquired": _date(row["acquired_local_date"]), "distance": row["distance"],
+                "contrast": row["contrast"] or "unknown",
                 "expected_by_chance": NOT_CALIBRATED, "provisional": bool(lane["provisional"]),
             }
             for row in lane["matches"]

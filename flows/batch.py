@@ -10,6 +10,7 @@ from flows.site import Site
 from flows.ticket import Ticket
 
 T = TypeVar("T")
+BATCHES_IN_PAGE = 32
 
 Batch = Callable[[Site, Ticket, Sequence[str]], Mapping[str, int]]
 """Work on some ids; safe to repeat; returns what it did as counts."""
@@ -34,6 +35,26 @@ def run_batches(
             break
         counts.update(call(batch, site, ticket, some))
     return counts
+
+
+def in_pages(site: Site, pending: Callable[..., list[str]], *, size: int) -> Iterator[str]:
+    """Yield the ids that wait, a page at a time: a backlog of a million needs no list of a million.
+
+    A page is asked for when the batches of the last one are done, so it holds whole batches.
+
+    Args:
+        site: The site.
+        pending: From a connection and a limit to that many ids that wait, first ones first.
+        size: Of a batch.
+    """
+    before: list[str] = []
+    while True:
+        with site.db.read() as connection:
+            page = pending(connection, limit=size * BATCHES_IN_PAGE)
+        if not page or page == before:  # as before: its batches leave these waiting, for the next night
+            return
+        yield from page
+        before = page
 
 
 def slices(ids: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -227,6 +227,17 @@ def volume(scan: str, *, out: Path, config: Config = DEFAULT, as_json: Json = Fa
     return 0
 
 
+@app.command
+def kinds(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """List the combinations of tags whose kind is unknown, with counts and the line that would name them."""
+    from flows.kinds import unknown_kinds
+    from flows.terminal import show_kinds
+
+    found = unknown_kinds(config)
+    _print_json(found) if as_json else show_kinds(found, quiet=quiet)
+    return 0
+
+
 @labels_app.command(name="import")
 def import_labels(csv: Path, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Import labels: columns patient or study, finding, value, and optionally kind, from, until, grade, source."""

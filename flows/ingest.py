@@ -4,24 +4,24 @@ Identity is committed first, and `grouped = false` there means that the core tab
 whatever was cut off is found again by that mark, not by memory.
 """
 
-import time
 from collections import Counter
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from db import identity, queries, store
-from flows.batch import Call, direct, run_batches, slices
+from flows.batch import Call, direct, in_pages, run_batches, slices
 from flows.guarding import guard_of
+from flows.listing import CHUNK, UNSETTLED_MTIME, look
 from flows.rules import reading_rules
 from flows.scanning import build_series, settle_studies
 from flows.site import Site
 from flows.ticket import Ticket
-from scans.archive import Changes, Entry, compare, list_files, real_path
+from scans.archive import Entry, real_path
 from scans.guard import Found
 from scans.header import Header
 from scans.outcome import Refusal, outcome
 
-CHUNK = 2000  # rows in one write while listing
-UNSETTLED = {"mtime_ns": 0, "inode": 0}  # recorded for a file to look at again, so that it counts as changed
+UNSETTLED = {"mtime_ns": UNSETTLED_MTIME, "inode": 0}  # of a file to look at again, so that it counts as changed
 LOOK_AGAIN = ("no-permission", "disk-error")  # refusals that may pass without the file changing
 
 
@@ -34,12 +34,10 @@ def ingest(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     flows = site.settings.flows
     counts = list_archive(site, ticket)
     _regroup_after_new_rules(site)
-    with site.db.read() as connection:
-        listed = identity.pending_files(connection, ["listed"])
+    listed = in_pages(site, partial(identity.pending_files, states=["listed"]), size=flows.files_per_task)
     counts += run_batches(read_headers, site, ticket, listed, size=flows.files_per_task, call=call)
     settle_files(site, ticket)
-    with site.db.read() as connection:
-        series = identity.pending_series(connection)
+    series = in_pages(site, identity.pending_series, size=flows.series_per_task)
     counts += run_batches(build_series, site, ticket, series, size=flows.series_per_task, call=call)
     counts += settle_studies(site, ticket)
     return counts
@@ -52,45 +50,39 @@ def list_archive(site: Site, ticket: Ticket) -> Counter[str]:
         ArchiveShrank: More than `max_gone_fraction` of the known files are gone.
     """
     with site.db.read() as connection:
-        known = identity.known_files(connection)
-    changes = compared(site, known)
-    _refuse_vanished_archive(site, changes, len(known))
-    now_listed = [*changes.new, *changes.changed]
+        n_known = identity.n_known_files(connection)
+    with look(site) as found:
+        _refuse_vanished_archive(site, found.counts["gone"], n_known)
+        for what, state in (("changed", "listed"), ("new", "listed"), ("arriving", "arriving")):
+            for some in found.of(what):
+                if what != "new":
+                    _disturb(site, ticket, [entry.path for entry, _ in some])
+                again = {entry.path for entry, is_again in some if is_again}
+                _save_listed(site, ticket, [_listed_row(site, entry, state) for entry, _ in some], again)
+        for some in found.of("gone"):
+            _disturb(site, ticket, [entry.path for entry, _ in some])
+            with site.db.write(ticket.right) as connection:
+                identity.mark_gone(connection, [site.keys.key("file", entry.path) for entry, _ in some])
+        return Counter(
+            new_files=found.counts["new"], changed_files=found.counts["changed"], gone_files=found.counts["gone"],
+            arriving_files=found.counts["arriving"], seen_files=found.n_seen,
+        )  # fmt: skip
+
+
+def _disturb(site: Site, ticket: Ticket, paths: Sequence[str]) -> None:
+    """Ask for the series of known files to be grouped again, before the files are overwritten or marked gone."""
     with site.db.read() as connection:
-        disturbed = identity.keys_of_paths(connection, [e.path for e in changes.changed] + list(changes.gone))
-    if disturbed:
+        keys = identity.keys_of_paths(connection, paths)
+    if keys:
         with site.db.write(ticket.right) as connection:
-            identity.disturb(connection, disturbed)
-    again = {path for path, (_, mtime_ns, _) in known.items() if mtime_ns == UNSETTLED["mtime_ns"]}
-    for rows in _chunks([_listed_row(site, entry, "listed") for entry in now_listed]):
-        _save_listed(site, ticket, rows, again)
-    for rows in _chunks([_listed_row(site, entry, "arriving") for entry in changes.arriving]):
-        _save_listed(site, ticket, rows, again)
-    for keys in slices([site.keys.key("file", path) for path in changes.gone], CHUNK):
-        with site.db.write(ticket.right) as connection:
-            identity.mark_gone(connection, keys)
-    return Counter(
-        new_files=len(changes.new), changed_files=len(changes.changed), gone_files=len(changes.gone),
-        arriving_files=len(changes.arriving), seen_files=changes.n_seen,
-    )  # fmt: skip
+            identity.disturb(connection, keys)
 
 
-def compared(site: Site, known: dict[str, tuple[int, int, int]]) -> Changes:
-    """Compare; files younger than the quiet period get that long to settle before they are called arriving."""
-    quiet_s = site.settings.scans.quiet_seconds
-    for attempt in range(2):
-        changes = compare(list_files(site.archive), known, now_ns=time.time_ns(), quiet_ns=int(quiet_s * 1e9))
-        if not changes.arriving or attempt or quiet_s > 60:
-            break
-        time.sleep(quiet_s)
-    return changes
-
-
-def _refuse_vanished_archive(site: Site, changes: Changes, n_known: int) -> None:
+def _refuse_vanished_archive(site: Site, n_gone: int, n_known: int) -> None:
     allowed = site.settings.scans.max_gone_fraction
-    if n_known >= 10 and len(changes.gone) > allowed * n_known:
+    if n_known >= 10 and n_gone > allowed * n_known:
         raise ArchiveShrank(
-            f"{len(changes.gone)} of {n_known} known files are gone at once, more than max_gone_fraction = {allowed} "
+            f"{n_gone} of {n_known} known files are gone at once, more than max_gone_fraction = {allowed} "
             "allows; if the share is mounted and they were really deleted, raise [scans] max_gone_fraction once"
         )
 
@@ -127,19 +119,21 @@ def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[st
     """Read the headers of listed files, by key, and commit them to identity."""
     with site.db.read() as connection:
         listed = identity.file_rows(connection, files)
-    rows, patients, studies, n_bare = [], {}, {}, 0
+    rows, notes, patients, studies, n_bare = [], [], {}, {}, 0
     headers = guard_of(site).headers([real_path(site.archive, str(row["path"])) for row in listed])
     for row, found in zip(listed, headers, strict=True):
         read = _read_one(site, row, found)
         rows.append(read.row)
         if read.header is not None:
             n_bare += not read.header.has_preamble
+            notes += _named_by(read.row, read.header)
             patient, study = _identity_rows(site, read.header)
             patients[patient["key"]], studies[study["key"]] = patient, study
     with site.db.write(ticket.right) as connection:
         identity.save_patients(connection, list(patients.values()))
         identity.save_studies(connection, list(studies.values()))
         identity.save_files(connection, rows)
+        identity.save_rejections(connection, [str(row["key"]) for row in rows], notes)
         identity.disturb_siblings(connection, [str(row["sop_uid"]) for row in rows if row["sop_uid"]])
     return Counter(read_headers=sum(r["state"] == "read" for r in rows), files_without_preamble=n_bare)
 
@@ -179,6 +173,11 @@ def _read_one(site: Site, row: dict[str, object], found: Found) -> _Read:
     )  # fmt: skip
 
 
+def _named_by(row: dict[str, object], header: Header) -> list[dict[str, object]]:
+    """Rows of identity.rejection: the instances that a rejection note names."""
+    return [{"note": row["key"], "sop_uid": uid, "code": header.rejection} for uid in header.identity.rejects]
+
+
 def _identity_rows(site: Site, header: Header) -> tuple[dict[str, object], dict[str, object]]:
     who = header.identity
     patient = site.keys.patient(who.patient_id, who.issuer, who.study_uid)
@@ -192,9 +191,8 @@ def _identity_rows(site: Site, header: Header) -> tuple[dict[str, object], dict[
 
 def settle_files(site: Site, ticket: Ticket) -> None:
     """Give an outcome to files that belong to no series: refused, arriving and gone ones."""
-    with site.db.read() as connection:
-        keys = identity.pending_files(connection, ["refused", "arriving", "gone"])
-    for some in slices(keys, CHUNK):
+    settled = partial(identity.pending_files, states=["refused", "arriving", "gone"])
+    for some in slices(in_pages(site, settled, size=CHUNK), CHUNK):
         with site.db.read() as connection:
             rows = identity.file_rows(connection, some)
         files = [
@@ -225,7 +223,3 @@ def _regroup_after_new_rules(site: Site) -> None:
     if before is not None and before != rules:
         with site.db.write() as connection:
             identity.disturb_all(connection)
-
-
-def _chunks(rows: Sequence[dict[str, object]]) -> list[Sequence[dict[str, object]]]:
-    return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]

@@ -104,7 +104,8 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
                 vector = embed(network, [tensor], batch_size=siamese.batch_size, device=siamese.device)[0]
                 lanes += lanes_of(site, connection, encoder, query, vector)
     code = "ok" if stack.kind.known else "kind-unknown"
-    return {"schema": 1, "scan": "", "kind": stack.kind.key, "code": code, "lanes": lanes}
+    return {"schema": 1, "scan": "", "kind": stack.kind.key, "contrast": stack.passport.contrast, "code": code,
+            "lanes": lanes}  # fmt: skip
 
 
 def lanes_of(
@@ -167,5 +168,6 @@ def _shown(space: Space, near: Neighbour, facts: dict[str, dict[str, Any]], prov
     return {
         "match": None, "rank": near.rank, "scan": key, "patient": facts[key]["patient"],
         "acquired": date.isoformat() if date else "", "distance": near.distance,
+        "contrast": facts[key]["contrast"] or "unknown",
         "expected_by_chance": {"value": None, "code": "not-calibrated"}, "provisional": provisional,
     }  # fmt: skip

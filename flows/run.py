@@ -66,20 +66,18 @@ def single_stage(config: Path, name: str) -> dict[str, Any]:
 
 def dry_night(config: Path) -> dict[str, Any]:
     """Say what a night would do, writing nothing."""
-    from db import identity
     from flows.encoder_stage import COVERS, plan
-    from flows.ingest import compared
+    from flows.listing import look
 
     settings = read_settings(config)
     site = open_site(config)
     preflight(site)
-    with site.db.read() as connection:
-        changes = compared(site, identity.known_files(connection))
+    with look(site) as found, site.db.read() as connection:
         backlog = queries.backlog(connection)
     plans = {cover: plan(site, cover) for cover in COVERS}
     return {
-        "schema": 1, "archive": str(place(config, settings.site.archive)), "new": len(changes.new),
-        "changed": len(changes.changed), "gone": len(changes.gone), "arriving": len(changes.arriving),
+        "schema": 1, "archive": str(place(config, settings.site.archive)), "new": found.counts["new"],
+        "changed": found.counts["changed"], "gone": found.counts["gone"], "arriving": found.counts["arriving"],
         "backlog": backlog,
         "train": {cover: p.purpose or f"no: {p.reason}" for cover, p in plans.items()},
     }  # fmt: skip

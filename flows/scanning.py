@@ -4,17 +4,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from db import identity, queries, store
 from flows.guarding import guard_of
 from flows.site import Site
 from flows.ticket import Ticket
 from scans.acquired import acquired
+from scans.archive import real_path
 from scans.header import Header
 from scans.kind import Kind
 from scans.mainscan import MainCandidate, main_scan
 from scans.outcome import Refusal, outcome
 from scans.picture import allowed, pictures
+from scans.pixels import decoded_digest
+from scans.rejection import REASONS
+from scans.siblings import exposure_of
 from scans.stack import Ending, Member, Stack, group
 from scans.volume import Volume, read_volume
 from siamese.atomic import write_atomically
@@ -41,10 +46,11 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
     with site.db.read() as connection:
         members = members_by_series(identity.members_of_series(connection, series))
         conflicts = identity.conflicting_files(connection, series)
+        rejected = _rejected(connection, members)
         known = queries.scan_states(connection, series)
     rows, counts = Rows(), Counter[str]()
     for some in members.values():
-        _add_series(site, ticket, rows, some, conflicts, known, counts)
+        _add_series(site, ticket, rows, some, conflicts, rejected, known, counts)
     with site.db.write(ticket.right) as connection:
         store.save_patients(connection, list(rows.patients.values()))
         store.save_studies(connection, list(rows.studies.values()))
@@ -79,20 +85,36 @@ def members_by_series(rows: Sequence[Mapping[str, object]]) -> dict[str, list[Me
     return members
 
 
+def _rejected(connection: Any, members: Mapping[str, Sequence[Member]]) -> dict[str, str]:
+    """Files that a rejection note withdraws, and why."""
+    uids = {member.file: member.header.identity.sop_uid for some in members.values() for member in some}
+    notes = identity.rejections_of(connection, set(uids.values()))
+    named = {file: notes[uid] for file, uid in uids.items() if uid in notes}
+    return {file: f"{code}, {REASONS[code]}; the note: file {note}" for file, (code, note) in named.items()}
+
+
 def _add_series(
     site: Site,
     ticket: Ticket,
     rows: Rows,
     members: Sequence[Member],
-    conflicts: Sequence[str],
+    conflicts: Mapping[str, Sequence[str]],
+    rejected: Mapping[str, str],
     known: Mapping[str, tuple[str, str]],
     counts: Counter[str],
 ) -> None:
     from flows.ingest import file_row
 
     sizes = {member.file: member.header.size_bytes for member in members}
-    rules = site.settings.scans
-    grouping = group(members, conflicts=conflicts, table=rules.kinds, repair=rules.repair)
+    rules, decode = site.settings.scans, guard_of(site).decode
+    grouping = group(
+        members,
+        conflicts=conflicts,
+        rejected=rejected,
+        decoded=lambda member: decoded_digest(real_path(site.archive, member.path), member.header, decode),
+        table=rules.kinds,
+        repair=rules.repair,
+    )
     endings, used = list(grouping.endings), dict[str, Row]()
     for stack in grouping.stacks:
         scan = site.keys.key("scan", stack.digest)
@@ -154,11 +176,16 @@ def _scan_row(site: Site, ticket: Ticket, stack: Stack, scan: str, n_pictures: i
         "main_rule": "", "acquired_from": when.from_utc, "acquired_until": when.until_utc,
         "acquired_local_date": when.local_date, "date_precision": when.precision, "age_years": header.age_years,
         "sex": header.sex, "tensor": scan, "recipe": recipe_for(kind.cover).digest(), "first_night": ticket.night,
-        "withdrawn_night": None,
+        "withdrawn_night": None, "acquisition": _acquisition(site, stack),
     }  # fmt: skip
     if n_pictures is not None:
         row["pictures"] = n_pictures
     return row | _passport(stack)
+
+
+def _acquisition(site: Site, stack: Stack) -> str | None:
+    exposure = exposure_of([member.header for member in stack.members])
+    return site.keys.key("acquisition", exposure) if exposure else None
 
 
 def _passport(stack: Stack) -> Row:

@@ -1,6 +1,8 @@
 """How the site stands: nights, age of the last success, backlog, encoders, quarantine; and every file."""
 
 import json
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from flows.summary import counted
 from scans.outcome import OUTCOMES, outcome
 
 N_NIGHTS = 10
+OTHER_FILE = re.compile(r"\bfile ([0-9a-f]{24})\b")
 
 
 def standing(config: Path) -> dict[str, Any]:
@@ -77,10 +80,16 @@ def every_file(config: Path, wanted: str | None) -> list[dict[str, Any]]:
     site = open_site(config)
     with site.db.read() as connection:
         rows = door_queries.files_with_outcome(connection, wanted)
-    return [
-        {
-            "path": row["path"], "outcome": row["outcome"], "code": row["code"],
-            "why": row["why"] or outcome(str(row["code"])).meaning, "scan": row["scan"],
-        }
-        for row in rows
-    ]  # fmt: skip
+        paths = door_queries.paths_of(connection, {key for row in rows for key in OTHER_FILE.findall(row["why"])})
+    return [_explained(row, paths) for row in rows]
+
+
+def _explained(row: dict[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
+    """A file's end in words; other files that the reason names by key are shown by path."""
+    known = outcome(str(row["code"]))
+    others = [paths[key] for key in OTHER_FILE.findall(row["why"]) if key in paths]
+    why = OTHER_FILE.sub(lambda found: paths.get(found[1], found[0]), row["why"])
+    return {
+        "path": row["path"], "outcome": row["outcome"], "code": row["code"], "why": why or known.meaning,
+        "meaning": known.meaning, "action": known.action, "scan": row["scan"], "others": others,
+    }  # fmt: skip

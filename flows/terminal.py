@@ -133,7 +133,7 @@ def show_similar(answers: Sequence[dict[str, Any]]) -> None:
 
     out = console()
     for answer in answers:
-        out.print(f"scan {answer['scan'][:KEY] or 'from outside'}, {answer['kind']}")
+        out.print(f"scan {answer['scan'][:KEY] or 'from outside'}, {answer['kind']}, contrast {answer['contrast']}")
         if not answer["lanes"]:
             known = outcome(answer["code"])
             out.print(f"  no list: {known.meaning} {known.action}", soft_wrap=True)
@@ -151,10 +151,10 @@ def _show_lane(out: Console, lane: dict[str, Any]) -> None:
         out.print(f"  {title}: {outcome(lane['outcome']).meaning}", soft_wrap=True)
         return
     out.print(about, soft_wrap=True)
-    table = _table("rank", "scan", "patient", "acquired", "distance", "match")
+    table = _table("rank", "scan", "patient", "acquired", "contrast", "distance", "match")
     for row in lane["matches"]:
         table.add_row(str(row["rank"] or "same day"), row["scan"][:KEY], row["patient"][:KEY], row["acquired"] or "?",
-                      f"{row['distance']:.4f}", row["match"] or "-")  # fmt: skip
+                      row["contrast"], f"{row['distance']:.4f}", row["match"] or "-")  # fmt: skip
     out.print(table)
 
 
@@ -215,8 +215,38 @@ def show_files(found: Sequence[dict[str, Any]], *, quiet: bool) -> None:
     if quiet:
         return
     for row in found:
-        print(f"{row['outcome']:<12} {row['code']:<24} {row['path']}  {row['why']}")
+        scan = f"  scan {row['scan'][:KEY]}" if row["scan"] else ""
+        print(f"{row['outcome']:<12} {row['code']:<24} {_visible(row['path'])}{scan}")
+        if row["code"] != "used":
+            found_here = f" ({_visible(row['why'])})" if row["why"] != row["meaning"] else ""
+            print(f"{'':<12} {row['meaning'].removesuffix('.')}{found_here}. {row['action']}")
     print(f"{len(found)} files")
+
+
+def show_kinds(found: dict[str, Any], *, quiet: bool) -> None:
+    """Combinations of tags whose kind is unknown, and the line that would name each."""
+    if quiet:
+        return
+    rows = found["combinations"]
+    if not rows:
+        print("every scan has a kind")
+        return
+    for row in rows:
+        counts = f"{row['scans']} scans of {row['patients']} patients"
+        print(f"{row['kind']}  {row['modality']}  {counts}")
+        for tag, text in row["tags"].items():
+            if text:
+                print(f"    {tag} = {_visible(text)}")
+        print(f"    to name it: {_visible(row['add'])}")
+    print(
+        "\nAdd such lines to [scans.kinds] of config.toml, the word in capitals replaced by yours (chest, frontal, t2);"
+        "\nthe next night looks at every series again and decodes none twice. Tags are shown as the scanner wrote them."
+    )
+
+
+def _visible(text: str) -> str:
+    """Text for a terminal: what would move the cursor is written out."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def show_findings(findings: Sequence[Any]) -> None:

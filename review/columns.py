@@ -24,7 +24,9 @@ VIEW_TYPES: Mapping[str, TypeEngine[Any]] = {
     ),
     **dict.fromkeys(
         ("cover", "purpose", "encoder", "metric", "lane", "kind", "code", "scan", "study", "patient", "prior",
-         "prior_study", "prior_patient", "last_verdict", "last_verdict_by", "state", "error_code"), WORDS,
+         "prior_study", "prior_patient", "last_verdict", "last_verdict_by", "state", "error_code", "contrast",
+         "prior_contrast"),
+        WORDS,
     ),
 }  # fmt: skip
 

@@ -20,6 +20,7 @@ DEEPEST_RANK = 3  # so that one scan with many near neighbours does not fill the
 OWN_SHOWN = 8
 ALL_PLANES = 3
 DETAILED_PAIRS = 3  # of a list show all planes; with all pairs in detail the page would outgrow a mail
+CONTRAST = {"given": "with contrast", "not-given": "without contrast"}
 FULL, NOTHING = "ok", "Nothing to do."
 SAME_DAY = "Same day: which came first is not known, so it has no rank."
 
@@ -184,7 +185,9 @@ def _meaning(connection: Connection, scan: Row, *, is_listed: bool) -> str:
 
 def _setting(row: Row) -> str:
     thickness = millimetres(row["slice_thickness_mm"])
-    parts = (plain(row["kernel"]), plain(row["sequence"]).replace("\\", " "), thickness and f"{thickness} slices")
+    contrast = plain(row["contrast"]) or "unknown"
+    told = CONTRAST.get(contrast, "contrast unknown" if row["kind"].startswith("ct/") else "")
+    parts = (told, plain(row["kernel"]), plain(row["sequence"]).replace("\\", " "), thickness and f"{thickness} slices")
     return ", ".join(part for part in parts if part)
 
 

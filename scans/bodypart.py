@@ -14,7 +14,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "chest": ("CHEST", "THORAX", "LUNG", "LUNGS", "TORAX", "PULMONARY", "RIBS", "RIB", "STERNUM",
               "CXR", "POUMON",
               "THORACIC"),
-    "heart": ("HEART", "CARDIAC", "CORONARY", "CARDIO", "HERZ", "COEUR"),
+    "heart": ("SMARTSCORE", "CASCORE", "HEART", "CARDIAC", "CORONARY", "CARDIO", "HERZ", "COEUR"),
     "abdomen": ("ABDOMEN", "ABD", "LIVER", "KIDNEY", "KIDNEYS", "PANCREAS", "SPLEEN", "LEBER",
                 "RENAL", "ABDO",
                 "BAUCH", "KUB", "FOIE"),
@@ -68,6 +68,16 @@ def words_of(text: str) -> list[str]:
     for pattern, word in PHRASES:
         plain = pattern.sub(word, plain)
     return re.findall(r"[A-Z0-9*-]+", plain)
+
+
+def wider_part(part: str, text: str) -> str:
+    """Return the region of several parts that a text names, this one among them; else "".
+
+    A scanner that has one word for the body part writes CHEST on a scan from neck to pelvis.
+    """
+    parts = frozenset(PART_OF[word] for word in words_of(text) if word in PART_OF)
+    region = TOGETHER.get(parts, "")
+    return region if part in parts and "-" in region else ""
 
 
 def body_part(texts: Sequence[tuple[str, str]]) -> tuple[str, str]:

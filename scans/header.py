@@ -23,7 +23,8 @@ from scans.outcome import (
     Unreadable,
 )
 from scans.pixelbytes import Layout, stored_pixels
-from scans.sopclass import is_multi_frame, is_projection
+from scans.rejection import EVIDENCE, TITLE, rejection_of
+from scans.sopclass import KEY_OBJECT, is_multi_frame, is_projection
 from scans.tags import Reader, tag, tags_of
 
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage, PS3.4 B.5
@@ -31,7 +32,7 @@ DIRECTORY_RECORDS = 0x00041220
 PATIENT_AGE = 0x00101010
 SEXES = frozenset({"M", "F", "O"})  # PS3.3 C.7.1.1; other texts could be anything
 ENOUGH_ELEMENTS = 3  # that we know, to call a file without preamble DICOM at all
-ALSO_READ = (DIRECTORY_RECORDS, PATIENT_AGE, SHARED_GROUPS, FRAME_GROUPS, DIMENSIONS)
+ALSO_READ = (DIRECTORY_RECORDS, PATIENT_AGE, SHARED_GROUPS, FRAME_GROUPS, DIMENSIONS, TITLE, EVIDENCE)
 FINEST_MM, COARSEST_MM = 0.001, 100.0  # pixels beyond these are no pixels of a patient
 MOST_PIXEL_BYTES = 4 * 2**30  # of one object, unpacked; a header that announces more is damaged or hostile
 
@@ -48,6 +49,7 @@ class Identity:
     study_uid: str = tag(0x0020000D, "uid")
     series_uid: str = tag(0x0020000E, "uid")
     sop_uid: str = tag(0x00080018, "uid")
+    rejects: tuple[str, ...] = ()  # SOP instance UIDs that a rejection note names
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +90,12 @@ class Header:
     patient_orientation: tuple[str, ...] = tag(0x00200020, "codes")
     patient_position: str = tag(0x00185100, "code")
     burned_in: str = tag(0x00280301, "code")
+    rejection: str = ""  # of a rejection note: the code of its reason, see scans.rejection
     dates_modified: str = tag(0x00280303, "code")  # LongitudinalTemporalInformationModified
     # how it was acquired
     kernel: str = tag(0x00181210, "text")
     contrast_agent: str = tag(0x00180010, "text")
+    irradiation_event_uid: str = tag(0x00083010, "uid")
     slice_thickness_mm: float | None = tag(0x00180050, "number")
     scanning_sequence: tuple[str, ...] = tag(0x00180020, "codes")
     sequence_variant: tuple[str, ...] = tag(0x00180021, "codes")
@@ -169,7 +173,7 @@ class Header:
         """
         try:
             values = json.loads(text)
-            identity = Identity(**values.pop("identity"))
+            identity = Identity(**_all_tuples(values.pop("identity")))
             frames = tuple(Frame(**_all_tuples(told)) for told in values.pop("frames", ()))
             return cls(identity=identity, frames=frames, **_all_tuples(values))
         except (TypeError, AttributeError, KeyError) as error:
@@ -214,6 +218,9 @@ def _header(content: bytes, parsed: Parsed) -> Header:
     values = reader.read(Header)
     _refuse_other_objects(identity, values, parsed, reader)
     values["sex"] = values["sex"] if values["sex"] in SEXES else ""
+    if values["sop_class_uid"] == KEY_OBJECT:
+        values["rejection"], named = rejection_of(parsed.dataset)
+        identity = dataclasses.replace(identity, rejects=named)
     layout = _layout(values)
     if parsed.pixel_element:
         _check_image(layout)

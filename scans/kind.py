@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from scans.bodypart import PAIRED, body_part
+from scans.bodypart import PAIRED, body_part, wider_part, words_of
 from scans.header import Header
 from scans.sequence import sequence_of
 from scans.sopclass import family_of
@@ -26,6 +26,7 @@ VIEWS = {  # PS3.3 C.8.1.2: ViewPosition of CR; DX and MG add codes of CID 4010 
     "LPO": "oblique",
     "CC": "cc", "CRANIO-CAUDAL": "cc", "MLO": "mlo", "MEDIO-LATERAL OBLIQUE": "mlo", "ML": "ml", "LM": "lm",
 }  # fmt: skip
+OBLIQUE = frozenset({"OBL", "OBLI", "OBLIQUE", "SCHRAEG", "SCHRÄG", "RAO", "LAO", "RPO", "LPO"})
 SIDES = {"L": "left", "R": "right", "B": "both"}
 KIND = re.compile(r"[a-z]+/[a-z0-9-]+/(?:2d|3d)(?:/[a-z0-9+-]+)*")
 EDITABLE = {  # which part of a kind a line of the site's table may set
@@ -121,6 +122,9 @@ def _part(header: Header, family: str, edits: Mapping[str, tuple[str, str]]) -> 
             ("StudyDescription", header.study_description),
         )
     )
+    wider = wider_part(part, header.series_description)
+    if rule in ("BodyPartExamined", "AnatomicRegionSequence") and wider:
+        return wider, f"{rule} and SeriesDescription"
     return ("breast", "SOPClassUID") if part == UNKNOWN and family == "mg" else (part, rule)
 
 
@@ -129,6 +133,8 @@ def _view(header: Header, edits: Mapping[str, tuple[str, str]]) -> tuple[str, st
         return edits["view"]
     for name, text in (("ViewPosition", header.view), ("ViewCodeSequence", header.view_code)):
         if view := VIEWS.get(text.strip().upper()):
+            if view == "frontal" and OBLIQUE & set(words_of(header.series_description)):
+                return "oblique", "SeriesDescription"  # the tube looked so, the patient was turned
             return view, name
     return UNKNOWN, ""
 

@@ -195,6 +195,14 @@ class OtherModality(Refusal, code="modality-unsupported"):
     """A modality that no encoder covers."""
 
 
+class RejectionNote(Refusal, code="rejection-note"):
+    """A key object that withdraws the instances it names. Source: IHE RAD TF, IOCM."""
+
+
+class Rejected(Refusal, code="rejected"):
+    """A rejection note withdraws the instance."""
+
+
 # --- what a stack is --------------------------------------------------------------------------
 
 

@@ -42,7 +42,7 @@ class Passport:
     rescale_varies: bool  # from slice to slice, as PET and some MR have it
     padding: int | None  # PixelPaddingValue, in stored units
     image_type: str  # values joined by a backslash
-    contrast: str  # given, none or unknown
+    contrast: str  # given, not-given or unknown
     decoder: str  # the libraries that decoded the pixels, joined by a comma; native: nothing to decode
     burned_in: str  # BurnedInAnnotation: YES, NO or "" when the header does not say
     slice_order: str  # how InstanceNumber runs along the normal: rising, falling, mixed or unknown

@@ -1,5 +1,6 @@
 """The stored pixel values of one file, before they mean anything."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,6 +67,18 @@ def read_stored(path: Path, header: Header, decode: Decode | None = None) -> Sto
     is_self_describing = DECODERS.get(header.transfer_syntax_uid) in SELF_DESCRIBING
     values = words if is_self_describing else _meaningful_bits(words, header)
     return Stored(values, _padding(words, values, header))
+
+
+def decoded_digest(path: Path, header: Header, decode: Decode | None = None) -> str:
+    """Return a digest that grey-scale copies of one image share, however losslessly they are compressed.
+
+    Raises:
+        Refusal: As `read_stored`.
+        OSError: The disk or the share failed, which is worth another try.
+    """
+    values = read_stored(path, header, decode).values
+    shape = (header.photometric, *values.shape)
+    return hashlib.sha256(repr(shape).encode() + values.astype("<i8").tobytes()).hexdigest()
 
 
 def decode_file(path: Path, header: Header) -> np.ndarray:

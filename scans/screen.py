@@ -1,5 +1,7 @@
 """Which instances can become part of a scan at all, judged from one header alone."""
 
+import re
+
 from scans.bodypart import words_of
 from scans.header import Header
 from scans.outcome import (
@@ -16,9 +18,11 @@ from scans.outcome import (
     NotAnImage,
     OtherModality,
     Refusal,
+    RejectionNote,
     SecondaryCapture,
     UnknownSopClass,
 )
+from scans.rejection import REASONS
 from scans.sopclass import (
     DERIVED_OBJECTS,
     ENHANCED,
@@ -42,6 +46,7 @@ COMPUTED = frozenset({
     "CURVE", "HISTOGRAM",
 })  # fmt: skip
 MR_ONLY = frozenset({"P", "I", "IMAGINARY"})  # parts of a complex MR image; its real part looks like a scan
+DIFFUSION_MAP = re.compile(r"\bE?ADC\b|APPARENT DIFFUSION")  # of an MR whose ImageType says DERIVED and no more
 SCOUTS = frozenset({
     "LOCALIZER", "LOCALISER", "SCOUT", "TOPOGRAM", "SURVIEW", "SURVEY", "PILOT", "SCANOGRAM",
 })  # fmt: skip
@@ -76,6 +81,9 @@ def _class_refusal(header: Header) -> Refusal | None:
     sop_class = header.sop_class_uid
     if sop_class in DERIVED_OBJECTS:
         return DerivedObject(name_of(sop_class))
+    if header.rejection:
+        named = f"{len(header.identity.rejects)} instances named"
+        return RejectionNote(f"{header.rejection}, {REASONS[header.rejection]}; {named}")
     if has_no_image(sop_class):
         return NotAnImage(name_of(sop_class))
     if not header.pixel_element:
@@ -99,4 +107,12 @@ def _computed(header: Header) -> Refusal | None:
     words = {word for value in header.image_type[2:] for word in value.replace(" ", "_").split("_")}
     words |= {value.replace(" ", "_") for value in header.image_type[2:]}
     found = words & (COMPUTED if header.modality == "MR" else COMPUTED - MR_ONLY)
-    return Derived(f"ImageType {min(found)}") if found else None
+    if found:
+        return Derived(f"ImageType {min(found)}")
+    if (
+        header.modality == "MR"
+        and header.image_type[:1] == ("DERIVED",)
+        and DIFFUSION_MAP.search(header.series_description.upper())
+    ):
+        return Derived("SeriesDescription")
+    return None

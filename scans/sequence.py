@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from scans.bodypart import words_of
 from scans.header import Header
+from scans.sopclass import family_of
 
 # Words of descriptions, in the order in which they decide: a "T2 FLAIR" is a FLAIR, a "DWI T2" is a DWI.
 NAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -27,17 +28,38 @@ NAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
 CONTRAST_WORDS = frozenset({"+C", "GD", "GAD", "POST", "KM", "CONTRAST", "GADO", "POSTGAD", "POST-GAD", "CE", "T1C"})
 NO_CONTRAST = frozenset({"PRE", "WO", "W-O", "WITHOUT", "NATIVE", "NATIV", "NON-CONTRAST", "NONCONTRAST"})
 WITHOUT = frozenset({"", "NO", "NONE", "N", "NOT GIVEN", "WITHOUT", "NO CONTRAST", "NATIVE", "0"})
+# Of a CT series; "pre" and "post" alone may as well speak of an operation there.
+CT_WITHOUT = re.compile(
+    r"\b(?:W/O|WO|WITHOUT|(?:NO|NON)[ -]?(?:CONTRAST|CON|KM|IV)|UNENHANCED|NATIVE?|NECT|NCCT|OHNE|PRE[ -]?CONTRAST)\b"
+)
+CT_WITH = re.compile(r"(?:^|[ /-])\+ ?C\b|\bC\+|\b(?:CECT|CE|KM|CONTRAST)\b")
 
 SHORT_TR_MS, SHORT_TE_MS, LONG_TR_MS, LONG_TE_MS = 900.0, 30.0, 1800.0, 70.0  # textbook spin echo, up to 3 T
 FLAIR_TI_MS, STIR_TI_MS = (1500.0, 3200.0), (80.0, 260.0)  # null fluid, null fat; between 0.5 and 7 T
 
 
 def contrast_of(header: Header) -> str:
-    """Return whether an agent was given: "given", "none" or "unknown"."""
+    """Return whether an agent was given: "given", "not-given" or "unknown".
+
+    The description of the series goes first: scanners write the agent of a study into its native series too.
+    """
+    if told := _contrast_by_words(header):
+        return told
     agent = header.contrast_agent.strip().upper()
     if agent and agent not in WITHOUT:
         return "given"
-    return "none" if agent in WITHOUT - {""} else "unknown"
+    return "not-given" if agent in WITHOUT - {""} else "unknown"
+
+
+def _contrast_by_words(header: Header) -> str:
+    text = header.series_description.upper()
+    if family_of(header.sop_class_uid) == "ct":
+        text = text.replace("_", " ")
+        return "not-given" if CT_WITHOUT.search(text) else "given" if CT_WITH.search(text) else ""
+    words = set(words_of(text))
+    if words & NO_CONTRAST:
+        return "not-given"
+    return "given" if words & CONTRAST_WORDS or "+C" in text else ""
 
 
 def b_value_of(header: Header) -> float | None:
@@ -56,7 +78,7 @@ def sequence_of(header: Header) -> tuple[str, str]:
     family, rule = _by_words(header)
     if family == "unknown":
         family, rule = _by_times(header)
-    if family == "t1" and _has_contrast(header):
+    if family == "t1" and contrast_of(header) == "given":
         return "t1+contrast", rule
     return family, rule
 
@@ -102,11 +124,3 @@ def _by_times(header: Header) -> tuple[str, str]:
     if repetition >= LONG_TR_MS and echo <= SHORT_TE_MS:
         return "pd", "RepetitionTime and EchoTime"
     return "unknown", ""
-
-
-def _has_contrast(header: Header) -> bool:
-    """Say whether a T1 image shows an agent; the description of a series goes before the tag of a study."""
-    words = set(words_of(header.series_description))
-    if words & NO_CONTRAST:
-        return False
-    return bool(words & CONTRAST_WORDS) or "+C" in header.series_description.upper() or contrast_of(header) == "given"

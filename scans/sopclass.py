@@ -23,6 +23,7 @@ FAMILIES = {  # what can become a scan
     **MULTI_FRAME,
 }
 FOR_PROCESSING = frozenset(f"{STORAGE}{end}" for end in ("1.1.1", "1.2.1", "1.3.1"))
+KEY_OBJECT = f"{STORAGE}88.59"  # Key Object Selection Document
 ENHANCED = frozenset(f"{STORAGE}{end}" for end in ("4.3", "13.1.1", "13.1.2", "13.1.3"))
 SECONDARY_CAPTURE = frozenset(f"{STORAGE}{end}" for end in ("7", "7.1", "7.2", "7.3", "7.4"))
 DERIVED_OBJECTS = frozenset(f"{STORAGE}{end}" for end in ("66.4", "66.7", "30", "481.2"))

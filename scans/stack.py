@@ -5,13 +5,14 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
 
 from scans.geometry import place
 from scans.header import Header
 from scans.kind import NO_EDITS, Kind, kind_of
-from scans.outcome import DuplicateInstance, EnhancedUnsupported, MixedPatients, Refusal, UidConflict
+from scans.outcome import DuplicateInstance, EnhancedUnsupported, MixedPatients, Refusal, Rejected, UidConflict
 from scans.passport import Passport, projection_passport, volume_passport
 from scans.repair import NO_REPAIR
 from scans.screen import screen
@@ -37,8 +38,14 @@ NOT_CONTENT = frozenset(
         "frames",
         "stack_id",
         "dimensions",
+        "irradiation_event_uid",
+        "rejection",
     )
 )  # fields of a header that may change without making another scan; identity's ids count apart
+
+
+NO_CONFLICTS: Mapping[str, Sequence[str]] = MappingProxyType({})
+MOST_FILES_NAMED = 3  # in one sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,9 @@ class Grouping:
 def group(
     members: Sequence[Member],
     *,
-    conflicts: Collection[str] = (),
+    conflicts: Mapping[str, Sequence[str]] = NO_CONFLICTS,
+    rejected: Mapping[str, str] = NO_EDITS,
+    decoded: Callable[[Member], str] | None = None,
     table: Mapping[str, str] = NO_EDITS,
     repair: Collection[str] = NO_REPAIR,
 ) -> Grouping:
@@ -93,7 +102,10 @@ def group(
 
     Args:
         members: Of one or several series, whole series each.
-        conflicts: Files whose SOP instance UID stands on other content elsewhere.
+        conflicts: Files whose SOP instance UID stands on other content elsewhere, and the files of that content.
+        rejected: Files that a rejection note withdraws, and the facts.
+        decoded: Digest of a member's decoded pixels, asked for only where copies of one instance are stored
+            in different bytes: a lossless recompression is a duplicate. Without it they are in conflict.
         table: The site's edits of kinds, see `scans.kind.kind_of`.
         repair: What the site allows to be mended, see `scans.repair.Repair`.
 
@@ -105,7 +117,8 @@ def group(
     ordered = sorted(members, key=lambda m: (m.header.identity.sop_uid, m.header.file_sha256, m.file))
     endings: list[Ending] = []
     stacks: list[Stack] = []
-    for series in _by_series(_one_of_each(ordered, set(conflicts), endings)):
+    left = [member for member in ordered if not _is_withdrawn(member, rejected, endings)]
+    for series in _by_series(_one_of_each(left, conflicts, decoded, endings)):
         if len({(m.header.identity.patient_id, m.header.identity.issuer) for m in series}) > 1:
             _end(series, MixedPatients("several patient ids in one series"), endings)
             continue
@@ -139,7 +152,19 @@ def _one_ending_each(
     return settled, unused
 
 
-def _one_of_each(ordered: Sequence[Member], conflicts: Collection[str], endings: list[Ending]) -> list[Member]:
+def _is_withdrawn(member: Member, rejected: Mapping[str, str], endings: list[Ending]) -> bool:
+    if member.file not in rejected or member.header.rejection:  # a note stays, whatever another one says of it
+        return False
+    _end([member], Rejected(rejected[member.file]), endings)
+    return True
+
+
+def _one_of_each(
+    ordered: Sequence[Member],
+    conflicts: Mapping[str, Sequence[str]],
+    decoded: Callable[[Member], str] | None,
+    endings: list[Ending],
+) -> list[Member]:
     """Keep one of each SOP instance that can be part of a scan; the order given decides which."""
     by_uid: dict[str, list[Member]] = {}
     for member in ordered:
@@ -147,18 +172,49 @@ def _one_of_each(ordered: Sequence[Member], conflicts: Collection[str], endings:
     kept = []
     for same in by_uid.values():
         refusals = [screen(member.header) for member in same]
-        n_contents = len({(_content(member.header), member.header.frames) for member in same})
+        n_contents = _n_contents(same, decoded)
+        elsewhere = sorted({other for member in same for other in conflicts.get(member.file, ())})
         if all(refusals):  # set aside anyway: it does not matter which of them is right
             for member, refusal in zip(same, refusals, strict=True):
                 _end([member], refusal or DuplicateInstance(), endings)
         elif n_contents > 1:
-            _end(same, UidConflict(f"{n_contents} different contents under one SOP instance UID"), endings)
-        elif any(member.file in conflicts for member in same):
-            _end(same, UidConflict("the SOP instance UID stands on another content elsewhere"), endings)
+            told = f"{n_contents} different contents under one SOP instance UID"
+            for member in same:
+                others = [other.file for other in same if other is not member] + elsewhere
+                _end([member], UidConflict(f"{told}; the others: {_named(others)}"), endings)
+        elif elsewhere:
+            told = "the SOP instance UID stands on another content elsewhere"
+            _end(same, UidConflict(f"{told}: {_named(elsewhere)}"), endings)
         else:
             kept.append(same[0])
-            _end(same[1:], DuplicateInstance(f"{len(same)} copies"), endings)
+            _end(
+                same[1:],
+                DuplicateInstance(f"{len(same)} copies; the one that counts: {_named([same[0].file])}"),
+                endings,
+            )
     return kept
+
+
+def _named(files: Sequence[str]) -> str:
+    """Name files by key; a person's door puts the path in its place."""
+    more = f" and {len(files) - MOST_FILES_NAMED} more" if len(files) > MOST_FILES_NAMED else ""
+    return ", ".join(f"file {file}" for file in files[:MOST_FILES_NAMED]) + more
+
+
+def _n_contents(same: Sequence[Member], decoded: Callable[[Member], str] | None) -> int:
+    """Count how many different instances stand under one UID; stored bytes may differ where pixels do not."""
+    contents = {(_content(member.header), member.header.frames) for member in same}
+    if len(contents) == 1 or decoded is None:
+        return len(contents)
+    digests = {}
+    for member in same:
+        header = member.header
+        if header.pixel_sha256 not in digests:
+            try:
+                digests[header.pixel_sha256] = decoded(member)
+            except Refusal:  # what cannot be decoded is alike to nothing else
+                digests[header.pixel_sha256] = header.pixel_sha256
+    return len({(_content(m.header, digests[m.header.pixel_sha256]), m.header.frames) for m in same})
 
 
 def _by_series(members: Iterable[Member]) -> list[list[Member]]:
@@ -231,12 +287,17 @@ def _end(members: Iterable[Member], refusal: Refusal, endings: list[Ending]) -> 
     endings += [Ending(member.file, refusal.code, refusal.facts) for member in members]
 
 
-def _content(header: Header) -> tuple[object, ...]:
-    """Return what copies of one instance have in common: whose it is, where it lies, what it shows."""
+def _content(header: Header, pixels: str = "") -> tuple[object, ...]:
+    """Return what copies of one instance have in common: whose it is, where it lies, what it shows.
+
+    Args:
+        header: Of the copy.
+        pixels: Digest of its decoded pixels, in place of the stored ones.
+    """
     who = header.identity
     return (
         who.patient_id, who.issuer, who.study_uid, who.series_uid, who.sop_uid, header.sop_class_uid,
-        header.pixel_sha256, header.position_mm, header.orientation, header.pixel_spacing_mm,
+        pixels or header.pixel_sha256, header.position_mm, header.orientation, header.pixel_spacing_mm,
         header.rescale_slope, header.rescale_intercept, header.padding_value, header.padding_limit,
     )  # fmt: skip
 

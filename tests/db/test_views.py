@@ -7,7 +7,7 @@ from sqlalchemy import select, text, update
 from db.lease import begin_stage, end_stage
 from db.matches import replace_lane
 from db.store import activate, save_verdict, set_provisional
-from db.tables import Match
+from db.tables import Match, Scan
 from db.views import VIEWS
 
 
@@ -40,6 +40,14 @@ def test_a_current_match_of_an_active_encoder_is_shown(scans, new_night: Callabl
         assert [row["prior"] for row in view(connection, "match_for_review")] == ["a"]
         activate(connection, cover="3d", purpose="view", encoder=None, reason="")
         assert view(connection, "match_for_review") == view(connection, "active_encoder") == []
+
+
+def test_the_contrast_of_both_scans_stands_on_the_pair(scans) -> None:
+    with scans.db.write() as connection:
+        put(scans, connection, "a")
+        connection.execute(update(Scan).where(Scan.key == "f").values(contrast="given"))
+        (row,) = view(connection, "match_for_review")
+    assert (row["contrast"], row["prior_contrast"]) == ("given", "unknown")
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ def test_files_json_names_every_file_with_its_end(call, hospital, matched):
     _, out, _ = call("files", "--json", "--config", matched.config)
     rows = json.loads(out)
     assert {row["path"] for row in rows} == {path.name for path in hospital.files}
-    assert all(set(row) == {"path", "outcome", "code", "why", "scan"} for row in rows)
-    assert all(row["why"] for row in rows)
+    assert all(set(row) >= {"path", "outcome", "code", "why", "scan"} for row in rows)
+    assert all(row["why"] and row["meaning"] and row["action"] for row in rows)
 
 
 def test_files_can_be_asked_for_by_outcome_or_code_and_nothing_else(call, matched):
@@ -137,7 +137,8 @@ def test_files_can_be_asked_for_by_outcome_or_code_and_nothing_else(call, matche
 
 KEYS = {"schema", "scan", "kind", "lanes"}
 LANE_KEYS = {"lane", "purpose", "encoder", "outcome", "gallery_patients", "matches"}
-MATCH_KEYS = {"match", "rank", "scan", "patient", "acquired", "distance", "expected_by_chance", "provisional"}
+MATCH_KEYS = {"match", "rank", "scan", "patient", "acquired", "distance", "expected_by_chance", "provisional",
+              "contrast"}  # fmt: skip
 
 
 def latest_scan(site):

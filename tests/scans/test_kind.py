@@ -145,9 +145,50 @@ def test_a_known_word_among_unknown_ones_is_found() -> None:
     assert body_part([("a", "xyz"), ("b", "Rx_Thorax^Routine")]) == ("chest", "b")
 
 
-@pytest.mark.parametrize(("agent", "told"), [("", "unknown"), ("NONE", "none"), ("Ultravist 370", "given")])
-def test_contrast_is_given_none_or_unknown(make_header: Maker, agent: str, told: str) -> None:
+@pytest.mark.parametrize(("agent", "told"), [("", "unknown"), ("NONE", "not-given"), ("Ultravist 370", "given")])
+def test_contrast_is_given_not_given_or_unknown(make_header: Maker, agent: str, told: str) -> None:
     assert contrast_of(make_header(contrast_agent=agent)) == told
+
+
+@pytest.mark.parametrize(
+    ("description", "agent", "told"),
+    [
+        ("CHEST +C", "", "given"), ("THORAX KM 5.0 B31", "", "given"), ("Abd C+ portal", "NONE", "given"),
+        ("CHEST W/O CONTRAST", "OMNIPAQUE", "not-given"), ("CHEST_WO_CONTRAST", "", "not-given"),
+        ("NATIV 5.0", "Ultravist", "not-given"), ("NON-CONTRAST HEAD", "", "not-given"),
+        ("CHEST 1.25 MM", "", "unknown"),
+        ("POST OP", "", "unknown"), ("ABC 2.5", "", "unknown"), ("PRE OP", "Iomeron", "given"),
+    ],
+)  # fmt: skip
+def test_the_description_of_a_ct_goes_before_the_agent_of_its_study(
+    make_header: Maker, description: str, agent: str, told: str
+) -> None:
+    assert contrast_of(make_header(series_description=description, contrast_agent=agent)) == told
+
+
+@pytest.mark.parametrize(
+    ("part", "description", "key"),
+    [
+        ("CHEST", "CHEST/ABD/PEL 2.5", "ct/chest-abdomen-pelvis/3d"), ("ABDOMEN", "ABD PEL", "ct/abdomen-pelvis/3d"),
+        ("CHEST", "ABD PEL", "ct/chest/3d"), ("CHEST", "LUNG 1.25", "ct/chest/3d"), ("CHEST", "CARDIAC", "ct/chest/3d"),
+        ("THORAX", "THORAX ABDOMEN", "ct/chest-abdomen/3d"),
+    ],
+)  # fmt: skip
+def test_a_series_that_names_the_part_and_more_is_of_the_wider_kind(
+    make_header: Maker, part: str, description: str, key: str
+) -> None:
+    assert kind_of(make_header(body_part=part, series_description=description), is_volume=True).key == key
+
+
+def test_the_study_s_description_widens_nothing(make_header: Maker) -> None:
+    header = make_header(body_part="CHEST", study_description="CT CHEST ABDOMEN PELVIS")  # each may be a series
+    assert kind_of(header, is_volume=True).key == "ct/chest/3d"
+
+
+def test_a_turned_patient_makes_an_oblique_view(make_header: Maker) -> None:
+    turned = make_header(sop_class_uid=CR, view="AP", body_part="CSPINE", series_description="Cervical OBLI 1")
+    kind = kind_of(turned, is_volume=False)
+    assert (kind.key, kind.rule) == ("xr/cspine/2d/oblique", "BodyPartExamined, SeriesDescription")
 
 
 def test_the_classes_are_the_standard_s() -> None:

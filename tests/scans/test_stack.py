@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scans.header import Header, read_header
+from scans.outcome import NoGeometry
 from scans.stack import Grouping, Member, group
 
 CR = "1.2.840.10008.5.1.4.1.1.1"
@@ -165,6 +166,7 @@ def test_a_missing_slice_refuses_the_stack_with_its_facts(make_members: Maker) -
         ({"series_description": "3-plane Scout"}, "localizer"),
         ({"image_type": ("DERIVED", "PRIMARY", "DIFFUSION", "ADC")}, "derived"),
         ({"image_type": ("DERIVED", "SECONDARY", "PROJECTION IMAGE")}, "derived"),
+        ({"image_type": ("DERIVED", "SECONDARY"), "modality": "MR", "series_description": "ADC (10^-6)"}, "derived"),
         ({"image_type": ("ORIGINAL", "PRIMARY", "P"), "modality": "MR", "sop_class_uid": MR}, "derived"),
         ({"image_type": ("ORIGINAL", "PRIMARY", "M", "MOSAIC")}, "mosaic-unsupported"),
         ({"n_frames": 2}, "multi-frame"), ({"samples_per_pixel": 3, "photometric": "RGB"}, "colour"),
@@ -218,7 +220,7 @@ def test_one_uid_on_different_content_is_a_conflict_of_all(make_members: Maker, 
 def test_a_conflict_elsewhere_counts_for_every_copy(make_members: Maker, named: str) -> None:
     members = make_members([0, 1, 2, 3])
     copy = replace(members[3], file="copy")
-    grouping = group([*members, copy], conflicts=[named])
+    grouping = group([*members, copy], conflicts={named: ["elsewhere"]})
     assert {(e.file, e.code) for e in grouping.endings} == {
         ("file3", "uid-conflict"),
         ("copy", "uid-conflict"),
@@ -318,10 +320,55 @@ def test_grouping_is_a_function_of_the_set_and_ends_every_member_once(
     make_header: Callable[..., Header], several: list[dict[str, Any]], chance: random.Random, clash: set[int]
 ) -> None:
     members = [Member(f"f{i}", "p", make_header(**fields)) for i, fields in enumerate(several)]
-    conflicts = [f"f{i}" for i in clash]
+    conflicts = {f"f{i}": ["elsewhere"] for i in clash}
     grouping = group(members, conflicts=conflicts)
     shuffled = list(members)
     chance.shuffle(shuffled)
-    assert group(shuffled, conflicts=conflicts[::-1]) == grouping
+    assert group(shuffled, conflicts=dict(reversed(conflicts.items()))) == grouping
     ended = [e.file for e in grouping.endings] + [m.file for s in grouping.stacks for m in s.members]
     assert sorted(ended) == sorted(m.file for m in members)
+
+
+def test_both_sides_of_a_conflict_and_of_a_duplicate_are_named(make_members: Maker) -> None:
+    members = make_members([0, 1, 2, 3])
+    other = replace(changed(members[3], rescale_slope=2.0), file="other")
+    copy = replace(changed(members[0], file_sha256="f" * 64), file="copy")
+    why = {e.file: e.why for e in group([*members, other, copy]).endings}
+    assert why == {
+        "file3": "2 different contents under one SOP instance UID; the others: file other",
+        "other": "2 different contents under one SOP instance UID; the others: file file3",
+        "copy": "2 copies; the one that counts: file file0",
+    }
+
+
+def test_a_conflict_across_series_names_the_files_elsewhere(make_members: Maker) -> None:
+    members = make_members([0, 1, 2, 3])
+    (ending,) = group(members, conflicts={"file3": ["w", "x", "y", "z"]}).endings
+    assert ending.why.endswith("elsewhere: file w, file x, file y and 1 more")
+
+
+@pytest.mark.parametrize(("pixels", "code"), [("same", "duplicate"), ("other", "uid-conflict")])
+def test_a_lossless_recompression_is_a_duplicate_and_other_pixels_are_not(
+    make_members: Maker, pixels: str, code: str
+) -> None:
+    members = make_members([0, 1, 2, 3])
+    packed = replace(changed(members[3], pixel_sha256="f" * 64, file_sha256="f" * 64), file="packed")
+    asked = []
+
+    def decoded(member: Member) -> str:
+        asked.append(member.file)
+        return pixels if member.file == "packed" else "same"
+
+    endings = group([*members, packed], decoded=decoded).endings
+    assert {e.code for e in endings} == {code}
+    assert sorted(asked) == ["file3", "packed"]  # nothing is decoded where the stored bytes are alike
+
+
+def test_a_copy_that_cannot_be_decoded_is_in_conflict(make_members: Maker) -> None:
+    members = make_members([0, 1, 2, 3])
+    packed = replace(changed(members[3], pixel_sha256="f" * 64), file="packed")
+
+    def decoded(member: Member) -> str:
+        raise NoGeometry
+
+    assert {e.code for e in group([*members, packed], decoded=decoded).endings} == {"uid-conflict"}
