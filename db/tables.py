@@ -4,9 +4,10 @@ from db.archive_tables import File, Lease, Night, Patient, Scan, Stage, Study
 from db.base import IDENTITY, Base
 from db.identity_tables import IdentityFile, IdentityPatient, IdentityStudy
 from db.match_tables import Activation, Embedding, Encoder, Label, LaneOutcome, Match, Verdict
+from db.person_tables import BackupMade, IdentityMerge, IdentityPerson, IdentityScan, Tombstone
 
 __all__ = [
-    "IDENTITY", "Activation", "Base", "Embedding", "Encoder", "File", "IdentityFile", "IdentityPatient",
-    "IdentityStudy", "Label", "LaneOutcome", "Lease", "Match", "Night", "Patient", "Scan", "Stage", "Study",
-    "Verdict",
+    "IDENTITY", "Activation", "BackupMade", "Base", "Embedding", "Encoder", "File", "IdentityFile", "IdentityMerge",
+    "IdentityPatient", "IdentityPerson", "IdentityScan", "IdentityStudy", "Label", "LaneOutcome", "Lease", "Match",
+    "Night", "Patient", "Scan", "Stage", "Study", "Tombstone", "Verdict",
 ]  # fmt: skip

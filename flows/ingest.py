@@ -8,8 +8,9 @@ import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from db import identity, queries, store
+from db import identity, persons, queries, store
 from flows.batch import Call, direct, run_batches, slices
+from flows.persons import person_of, settle_persons
 from flows.rules import reading_rules
 from flows.scanning import build_series, settle_studies
 from flows.site import Site
@@ -35,6 +36,7 @@ def ingest(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     with site.db.read() as connection:
         listed = identity.pending_files(connection, ["listed"])
     counts += run_batches(read_headers, site, ticket, listed, size=flows.files_per_task, call=call)
+    counts["changed_persons"] += settle_persons(site, ticket)  # first: a file that is gone may end a conflict
     settle_files(site, ticket)
     with site.db.read() as connection:
         series = identity.pending_series(connection)
@@ -98,6 +100,7 @@ def _listed_row(site: Site, entry: Entry, state: str) -> dict[str, object]:
         "key": site.keys.key("file", entry.path), "path": entry.path, "size_bytes": entry.size_bytes,
         "mtime_ns": entry.mtime_ns, "inode": entry.inode, "state": state, "code": "", "why": "", "grouped": False,
         "sop_uid": "", "series": "", "study": "", "series_uid": "", "file_sha256": "", "pixel_sha256": "", "header": "",
+        "person": "",
     }  # fmt: skip
     if entry.special:
         code = "no-permission" if entry.special == "unreadable" else "not-a-regular-file"
@@ -125,16 +128,15 @@ def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[st
     """Read the headers of listed files, by key, and commit them to identity."""
     with site.db.read() as connection:
         listed = identity.file_rows(connection, files)
-    rows, patients, studies = [], {}, {}
+    rows, people = [], {}
     for row in listed:
         read = _read_one(site, row)
         rows.append(read.row)
         if read.header is not None:
-            patient, study = _identity_rows(site, read.header)
-            patients[patient["key"]], studies[study["key"]] = patient, study
+            person = person_of(read.header)
+            people[person["key"]] = person
     with site.db.write(ticket.right) as connection:
-        identity.save_patients(connection, list(patients.values()))
-        identity.save_studies(connection, list(studies.values()))
+        persons.save_persons(connection, list(people.values()))
         identity.save_files(connection, rows)
         identity.disturb_siblings(connection, [str(row["sop_uid"]) for row in rows if row["sop_uid"]])
     return Counter(read_headers=sum(r["state"] == "read" for r in rows))
@@ -167,20 +169,9 @@ def _read_one(site: Site, row: dict[str, object]) -> _Read:
             **row, "state": "read", "code": "", "why": "", "grouped": False, "sop_uid": who.sop_uid,
             "series": site.keys.key("series", who.series_uid), "study": site.keys.key("study", who.study_uid),
             "series_uid": who.series_uid, "file_sha256": header.file_sha256, "pixel_sha256": header.pixel_sha256,
-            "header": header.to_json(),
+            "header": header.to_json(), "person": person_of(header)["key"],
         },
         header,
-    )  # fmt: skip
-
-
-def _identity_rows(site: Site, header: Header) -> tuple[dict[str, object], dict[str, object]]:
-    who = header.identity
-    patient = site.keys.patient(who.patient_id, who.issuer, who.study_uid)
-    return (
-        {"key": patient, "patient_id": who.patient_id, "issuer": who.issuer, "name": who.name,
-         "birth_date": who.birth_date},
-        {"key": site.keys.key("study", who.study_uid), "patient": patient, "study_uid": who.study_uid,
-         "accession_number": who.accession_number},
     )  # fmt: skip
 
 

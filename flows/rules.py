@@ -7,7 +7,8 @@ from flows.site import Site
 
 
 def reading_rules(site: Site) -> str:
-    """16 hex digits that change when the settings that decide kinds and dates change."""
+    """16 hex digits that change when the settings that decide kinds, dates, persons and pictures change."""
     scans = site.settings.scans
-    text = json.dumps([site.settings.site.time_zone, scans.dates, sorted(scans.kinds.items())])
+    seen = [scans.pictures, scans.pictures_of_burned_in, sorted(scans.placeholder_ids)]
+    text = json.dumps([site.settings.site.time_zone, scans.dates, sorted(scans.kinds.items()), seen])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

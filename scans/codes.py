@@ -136,7 +136,7 @@ LANE = (
     _lane("fewer-than-k", "Fewer patients have a comparable earlier scan than were asked for."),
     _lane("no-prior", "No comparable earlier scan exists."),
     _lane("same-day-only", "The only comparable scans are of the same day, in unknown order."),
-    _lane("no-own-lane", "The patient id is missing or a placeholder.",
+    _lane("no-own-lane", "The patient id is missing, a placeholder, or shared by several people.",
           "Correct the patient id at its source."),
     _lane("date-unknown", "The scan has no date, so nothing is known to be earlier.",
           "Correct the dates at their source, or set how dates are treated here."),
