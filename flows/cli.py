@@ -272,6 +272,28 @@ def export(
 
 
 @app.command
+def forget(
+    patient: str | None = None,
+    *,
+    issuer: str | None = None,
+    yes: Annotated[bool, Parameter(negative="", help="do not ask")] = False,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Forget a person, by patient id or key: rows, pictures, pages; without PATIENT, finish what was cut off."""
+    from flows.forget import forget_patient, found_patient
+    from flows.terminal import confirmed, show_forgotten
+
+    key = found_patient(config, patient, issuer) if patient else None
+    if key and not yes and not confirmed("This cannot be undone. Forget this person?"):
+        return 1
+    found = forget_patient(config, key)
+    _print_json(found) if as_json else show_forgotten(found, quiet=quiet)
+    return 0
+
+
+@app.command
 def serve(*, config: Config = DEFAULT, quiet: Quiet = False) -> int:
     """Keep the clock: run a night at each tick of the configuration's cron, until stopped."""
     from flows.clock import keep_clock

@@ -8,8 +8,9 @@ import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from db import identity, persons, queries, store
+from db import forgetting, identity, persons, queries, store
 from flows.batch import Call, direct, run_batches, slices
+from flows.forgotten import file_key, forgotten_row, is_forgotten, known_again
 from flows.persons import person_of, settle_persons
 from flows.rules import reading_rules
 from flows.scanning import build_series, settle_studies
@@ -66,7 +67,9 @@ def list_archive(site: Site, ticket: Ticket) -> Counter[str]:
         _save_listed(site, ticket, rows, again)
     for rows in _chunks([_listed_row(site, entry, "arriving") for entry in changes.arriving]):
         _save_listed(site, ticket, rows, again)
-    for keys in slices([site.keys.key("file", path) for path in changes.gone], CHUNK):
+    listed_again = {site.keys.key("file", entry.path) for entry in [*now_listed, *changes.arriving]}
+    gone = [key for key in (file_key(site, path) for path in changes.gone) if key not in listed_again]
+    for keys in slices(gone, CHUNK):
         with site.db.write(ticket.right) as connection:
             identity.mark_gone(connection, keys)
     return Counter(
@@ -79,7 +82,12 @@ def compared(site: Site, known: dict[str, tuple[int, int, int]]) -> Changes:
     """Compare; files younger than the quiet period get that long to settle before they are called arriving."""
     quiet_s = site.settings.scans.quiet_seconds
     for attempt in range(2):
-        changes = compare(list_files(site.archive), known, now_ns=time.time_ns(), quiet_ns=int(quiet_s * 1e9))
+        changes = compare(
+            known_again(site, list_files(site.archive), known),
+            known,
+            now_ns=time.time_ns(),
+            quiet_ns=int(quiet_s * 1e9),
+        )
         if not changes.arriving or attempt or quiet_s > 60:
             break
         time.sleep(quiet_s)
@@ -128,9 +136,12 @@ def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[st
     """Read the headers of listed files, by key, and commit them to identity."""
     with site.db.read() as connection:
         listed = identity.file_rows(connection, files)
+        buried = forgetting.tombstones(connection)
     rows, people = [], {}
     for row in listed:
         read = _read_one(site, row)
+        if read.header is not None and is_forgotten(site, buried, read.header):
+            read = _Read(forgotten_row(read.row), None)
         rows.append(read.row)
         if read.header is not None:
             person = person_of(read.header)

@@ -92,9 +92,7 @@ def _subject_key(site: Site, known: Mapping[str, Any], subject: str, text: str) 
     if not found:
         raise RefusedLine("this patient is not in the archive (yet); import again after the night that took it in")
     if len(found) > 1:
-        raise RefusedLine(
-            f"{len(found)} patients have this id (another issuer, or shared by several people); label by study instead"
-        )
+        raise RefusedLine(f"{len(found)} patients have this id, by issuer or by name; label by study instead")
     return str(found[0])
 
 

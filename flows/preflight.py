@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 
-from db import queries
+from db import forgetting, queries
 from flows.site import Site
 
 LEAST_FREE_MIB = 200
@@ -73,6 +73,14 @@ def secret_is_the_same(site: Site) -> None:
         )
 
 
+def nobody_is_half_forgotten(site: Site) -> None:
+    """No forgetting was cut off: a night could take in again what is half gone."""
+    with site.db.read() as connection:
+        n_left = len(forgetting.pending_patients(connection))
+    if n_left:
+        raise PreflightRefused(f"{n_left} patients are half forgotten; run `scantwin forget` once more to finish")
+
+
 def pools_have_a_server(site: Site) -> None:
     """Work pools need PostgreSQL and a Prefect server."""
     if not site.settings.flows.pools:
@@ -104,6 +112,7 @@ CHECKS: tuple[Callable[[Site], None], ...] = (
     store_can_be_written,
     disk_has_room,
     secret_is_the_same,
+    nobody_is_half_forgotten,
     pools_have_a_server,
     device_is_there,
 )

@@ -155,8 +155,9 @@ def _scan_row(site: Site, ticket: Ticket, rows: Rows, stack: Stack, scan: str, n
     when = acquired([member.header for member in stack.members], site.zone)
     kind: Kind = stack.kind
     code = "used" if kind.known else "kind-unknown"
+    patient = patient_key(site.keys, rows.whose, header)
     row: Row = {
-        "key": scan, "study": site.keys.key("study", header.identity.study_uid), "patient": patient_key(site.keys, rows.whose, header),
+        "key": scan, "study": site.keys.key("study", header.identity.study_uid), "patient": patient,
         "series": site.keys.key("series", header.identity.series_uid), "cover": kind.cover, "kind": kind.key,
         "kind_rule": kind.rule, "state": "accepted" if kind.known else "held_back", "code": code, "is_main": None,
         "main_rule": "", "acquired_from": when.from_utc, "acquired_until": when.until_utc,

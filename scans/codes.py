@@ -54,6 +54,8 @@ FILE = (
             "Nothing to do, unless nobody took it away."),
     _skip("duplicate", "The same instance with the same pixels is there already.",
           "Nothing to do; the other copy is used."),
+    _skip("forgotten", "The file shows a person who was forgotten; it was not taken in again.",
+          "Remove it from the archive, if the person is to be forgotten there too."),
     _skip("not-dicom", "The file is not DICOM.", "Nothing to do, unless it should have been a scan."),
     _skip("dicomdir", "A DICOMDIR lists other files and holds no image."),
     _skip("not-a-regular-file", "A link, pipe, socket or device; these are never opened.",
