@@ -23,6 +23,8 @@ db_app = App(name="db", help="Care for the database: upgrade, check, backup, res
 labels_app = App(name="labels", help="What is known of patients and studies.")
 app.command(db_app)
 app.command(labels_app)
+patients_app = App(name="patients", help="The hospital's corrections of patient ids.")
+app.command(patients_app)
 
 Config = Annotated[Path, Parameter(name="--config", help="the site's configuration")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document")]
@@ -221,6 +223,27 @@ def import_labels(csv: Path, *, config: Config = DEFAULT, as_json: Json = False,
         print(f"{report['imported']} labels imported, {report['known']} known before, {len(report['refused'])} refused")
         for line in report["refused"]:
             print(f"  line {line['line']}: {line['why']}")
+    return 1 if report["refused"] else 0
+
+
+@patients_app.command
+def merge(csv: Path, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Take patient ids for one person: columns from_id, from_issuer, to_id, to_issuer; the next night follows."""
+    return _corrected("merge", csv, config, as_json, quiet)
+
+
+@patients_app.command
+def unmerge(csv: Path, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Take merges back, by the same columns; the next night follows."""
+    return _corrected("unmerge", csv, config, as_json, quiet)
+
+
+def _corrected(verb: Literal["merge", "unmerge"], csv: Path, config: Path, as_json: bool, quiet: bool) -> int:
+    from flows.patients import correct
+    from flows.terminal import show_correction
+
+    report = correct(config, csv, verb)
+    _print_json(report) if as_json else show_correction(report, quiet=quiet)
     return 1 if report["refused"] else 0
 
 

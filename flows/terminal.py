@@ -263,3 +263,17 @@ def show_forgotten(found: dict[str, Any], *, quiet: bool) -> None:
             print(f"{title}:")
             for line in found[name]:
                 print(f"  {line}")
+
+
+def show_correction(report: dict[str, Any], *, quiet: bool) -> None:
+    """Say what a CSV of merges did, and which lines were refused."""
+    if quiet:
+        return
+    n_changed = report.get("merged", report.get("unmerged"))
+    print(f"{n_changed} corrections taken, {report['persons']} people change patient at the next night, "
+          f"{len(report['refused'])} lines refused")  # fmt: skip
+    for line in report["refused"]:
+        print(f"  line {line['line']}: {line['why']}")
+    if report["encoders"]:
+        print(f"{report['changed_split']} people change sides between training and test; encoders that learned from "
+              f"them on the other side: {', '.join(report['encoders'])}")  # fmt: skip
