@@ -3,12 +3,12 @@
 The tombstone is written first and says what is still to do; it is settled last.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, or_, select, union, update
 
 from db.base import IDENTITY, Base, table_of
 from db.engine import Database, database_time
@@ -134,9 +134,10 @@ def files_of(connection: Connection, patient: str) -> list[dict[str, Any]]:
     return rows_of(connection, select(*columns).where(_is_theirs(patient)).order_by(IDENTITY_FILE.c.path))
 
 
-def backups_since(connection: Connection, patient: str) -> list[str]:
-    """Return the folders of backups that were made since a patient was first seen."""
-    first = select(NIGHT.c.begun_at).join(PATIENT, PATIENT.c.first_night == NIGHT.c.id).where(PATIENT.c.key == patient)
+def backups_since(connection: Connection, patients: Sequence[str]) -> list[str]:
+    """Return the folders of backups that were made since one of some patients was first seen."""
+    first = select(func.min(NIGHT.c.begun_at)).join(PATIENT, PATIENT.c.first_night == NIGHT.c.id)
+    first = first.where(PATIENT.c.key.in_(patients))
     seen: datetime | None = connection.scalar(first)
     made = select(BACKUP.c.folder).order_by(BACKUP.c.at)
     return list(connection.scalars(made if seen is None else made.where(BACKUP.c.at >= seen)))
@@ -160,8 +161,13 @@ def trained_on(connection: Connection, patient: str) -> list[str]:
     return sorted(connection.scalars(select(ENCODER.c.id).where(ENCODER.c.origin == "trained", saw)))
 
 
-def forget_core(connection: Connection, patient: str) -> list[str]:
+def forget_core(connection: Connection, patient: str, former: Sequence[str] = ()) -> list[str]:
     """Delete a patient's rows from the core tables; returns the encoders that are now marked.
+
+    Args:
+        connection: From `db.write(fence)`.
+        patient: The patient's key.
+        former: Keys of ids that were merged into this patient; labels may still name them.
 
     Lists that held their scans are asked for again. Their files stay as numbers: skipped, forgotten.
     """
@@ -180,10 +186,13 @@ def forget_core(connection: Connection, patient: str) -> list[str]:
     for table in (LANE, EMBEDDING):
         connection.execute(delete(table).where(table.c.scan.in_(scans)))
     studies = select(STUDY.c.key).where(STUDY.c.patient == patient).scalar_subquery()
-    connection.execute(delete(LABEL).where(or_(LABEL.c.subject_key == patient, LABEL.c.subject_key.in_(studies))))
+    connection.execute(
+        delete(LABEL).where(or_(LABEL.c.subject_key.in_([patient, *former]), LABEL.c.subject_key.in_(studies)))
+    )
     connection.execute(delete(SCAN).where(SCAN.c.patient == patient))
     connection.execute(delete(STUDY).where(STUDY.c.patient == patient))
-    connection.execute(delete(PATIENT).where(PATIENT.c.key == patient))
+    in_use = union(select(SCAN.c.patient), select(STUDY.c.patient))
+    connection.execute(delete(PATIENT).where(PATIENT.c.key.not_in(in_use)))  # also those that merges left empty
     return encoders
 
 
@@ -193,15 +202,16 @@ def forget_identity(connection: Connection, patient: str) -> None:
     connection.execute(delete(IDENTITY_FILE).where(_is_theirs(patient), IDENTITY_FILE.c.state == "gone"))
     blank = {"path": NO_PATH + IDENTITY_FILE.c.key, "grouped": True, **BLANK}
     connection.execute(update(IDENTITY_FILE).where(_is_theirs(patient)).values(blank))
-    left = select(SCAN.c.key).where(SCAN.c.key == IDENTITY_SCAN.c.key)
-    connection.execute(delete(IDENTITY_SCAN).where(~left.exists()))  # their rows in the core are gone already
+    in_core = select(SCAN.c.key)  # theirs are gone from there already
+    connection.execute(delete(IDENTITY_SCAN).where(IDENTITY_SCAN.c.key.not_in(in_core)))
     for patient_id, issuer in ids:
         is_from = and_(MERGE.c.from_id == patient_id, MERGE.c.from_issuer == issuer)
         is_to = and_(MERGE.c.to_id == patient_id, MERGE.c.to_issuer == issuer)
         connection.execute(delete(MERGE).where(or_(is_from, is_to)))
     connection.execute(delete(IDENTITY_STUDY).where(IDENTITY_STUDY.c.patient == patient))
-    connection.execute(delete(IDENTITY_PATIENT).where(IDENTITY_PATIENT.c.key == patient))
     connection.execute(delete(PERSON).where(PERSON.c.patient == patient))
+    in_use = select(IDENTITY_STUDY.c.patient)
+    connection.execute(delete(IDENTITY_PATIENT).where(IDENTITY_PATIENT.c.key.not_in(in_use)))
     used = select(IDENTITY_FILE.c.person).where(IDENTITY_FILE.c.person == PERSON.c.key)
     connection.execute(delete(PERSON).where(PERSON.c.patient == "", ~used.exists()))
 

@@ -370,6 +370,20 @@ def restore(folder: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> 
     return 0
 
 
+@db_app.command
+def rotate_secret(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Make a new secret and every key with it; cut off, it goes on. Former secrets stay for what was forgotten."""
+    from flows.rotate import rotate_secret as rotate
+
+    found = rotate(config)
+    if as_json:
+        _print_json(found)
+    elif not quiet:
+        print(f"every key is made with secret {found['key_id']} now; back it up apart from the database\n"
+              "exports and backups from before bear the former keys")  # fmt: skip
+    return 0
+
+
 def _wrong(text: str) -> Exception:
     from flows.asked import WrongUsage
 

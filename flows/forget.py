@@ -103,16 +103,17 @@ def _bury(site: Site, ticket: Ticket, patient: str) -> None:
 def _forget(site: Site, ticket: Ticket, patient: str, found: dict[str, Any]) -> None:
     with site.db.read() as connection:
         scans, files = forgetting.scans_of(connection, patient), forgetting.files_of(connection, patient)
-        found["backups"] += [f for f in forgetting.backups_since(connection, patient) if Path(f).exists()]
+        former = [site.keys.patient(*who, "") for who in forgetting.names_of(connection, patient)]
+        found["backups"] += [f for f in forgetting.backups_since(connection, [patient, *former]) if Path(f).exists()]
     found["patients"] += 1
     found["scans"] += len(scans)
     found["files_in_archive"] += [row["path"] for row in files if row["state"] != "gone"]
-    found["files"] += remove_files(site.store, [*scans, patient])
-    found["pages"] += _remove_pages(site.store, [*scans, patient])
+    found["files"] += remove_files(site.store, [*scans, patient, *former])
+    found["pages"] += _remove_pages(site.store, [*scans, patient, *former])
     for folder in ("training", "prefect"):  # half-made training; keys in the parameters of past runs
         shutil.rmtree(site.store / folder, ignore_errors=True)
     with site.db.write(ticket.right) as connection:
-        found["encoders"] += forgetting.forget_core(connection, patient)
+        found["encoders"] += forgetting.forget_core(connection, patient, former)
     with site.db.write(ticket.right) as connection:
         forgetting.forget_identity(connection, patient)
 

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 
 from db import forgetting, queries
-from flows.site import Site
+from flows.site import Site, next_secret
 
 LEAST_FREE_MIB = 200
 
@@ -63,7 +63,12 @@ def disk_has_room(site: Site) -> None:
 
 
 def secret_is_the_same(site: Site) -> None:
-    """The secret is the one that the tables were made with."""
+    """The secret is the one that the tables were made with, and no new one is half-way in."""
+    if next_secret(site).exists():
+        raise PreflightRefused(
+            f"{next_secret(site).name} lies beside the secret: keys are half renewed; run `scantwin db rotate-secret` "
+            "once more to finish"
+        )
     with site.db.read() as connection:
         found = queries.last_key_id(connection)
     if found and found != site.keys.key_id:

@@ -1,5 +1,6 @@
 """The geometry passport: what an analyst can filter scans by."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -9,6 +10,8 @@ from scans.header import Header
 from scans.sequence import contrast_of
 
 LONGEST_LABEL = 64  # characters; PS3.5 6.2, VR LO
+SHORTEST_NAME = 4  # characters; shorter words stand in the names of makers and kernels too
+NAME_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ def _passport(
     orientation: str,
 ) -> Passport:
     header = headers[0]
+    named = names_in(header)
     thicknesses = [h.slice_thickness_mm for h in headers if h.slice_thickness_mm is not None]
     return Passport(
         n_slices=len(headers),
@@ -88,20 +92,33 @@ def _passport(
         tilt_deg=tilt_deg,
         orientation=orientation,
         slice_thickness_mm=median(thicknesses) if thicknesses else None,
-        kernel=_label(header.kernel),
-        sequence=_label("\\".join([*header.scanning_sequence, *header.sequence_variant])),
-        manufacturer=_label(header.manufacturer),
-        model=_label(header.model),
+        kernel=_label(header.kernel, named),
+        sequence=_label("\\".join([*header.scanning_sequence, *header.sequence_variant]), named),
+        manufacturer=_label(header.manufacturer, named),
+        model=_label(header.model, named),
         transfer_syntax=",".join(sorted({h.transfer_syntax_uid for h in headers})),
-        photometric=_label(header.photometric),
+        photometric=_label(header.photometric, named),
         rescale_slope=header.rescale_slope,
         rescale_intercept=header.rescale_intercept,
         padding=header.padding_value,
-        image_type=_label("\\".join(header.image_type)),
+        image_type=_label("\\".join(header.image_type), named),
         contrast=contrast_of(header),
     )
 
 
-def _label(text: str) -> str:
-    """Return a technical text fit for a table: printable ASCII, no longer than the longest of its kind."""
+def names_in(header: Header) -> frozenset[str]:
+    """Return what names the person or the examination, as words in capitals; two letters name nobody."""
+    who = header.identity
+    words = {who.patient_id, who.accession_number, who.birth_date, who.study_uid, who.series_uid, who.sop_uid}
+    words |= set(NAME_WORD.findall(f"{who.name} {who.patient_id} {who.issuer} {who.accession_number}"))
+    return frozenset(word.upper() for word in words if len(word) >= SHORTEST_NAME)
+
+
+def _label(text: str, named: frozenset[str]) -> str:
+    """Return a technical text fit for a table: printable ASCII, no longer than the longest of its kind.
+
+    A text that repeats a name or number of the person does not belong where it stands, and is left out.
+    """
+    if any(word in text.upper() for word in named):
+        return ""
     return "".join(c for c in text if " " <= c <= "~")[:LONGEST_LABEL]

@@ -16,6 +16,7 @@ from db.tables import Encoder, File, IdentityFile, Night
 from flows.asked import NotFound, WrongUsage
 from flows.forget import forget_patient, found_patient
 from flows.newsite import backup_database, restore_database
+from flows.patients import correct
 from flows.preflight import PreflightRefused
 from flows.site import open_site
 from flows.ticket import night_ticket
@@ -240,3 +241,17 @@ def test_an_id_that_several_people_share_is_forgotten_by_key_alone(make_site, wr
     assert run(site).files["skipped"] == 1
     with site.db.read() as connection:
         assert sorted(connection.scalars(select(File.code))) == ["forgotten", "used"]
+
+
+def test_forgetting_a_merged_person_clears_both_ids(make_site, write_dicom, tmp_path):
+    site = make_site()
+    deliver(write_dicom, site.archive)
+    run(site)
+    former, keys = keys_of(site)
+    (tmp_path / "ids.csv").write_text(f"from_id,from_issuer,to_id,to_issuer\n{WHO},HOSPITAL,Q3,HOSPITAL\n")
+    assert correct(site.config, tmp_path / "ids.csv", "merge")["refused"] == []
+    run(site)
+    found = forget_patient(site.config, found_patient(site.config, WHO, "HOSPITAL"))
+    assert found["scans"] == 4
+    assert left(site, [*WORDS, *keys, former, "Q3"]) == []
+    assert run(site).files["skipped"] == 4
