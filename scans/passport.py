@@ -11,6 +11,7 @@ from scans.sequence import contrast_of
 
 LONGEST_LABEL = 64  # characters; PS3.5 6.2, VR LO
 SHORTEST_NAME = 4  # characters; shorter words stand in the names of makers and kernels too
+LONG_NAME = 6  # characters; such a word is found inside others too
 NAME_WORD = re.compile(r"[^\W_]+")
 
 
@@ -119,6 +120,7 @@ def _label(text: str, named: frozenset[str]) -> str:
 
     A text that repeats a name or number of the person does not belong where it stands, and is left out.
     """
-    if any(word in text.upper() for word in named):
+    words = NAME_WORD.findall(text.upper())
+    if not named.isdisjoint(words) or any(word in text.upper() for word in named if len(word) >= LONG_NAME):
         return ""
     return "".join(c for c in text if " " <= c <= "~")[:LONGEST_LABEL]
