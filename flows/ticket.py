@@ -66,9 +66,12 @@ def day_ticket(site: Site) -> Iterator[Ticket]:
     seconds = site.settings.flows.lease_seconds
     begun = borrow(site.db, owner=this_owner(), ttl_s=seconds, is_dead=is_dead)
     ticket = Ticket(begun.night, begun.fence)
-    with _kept(site, ticket, seconds):
-        yield ticket
-    give_back(site.db, ticket.right)
+    try:
+        with _kept(site, ticket, seconds):
+            yield ticket
+    finally:
+        with contextlib.suppress(Exception):  # a lost lease was refused at the last write already
+            give_back(site.db, ticket.right)
 
 
 @contextlib.contextmanager
