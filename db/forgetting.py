@@ -93,7 +93,8 @@ def patients_named(connection: Connection, patient_id: str, issuer: str | None) 
     if issuer is not None:
         named = and_(named, IDENTITY_PATIENT.c.issuer == issuer)
     merged = IDENTITY_PATIENT.c.key.in_(select(PERSON.c.patient).where(mine))
-    return rows_of(connection, found.where(or_(named, merged)).order_by(IDENTITY_PATIENT.c.key))
+    in_use = IDENTITY_PATIENT.c.key.in_(select(IDENTITY_STUDY.c.patient))  # a merge leaves the former key empty
+    return rows_of(connection, found.where(or_(named, merged), in_use).order_by(IDENTITY_PATIENT.c.key))
 
 
 def everybody(connection: Connection) -> Iterator[tuple[str, str, str, str]]:
