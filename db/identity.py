@@ -17,6 +17,8 @@ from db.upsert import Row, chunks, upsert
 FILE, REJECTION = table_of(IdentityFile), table_of(IdentityRejection)
 GONE, READ = "gone", "read"
 KNOWN_AT_ONCE = 5000  # rows
+NO_PATH = "//"  # before a key, in place of the path of a forgotten file; no path in an archive begins so
+IS_FORGOTTEN = func.substr(FILE.c.path, 1, len(NO_PATH)) == NO_PATH
 
 
 def save_patients(connection: Connection, rows: Iterable[Row]) -> int:
@@ -37,11 +39,13 @@ def save_files(connection: Connection, rows: Iterable[Row]) -> int:
 def known_files(connection: Connection) -> Iterator[tuple[str, int, int, int]]:
     """Yield path, size in bytes, mtime in ns and inode of every file that is not gone, by the bytes of the path.
 
+    Files of forgotten people have no path and are left out.
+
     Read through the driver and a part at a time: a million rows make no million row objects.
     """
     path = FILE.c.path if connection.dialect.name == "sqlite" else FILE.c.path.collate("C")
     columns = (FILE.c.path, FILE.c.size_bytes, FILE.c.mtime_ns, FILE.c.inode)
-    statement = select(*columns).where(FILE.c.state != GONE).order_by(path)
+    statement = select(*columns).where(FILE.c.state != GONE, ~IS_FORGOTTEN).order_by(path)
     sql = str(statement.compile(connection.engine, compile_kwargs={"literal_binds": True}))
     driver: Any = connection.connection
     # A cursor without a name would bring all rows from PostgreSQL at once.
@@ -50,6 +54,13 @@ def known_files(connection: Connection) -> Iterator[tuple[str, int, int, int]]:
         cursor.execute(sql)
         while rows := cursor.fetchmany(KNOWN_AT_ONCE):
             yield from rows
+
+
+def forgotten_files(connection: Connection) -> list[tuple[str, int, int, int]]:
+    """Return the same of the files of forgotten people that are not gone; a key stands where the path would."""
+    columns = (FILE.c.path, FILE.c.size_bytes, FILE.c.mtime_ns, FILE.c.inode)
+    rows = connection.execute(select(*columns).where(FILE.c.state != GONE, IS_FORGOTTEN).order_by(FILE.c.path))
+    return [(path, size, mtime, inode) for path, size, mtime, inode in rows]
 
 
 def n_known_files(connection: Connection) -> int:

@@ -75,5 +75,6 @@ class IdentityFile(Base):
     series_uid: Mapped[str] = mapped_column(Text, doc="SeriesInstanceUID (0020,000E); empty: not read")
     file_sha256: Mapped[str] = mapped_column(Text, doc="SHA-256 of the whole file; empty: not read")
     pixel_sha256: Mapped[str] = mapped_column(Text, doc="SHA-256 of pixels and their shape; empty: not read")
+    person: Mapped[str] = mapped_column(Text, index=True, server_default="", doc="person.key; empty: not read")
     header: Mapped[str] = mapped_column(Text, doc="every tag that is used, as JSON; empty: not read")
     grouped: Mapped[bool] = mapped_column(doc="false: the core tables do not yet say what became of it")

@@ -82,6 +82,40 @@ def begin_night(
     return Begun(night, fence.number)
 
 
+def borrow(db: Database, *, owner: str, ttl_s: float, is_dead: Callable[[str], bool]) -> Begun:
+    """Take the lease without opening a night, so that none may run meanwhile; a night of a dead owner is closed.
+
+    Returns:
+        The newest night's number, 0 when there is none, and the fence.
+
+    Raises:
+        NightRunning: Somebody alive holds the lease.
+    """
+    with db.read() as connection:
+        _refuse_second(db, connection, is_dead)
+    with db.write() as connection:
+        upsert(connection, Lease, [{"name": NIGHT, "fence": 0, "owner": None, "expires_at": None}], update=[])
+        held = _locked(connection)
+        _refuse_second(db, connection, is_dead)
+        now = db.now(connection)
+        _close_abandoned(connection, now)
+        taken = {"fence": held.fence + 1, "owner": owner, "expires_at": now + timedelta(seconds=ttl_s)}
+        connection.execute(update(Lease).where(Lease.name == NIGHT).values(taken))
+        night = connection.scalar(select(func.coalesce(func.max(Night.id), 0))) or 0
+    return Begun(night, held.fence + 1)
+
+
+def give_back(db: Database, fence: Fence) -> None:
+    """Free a borrowed lease.
+
+    Raises:
+        Fenced: It belongs to somebody else.
+    """
+    with db.write() as connection:
+        _require_holder(connection, fence)
+        connection.execute(update(Lease).where(Lease.name == fence.name).values(owner=None, expires_at=None))
+
+
 def renew(db: Database, fence: Fence, *, ttl_s: float) -> datetime:
     """Extend the lease and return its new end. One that ran out but that nobody took is extended too.
 

@@ -50,6 +50,9 @@ class Encoder(Base):
     provisional: Mapped[bool] = mapped_column(doc="true: has not beaten the plain baselines on this archive")
     folder: Mapped[str] = mapped_column(Text, doc="where it is kept, relative to the work folder")
     manifest: Mapped[str] = mapped_column(Text, doc="its manifest as JSON")
+    forgotten_patients: Mapped[int] = mapped_column(
+        server_default="0", doc="persons it learned from who were forgotten since; above 0: train anew"
+    )
     created_night: Mapped[int | None] = mapped_column(ForeignKey("night.id"), doc="night that made it")
     created_at: Mapped[datetime] = mapped_column(Moment, doc="when it was made")
 

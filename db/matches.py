@@ -110,6 +110,15 @@ def mark_matched(connection: Connection, encoder: str, scans: Iterable[str], nig
     return n_marked
 
 
+def rejoin(connection: Connection, scans: Iterable[str]) -> int:
+    """Ask for the lanes of and to these scans again, by every encoder: they belong to another patient now."""
+    n_marked = 0
+    for keys in chunks(scans):
+        theirs = update(Embedding).where(Embedding.scan.in_(keys), Embedding.matched_night.is_not(None))
+        n_marked += connection.execute(theirs.values(matched_night=None)).rowcount
+    return n_marked
+
+
 def _wanted(lanes: Iterable[Lane]) -> dict[tuple[str, str, str], Listed]:
     """Return (encoder, lane, scan) -> list; all values are made plain in one go, as there are many."""
     lanes = list(lanes)

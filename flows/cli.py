@@ -23,6 +23,8 @@ db_app = App(name="db", help="Care for the database: upgrade, check, backup, res
 labels_app = App(name="labels", help="What is known of patients and studies.")
 app.command(db_app)
 app.command(labels_app)
+patients_app = App(name="patients", help="The hospital's corrections of patient ids.")
+app.command(patients_app)
 
 Config = Annotated[Path, Parameter(name="--config", help="the site's configuration")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document")]
@@ -253,6 +255,27 @@ def import_labels(csv: Path, *, config: Config = DEFAULT, as_json: Json = False,
     return 1 if report["refused"] else 0
 
 
+@patients_app.command
+def merge(csv: Path, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Take patient ids for one person: columns from_id, from_issuer, to_id, to_issuer; the next night follows."""
+    return _corrected("merge", csv, config, as_json, quiet)
+
+
+@patients_app.command
+def unmerge(csv: Path, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Take merges back, by the same columns; the next night follows."""
+    return _corrected("unmerge", csv, config, as_json, quiet)
+
+
+def _corrected(verb: Literal["merge", "unmerge"], csv: Path, config: Path, as_json: bool, quiet: bool) -> int:
+    from flows.patients import correct
+    from flows.terminal import show_correction
+
+    report = correct(config, csv, verb)
+    _print_json(report) if as_json else show_correction(report, quiet=quiet)
+    return 1 if report["refused"] else 0
+
+
 @app.command
 def verdict(
     match: int,
@@ -297,6 +320,28 @@ def export(
         _print_json({"schema": 1, "files": [str(path) for path in paths]})
     elif not quiet:
         print(f"wrote {len(paths)} files to {out}; dates are {'true' if true_dates else 'shifted per patient'}")
+    return 0
+
+
+@app.command
+def forget(
+    patient: str | None = None,
+    *,
+    issuer: str | None = None,
+    yes: Annotated[bool, Parameter(negative="", help="do not ask")] = False,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Forget a person, by patient id or key: rows, pictures, pages; without PATIENT, finish what was cut off."""
+    from flows.forget import forget_patient, found_patient
+    from flows.terminal import confirmed, show_forgotten
+
+    key = found_patient(config, patient, issuer) if patient else None
+    if key and not yes and not confirmed("This cannot be undone. Forget this person?"):
+        return 1
+    found = forget_patient(config, key)
+    _print_json(found) if as_json else show_forgotten(found, quiet=quiet)
     return 0
 
 
@@ -351,6 +396,20 @@ def restore(folder: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> 
     restore_database(config, folder)
     if not quiet:
         print(f"restored from {folder}\nnext: scantwin night")
+    return 0
+
+
+@db_app.command
+def rotate_secret(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Make a new secret and every key with it; cut off, it goes on. Former secrets stay for what was forgotten."""
+    from flows.rotate import rotate_secret as rotate
+
+    found = rotate(config)
+    if as_json:
+        _print_json(found)
+    elif not quiet:
+        print(f"every key is made with secret {found['key_id']} now; back it up apart from the database\n"
+              "exports and backups from before bear the former keys")  # fmt: skip
     return 0
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from db import queries
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
+from flows.persons import aliases
 from flows.site import Site
 from siamese.pairs import Example
 from siamese.recipe import recipe_for
@@ -13,7 +14,7 @@ from siamese.recipe import recipe_for
 
 def read_examples(site: Site, connection: Any, cover: str) -> list[Example]:
     """Read every eligible scan of a cover whose encoder input is there, in the order of their keys."""
-    labels = _labels_by_subject(queries.labels(connection))
+    labels = _labels_by_subject(queries.labels(connection), aliases(site, connection))
     recipe = recipe_for(cover).digest()
     return [
         Example(
@@ -48,8 +49,11 @@ def _holds(label: Mapping[str, Any], scan: Mapping[str, Any]) -> bool:
     return date is not None and start <= date <= end
 
 
-def _labels_by_subject(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+def _labels_by_subject(
+    rows: Sequence[Mapping[str, Any]], aliases: Mapping[str, str]
+) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
     found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
-        found[(str(row["subject"]), str(row["subject_key"]))].append(row)
+        key = str(row["subject_key"])
+        found[(str(row["subject"]), aliases.get(key, key))].append(row)
     return found

@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from functools import partial
 
-from db import identity, queries, store
+from db import forgetting, identity, persons, queries, store
 from flows.batch import Call, direct, in_pages, run_batches, slices
+from flows.forgotten import file_key, forgotten_row, is_forgotten
 from flows.guarding import guard_of
 from flows.listing import CHUNK, UNSETTLED_MTIME, look
+from flows.persons import person_of, settle_persons
 from flows.rules import reading_rules
 from flows.scanning import build_series, settle_studies
 from flows.site import Site
@@ -36,6 +38,7 @@ def ingest(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     _regroup_after_new_rules(site)
     listed = in_pages(site, partial(identity.pending_files, states=["listed"]), size=flows.files_per_task)
     counts += run_batches(read_headers, site, ticket, listed, size=flows.files_per_task, call=call)
+    counts["changed_persons"] += settle_persons(site, ticket)  # first: a file that is gone may end a conflict
     settle_files(site, ticket)
     series = in_pages(site, identity.pending_series, size=flows.series_per_task)
     counts += run_batches(build_series, site, ticket, series, size=flows.series_per_task, call=call)
@@ -62,7 +65,7 @@ def list_archive(site: Site, ticket: Ticket) -> Counter[str]:
         for some in found.of("gone"):
             _disturb(site, ticket, [entry.path for entry, _ in some])
             with site.db.write(ticket.right) as connection:
-                identity.mark_gone(connection, [site.keys.key("file", entry.path) for entry, _ in some])
+                identity.mark_gone(connection, [file_key(site, entry.path) for entry, _ in some])
         return Counter(
             new_files=found.counts["new"], changed_files=found.counts["changed"], gone_files=found.counts["gone"],
             arriving_files=found.counts["arriving"], seen_files=found.n_seen,
@@ -92,6 +95,7 @@ def _listed_row(site: Site, entry: Entry, state: str) -> dict[str, object]:
         "key": site.keys.key("file", entry.path), "path": entry.path, "size_bytes": entry.size_bytes,
         "mtime_ns": entry.mtime_ns, "inode": entry.inode, "state": state, "code": "", "why": "", "grouped": False,
         "sop_uid": "", "series": "", "study": "", "series_uid": "", "file_sha256": "", "pixel_sha256": "", "header": "",
+        "person": "",
     }  # fmt: skip
     if entry.special:
         code = "no-permission" if entry.special == "unreadable" else "not-a-regular-file"
@@ -119,19 +123,21 @@ def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[st
     """Read the headers of listed files, by key, and commit them to identity."""
     with site.db.read() as connection:
         listed = identity.file_rows(connection, files)
-    rows, notes, patients, studies, n_bare = [], [], {}, {}, 0
+        buried = forgetting.tombstones(connection)
+    rows, notes, people, n_bare = [], [], {}, 0
     headers = guard_of(site).headers([real_path(site.archive, str(row["path"])) for row in listed])
     for row, found in zip(listed, headers, strict=True):
         read = _read_one(site, row, found)
+        if read.header is not None and is_forgotten(site, buried, read.header):
+            read = _Read(forgotten_row(read.row), None)
         rows.append(read.row)
         if read.header is not None:
             n_bare += not read.header.has_preamble
             notes += _named_by(read.row, read.header)
-            patient, study = _identity_rows(site, read.header)
-            patients[patient["key"]], studies[study["key"]] = patient, study
+            person = person_of(read.header)
+            people[person["key"]] = person
     with site.db.write(ticket.right) as connection:
-        identity.save_patients(connection, list(patients.values()))
-        identity.save_studies(connection, list(studies.values()))
+        persons.save_persons(connection, list(people.values()))
         identity.save_files(connection, rows)
         identity.save_rejections(connection, [str(row["key"]) for row in rows], notes)
         identity.disturb_siblings(connection, [str(row["sop_uid"]) for row in rows if row["sop_uid"]])
@@ -167,7 +173,7 @@ def _read_one(site: Site, row: dict[str, object], found: Found) -> _Read:
             **row, "state": "read", "code": "", "why": "", "grouped": False, "sop_uid": who.sop_uid,
             "series": site.keys.key("series", who.series_uid), "study": site.keys.key("study", who.study_uid),
             "series_uid": who.series_uid, "file_sha256": header.file_sha256, "pixel_sha256": header.pixel_sha256,
-            "header": header.to_json(),
+            "header": header.to_json(), "person": person_of(header)["key"],
         },
         header,
     )  # fmt: skip
@@ -176,17 +182,6 @@ def _read_one(site: Site, row: dict[str, object], found: Found) -> _Read:
 def _named_by(row: dict[str, object], header: Header) -> list[dict[str, object]]:
     """Rows of identity.rejection: the instances that a rejection note names."""
     return [{"note": row["key"], "sop_uid": uid, "code": header.rejection} for uid in header.identity.rejects]
-
-
-def _identity_rows(site: Site, header: Header) -> tuple[dict[str, object], dict[str, object]]:
-    who = header.identity
-    patient = site.keys.patient(who.patient_id, who.issuer, who.study_uid)
-    return (
-        {"key": patient, "patient_id": who.patient_id, "issuer": who.issuer, "name": who.name,
-         "birth_date": who.birth_date},
-        {"key": site.keys.key("study", who.study_uid), "patient": patient, "study_uid": who.study_uid,
-         "accession_number": who.accession_number},
-    )  # fmt: skip
 
 
 def settle_files(site: Site, ticket: Ticket) -> None:

@@ -18,6 +18,7 @@ class Keys:
     """Makes keys by HMAC-SHA256; the same secret always makes the same key."""
 
     secret: bytes = field(repr=False)
+    former: tuple[bytes, ...] = field(default=(), repr=False)  # secrets the site had before, newest first
 
     def key(self, noun: str, *parts: str) -> str:
         """24 hex digits for a noun and its identifying parts; the parts cannot be had back from it."""
@@ -26,6 +27,16 @@ class Keys:
     def patient(self, patient_id: str, issuer: str, study_uid: str) -> str:
         """Key of a patient, issuer included; without a patient id each study is a patient of its own."""
         return self.key("patient", issuer, patient_id) if patient_id else self.key("patient-of-study", study_uid)
+
+    def tombstones(self, patient_id: str, issuer: str, study_uid: str) -> list[str]:
+        """What stands for a forgotten id, or study of an unknown person, under every secret the site ever had.
+
+        A study has one of its own as well: people without an id of their own are forgotten by study.
+        """
+        every = [self, *(Keys(secret) for secret in self.former)]
+        nouns: list[tuple[str, ...]] = [("tombstone", issuer, patient_id)] if patient_id else []
+        nouns += [("tombstone-of-study", study_uid)] if study_uid else []
+        return [keys.key(*noun) for keys in every for noun in nouns]
 
     def split_number(self, patient: str) -> float:
         """A number in [0, 1), drawn when a patient is first seen and stored from then on."""
@@ -61,7 +72,7 @@ def write_secret(path: Path, secret: str | None = None) -> None:
 
 
 def read_keys(path: Path) -> Keys:
-    """Read the site's secret.
+    """Read the site's secret: the first line; those below it are former ones, for what was forgotten under them.
 
     Raises:
         ConfigError: It is missing, readable by others, or too short.
@@ -75,6 +86,8 @@ def read_keys(path: Path) -> Keys:
         raise ConfigError(f"cannot read the secret at {path}: {error}") from error
     if mode & 0o077:
         raise ConfigError(f"the secret at {path} has mode {mode:o}, others could read it; chmod 600 {path}")
-    if len(text) < SECRET_BYTES:
-        raise ConfigError(f"the secret at {path} has {len(text)} characters, at least {SECRET_BYTES} are wanted")
-    return Keys(text.encode())
+    shortest = min((len(line) for line in text.split()), default=0)
+    if shortest < SECRET_BYTES:
+        raise ConfigError(f"the secret at {path} has {shortest} characters, at least {SECRET_BYTES} are wanted")
+    current, *former = text.split()
+    return Keys(current.encode(), tuple(line.encode() for line in former))

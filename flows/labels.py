@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from db import door_queries, store
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
 from flows.asked import WrongUsage
+from flows.persons import merged_ids
 from flows.site import Site, open_site
 
 SUBJECTS = ("patient", "study")
@@ -32,7 +33,7 @@ def read_labels(config: Path, path: Path) -> dict[str, Any]:
         reader = csv.DictReader(file)
         _check_columns(reader.fieldnames or [])
         with site.db.read() as connection:
-            known = {"patients": door_queries.patients_by_id(connection)}
+            known = {"patients": door_queries.patients_by_id(connection) | merged_ids(site, connection)}
         for line in reader:
             try:
                 rows.append(_row(site, known, line))
@@ -91,7 +92,7 @@ def _subject_key(site: Site, known: Mapping[str, Any], subject: str, text: str) 
     if not found:
         raise RefusedLine("this patient is not in the archive (yet); import again after the night that took it in")
     if len(found) > 1:
-        raise RefusedLine(f"{len(found)} patients of different issuers have this id; label by study instead")
+        raise RefusedLine(f"{len(found)} patients have this id, by issuer or by name; label by study instead")
     return str(found[0])
 
 

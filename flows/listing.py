@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from db import identity
+from flows.forgotten import Forgotten
 from flows.site import Site
 from scans.archive import SETTLE_NS, Difference, Entry, compare, list_files
 
@@ -94,7 +95,11 @@ def _compared(site: Site) -> Differences:
     found = Differences(site)
     quiet_ns = int(site.settings.scans.quiet_seconds * 1e9)
     with site.db.read() as connection:
-        entries, known = list_files(site.archive), identity.known_files(connection)
+        forgotten = Forgotten(site, identity.forgotten_files(connection))
+        entries, known = forgotten.others(list_files(site.archive)), identity.known_files(connection)
         for difference in compare(entries, known, now_ns=time.time_ns(), quiet_ns=quiet_ns):
             found.add(difference)
+    for difference in forgotten.gone():
+        found.add(difference)
+    found.counts["same"] += forgotten.n_same
     return found

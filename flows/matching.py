@@ -47,8 +47,10 @@ def match_space(site: Site, ticket: Ticket, spaces: Sequence[str]) -> Counter[st
         encoder, kind = name.split(" ", 1)
         with site.db.read() as connection:
             leavers = queries.ineligible_current(connection, encoder, kind)
-            broken = queries.scans_matched_with(connection, encoder, leavers)
             space = read_space(site, connection, encoder, kind)
+            joiners = [space.gallery.keys[i] for i in np.flatnonzero(space.joins).tolist()]
+            # A scan that is in lists already and joins again belongs to another patient now.
+            broken = queries.scans_matched_with(connection, encoder, [*leavers, *joiners])
         counts += _close(site, ticket, encoder, leavers)
         counts += _update(site, ticket, space, broken)
     return counts

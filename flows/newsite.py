@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 from db import backup as backups
-from db import migrate
+from db import forgetting, migrate
 from flows.keys import write_secret
 from flows.settings import ConfigError, read_settings
 from flows.site import database_url, open_site
@@ -67,9 +67,20 @@ def check_database(config: Path) -> list[str]:
 
 def backup_database(config: Path, out: Path) -> list[Path]:
     """Write a consistent copy of core and identity."""
-    return backups.backup(open_site(config).db, out)
+    db = open_site(config).db
+    paths = backups.backup(db, out)
+    with db.write() as connection:  # a person who is forgotten later is still in there
+        forgetting.note_backup(connection, out.resolve())
+    return paths
 
 
 def restore_database(config: Path, folder: Path) -> None:
-    """Put a backup back."""
-    backups.restore(database_url(config, read_settings(config)), folder)
+    """Put a backup back; whoever was forgotten since it was made is forgotten again."""
+    from flows.forget import forget_again, tombstones_of
+
+    url = database_url(config, read_settings(config))
+    buried = tombstones_of(url)
+    backups.restore(url, folder)
+    if buried:
+        migrate.upgrade(url)
+        forget_again(config, buried)

@@ -16,6 +16,7 @@ from db import door_queries, queries
 from db.engine import utc_microseconds
 from flows.asked import NotFound
 from flows.guarding import guard_of
+from flows.persons import patient_outside
 from flows.site import Site
 from flows.space import Space, order_of, read_space
 from scans.acquired import acquired
@@ -89,11 +90,10 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
     from siamese.embedding import embed
 
     header, when = stack.members[0].header, acquired([m.header for m in stack.members], site.zone)
-    who = header.identity
-    query = Query(
-        stack.kind.key, site.keys.patient(who.patient_id, who.issuer, who.study_uid),
-        site.keys.key("study", who.study_uid), when.from_utc, when.until_utc, bool(who.patient_id),
-    )  # fmt: skip
+    with site.db.read() as connection:
+        patient, own_lane = patient_outside(site, connection, header)
+    study = site.keys.key("study", header.identity.study_uid)
+    query = Query(stack.kind.key, patient, study, when.from_utc, when.until_utc, own_lane)
     tensor = to_tensor(read_volume(stack, ROOT, guard_of(site).decode), recipe_for(stack.kind.cover))
     lanes: list[dict[str, Any]] = []
     with site.db.read() as connection:

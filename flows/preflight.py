@@ -4,8 +4,8 @@ import os
 import shutil
 from collections.abc import Callable
 
-from db import queries
-from flows.site import Site
+from db import forgetting, queries
+from flows.site import Site, next_secret
 
 LEAST_FREE_MIB = 200
 
@@ -63,7 +63,12 @@ def disk_has_room(site: Site) -> None:
 
 
 def secret_is_the_same(site: Site) -> None:
-    """The secret is the one that the tables were made with."""
+    """The secret is the one that the tables were made with, and no new one is half-way in."""
+    if next_secret(site).exists():
+        raise PreflightRefused(
+            f"{next_secret(site).name} lies beside the secret: keys are half renewed; run `scantwin db rotate-secret` "
+            "once more to finish"
+        )
     with site.db.read() as connection:
         found = queries.last_key_id(connection)
     if found and found != site.keys.key_id:
@@ -71,6 +76,14 @@ def secret_is_the_same(site: Site) -> None:
             f"the secret {site.settings.site.secret_file} ({site.keys.key_id}) is not the one that made "
             f"this database's keys ({found}); restore the right secret from your backup"
         )
+
+
+def nobody_is_half_forgotten(site: Site) -> None:
+    """No forgetting was cut off: a night could take in again what is half gone."""
+    with site.db.read() as connection:
+        n_left = len(forgetting.pending_patients(connection))
+    if n_left:
+        raise PreflightRefused(f"{n_left} patients are half forgotten; run `scantwin forget` once more to finish")
 
 
 def pools_have_a_server(site: Site) -> None:
@@ -104,6 +117,7 @@ CHECKS: tuple[Callable[[Site], None], ...] = (
     store_can_be_written,
     disk_has_room,
     secret_is_the_same,
+    nobody_is_half_forgotten,
     pools_have_a_server,
     device_is_there,
 )

@@ -7,10 +7,8 @@ from flows.site import Site
 
 
 def reading_rules(site: Site) -> str:
-    """16 hex digits that change when the settings that decide kinds, dates and repairs change."""
+    """16 hex digits that change when the settings that decide kinds, dates, persons, pictures and repairs change."""
     scans = site.settings.scans
-    rules: list[object] = [site.settings.site.time_zone, scans.dates, sorted(scans.kinds.items())]
-    if scans.repair:  # none is how it always was
-        rules.append(sorted(scans.repair))
-    text = json.dumps(rules)
+    seen = [scans.pictures, scans.pictures_of_burned_in, sorted(scans.placeholder_ids), sorted(scans.repair)]
+    text = json.dumps([site.settings.site.time_zone, scans.dates, sorted(scans.kinds.items()), seen])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -4,23 +4,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-from db import identity, queries, store
+from db import identity, matches, persons, queries, store
 from flows.guarding import guard_of
+from flows.persons import patient_key, person_of, save_identity
+from flows.series import Series, read_series
 from flows.site import Site
 from flows.ticket import Ticket
 from scans.acquired import acquired
-from scans.archive import real_path
-from scans.header import Header
 from scans.kind import Kind
 from scans.mainscan import MainCandidate, main_scan
 from scans.outcome import Refusal, outcome
 from scans.picture import allowed, pictures
-from scans.pixels import decoded_digest
-from scans.rejection import REASONS
 from scans.siblings import exposure_of
-from scans.stack import Ending, Member, Stack, group
+from scans.stack import Ending, Stack
 from scans.volume import Volume, read_volume
 from siamese.atomic import write_atomically
 from siamese.recipe import recipe_for
@@ -34,29 +31,37 @@ DECIDED_LATER = ("is_main", "main_rule", "code")  # by settle_studies; a known s
 class Rows:
     """What one batch of series adds to the core tables."""
 
+    whose: Mapping[str, str]  # person -> patient key
     patients: dict[str, Row] = field(default_factory=dict)
     studies: dict[str, Row] = field(default_factory=dict)
     scans: list[Row] = field(default_factory=list)
     files: list[Row] = field(default_factory=list)
     further: list[Row] = field(default_factory=list)  # scans of multi-frame files beside their first
+    sources: dict[str, str] = field(default_factory=dict)  # scan -> digest of its content
 
 
 def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[str]:
     """Build the scans of some series, by key, from the headers in identity."""
     with site.db.read() as connection:
-        members = members_by_series(identity.members_of_series(connection, series))
-        conflicts = identity.conflicting_files(connection, series)
-        rejected = _rejected(connection, members)
+        read = read_series(connection, series)
         known = queries.scan_states(connection, series)
-    rows, counts = Rows(), Counter[str]()
-    for some in members.values():
-        _add_series(site, ticket, rows, some, conflicts, rejected, known, counts)
+        before = persons.patients_of_scans(connection, series)
+        headers = [member.header for some in read for member in some.members]
+        whose = persons.patients_of_persons(connection, {person_of(header)["key"] for header in headers})
+    save_identity(site, ticket, headers, whose)
+    rows, counts = Rows(whose), Counter[str]()
+    for some in read:
+        _add_series(site, ticket, rows, some, known, counts)
+    moved = [str(row["key"]) for row in rows.scans if before.get(str(row["key"]), row["patient"]) != row["patient"]]
+    with site.db.write(ticket.right) as connection:
+        persons.save_scan_sources(connection, rows.sources)
     with site.db.write(ticket.right) as connection:
         store.save_patients(connection, list(rows.patients.values()))
         store.save_studies(connection, list(rows.studies.values()))
         store.save_scans(connection, rows.scans)
         store.save_files(connection, rows.files)
         store.save_further_scans(connection, rows.further)
+        matches.rejoin(connection, moved)  # other lists are theirs now, and they stand in other ones
     with site.db.write(ticket.right) as connection:
         identity.mark_series_grouped(connection, series)
     return counts
@@ -76,45 +81,18 @@ def settle_studies(site: Site, ticket: Ticket) -> Counter[str]:
     return Counter(withdrawn_scans=len(orphans))
 
 
-def members_by_series(rows: Sequence[Mapping[str, object]]) -> dict[str, list[Member]]:
-    """Rows of identity.file as members, by the key of their series."""
-    members: dict[str, list[Member]] = {}
-    for row in rows:
-        header = Header.from_json(str(row["header"]))
-        members.setdefault(str(row["series"]), []).append(Member(str(row["key"]), str(row["path"]), header))
-    return members
-
-
-def _rejected(connection: Any, members: Mapping[str, Sequence[Member]]) -> dict[str, str]:
-    """Files that a rejection note withdraws, and why."""
-    uids = {member.file: member.header.identity.sop_uid for some in members.values() for member in some}
-    notes = identity.rejections_of(connection, set(uids.values()))
-    named = {file: notes[uid] for file, uid in uids.items() if uid in notes}
-    return {file: f"{code}, {REASONS[code]}; the note: file {note}" for file, (code, note) in named.items()}
-
-
 def _add_series(
     site: Site,
     ticket: Ticket,
     rows: Rows,
-    members: Sequence[Member],
-    conflicts: Mapping[str, Sequence[str]],
-    rejected: Mapping[str, str],
+    series: Series,
     known: Mapping[str, tuple[str, str]],
     counts: Counter[str],
 ) -> None:
     from flows.ingest import file_row
 
-    sizes = {member.file: member.header.size_bytes for member in members}
-    rules, decode = site.settings.scans, guard_of(site).decode
-    grouping = group(
-        members,
-        conflicts=conflicts,
-        rejected=rejected,
-        decoded=lambda member: decoded_digest(real_path(site.archive, member.path), member.header, decode),
-        table=rules.kinds,
-        repair=rules.repair,
-    )
+    sizes = {member.file: member.header.size_bytes for member in series.members}
+    grouping = series.grouping(site)
     endings, used = list(grouping.endings), dict[str, Row]()
     for stack in grouping.stacks:
         scan = site.keys.key("scan", stack.digest)
@@ -124,9 +102,10 @@ def _add_series(
             endings += [Ending(member.file, refusal.code, refusal.facts) for member in stack.members]
             continue
         counts["new_scans"] += scan not in known or known[scan][0] == "withdrawn"
-        row = _scan_row(site, ticket, stack, scan, n_pictures)
+        row = _scan_row(site, ticket, rows, stack, scan, n_pictures)
         if known.get(scan) == (row["state"], row["kind"]):
             row = {name: value for name, value in row.items() if name not in DECIDED_LATER}
+        rows.sources[scan] = stack.digest
         _add_scan(site, ticket, rows, stack, row)
         code = "used" if stack.kind.known else "kind-unknown"
         for file in dict.fromkeys(member.file for member in stack.members):
@@ -147,11 +126,17 @@ def _prepare(site: Site, stack: Stack, scan: str, *, is_known: bool) -> int | No
     """Write the encoder's input and the pictures of a stack, once; returns how many pictures, None if known."""
     recipe = recipe_for(stack.kind.cover)
     path = site.tensor(recipe.digest(), scan)
-    if is_known and path.exists():
+    scans = site.settings.scans
+    shown = scans.pictures and (scans.pictures_of_burned_in or all(allowed(m.header) for m in stack.members))
+    drawn = list(site.picture_folder(scan).glob(f"{scan}-*.png"))
+    if is_known and path.exists() and not shown:
+        for picture in drawn:  # drawn before the site held such pictures back
+            picture.unlink()
+        return 0
+    if is_known and path.exists() and drawn:
         return None
     volume = read_volume(stack, site.archive, guard_of(site).decode)
     tensor = to_tensor(volume, recipe)
-    shown = site.settings.scans.pictures and allowed(stack.members[0].header)
     n_pictures = _write_pictures(site.picture_folder(scan), scan, volume) if shown else 0
     save_tensor(path, tensor)
     return n_pictures
@@ -164,13 +149,14 @@ def _write_pictures(folder: Path, scan: str, volume: Volume) -> int:
     return len(drawn)
 
 
-def _scan_row(site: Site, ticket: Ticket, stack: Stack, scan: str, n_pictures: int | None) -> Row:
+def _scan_row(site: Site, ticket: Ticket, rows: Rows, stack: Stack, scan: str, n_pictures: int | None) -> Row:
     header = stack.members[0].header
     when = acquired([member.header for member in stack.members], site.zone)
     kind: Kind = stack.kind
     code = "used" if kind.known else "kind-unknown"
+    patient = patient_key(site.keys, rows.whose, header)
     row: Row = {
-        "key": scan, "study": site.keys.key("study", header.identity.study_uid), "patient": _patient(site, header),
+        "key": scan, "study": site.keys.key("study", header.identity.study_uid), "patient": patient,
         "series": site.keys.key("series", header.identity.series_uid), "cover": kind.cover, "kind": kind.key,
         "kind_rule": kind.rule, "state": "accepted" if kind.known else "held_back", "code": code, "is_main": None,
         "main_rule": "", "acquired_from": when.from_utc, "acquired_until": when.until_utc,
@@ -193,17 +179,12 @@ def _passport(stack: Stack) -> Row:
     return {columns.get(name, name): value for name, value in asdict(stack.passport).items()}
 
 
-def _patient(site: Site, header: Header) -> str:
-    who = header.identity
-    return site.keys.patient(who.patient_id, who.issuer, who.study_uid)
-
-
 def _add_scan(site: Site, ticket: Ticket, rows: Rows, stack: Stack, row: Row) -> None:
     header = stack.members[0].header
     patient, study = str(row["patient"]), str(row["study"])
     rows.patients[patient] = {
         "key": patient, "split": site.keys.split_number(patient), "sex": header.sex,
-        "own_lane": bool(header.identity.patient_id), "first_night": ticket.night,
+        "own_lane": bool(rows.whose.get(person_of(header)["key"])), "first_night": ticket.night,
     }  # fmt: skip
     rows.studies[study] = {
         "key": study, "patient": patient, "age_years": row["age_years"], "local_date": row["acquired_local_date"],

@@ -14,6 +14,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 ENVIRONMENT_PREFIX = "SCANTWIN_"  # SCANTWIN_DB__URL overrides [db] url, so that a password need not lie in a file
 
 
+PLACEHOLDERS = ("ANON", "ANONYMOUS", "ANONYMIZED", "ANONYMISED", "UNKNOWN", "NONE", "NULL", "N/A", "TEST", "NO ID")
+
+
 class ConfigError(Exception):
     """The configuration cannot be used; the text names key, value and what is allowed."""
 
@@ -57,6 +60,13 @@ class ScansSettings(_Room):
     )
     guard_mib: Annotated[int, Field(ge=512, le=1_048_576)] = Field(
         4096, description="memory that one file may cost before it is set aside"
+    )
+    pictures_of_burned_in: bool = Field(
+        False, description="also draw scans that may have a name in their pixels: BurnedInAnnotation, screens, US"
+    )
+    placeholder_ids: list[str] = Field(
+        default_factory=lambda: list(PLACEHOLDERS),
+        description="patient ids that stand for nobody or for many; zeros and punctuation alone always do",
     )
     kinds: dict[str, str] = Field(default_factory=dict, description="the site's edits of the table of kinds")
 

@@ -75,6 +75,22 @@ def open_site(config: Path | str) -> Site:
     return _opened(path, stamp)
 
 
+def secret_path(site: Site) -> Path:
+    """Where the site's secret lies."""
+    return site.path(site.settings.site.secret_file)
+
+
+def next_secret(site: Site) -> Path:
+    """Where a new secret lies while keys are made again with it."""
+    path = secret_path(site)
+    return path.with_name(path.name + ".next")
+
+
+def forget_opened() -> None:
+    """Open sites anew from now on, as their secret has changed."""
+    _opened.cache_clear()
+
+
 @lru_cache(maxsize=8)
 def _opened(config: Path, stamp: int) -> Site:
     settings = read_settings(config)

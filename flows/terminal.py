@@ -262,3 +262,48 @@ def _table(*columns: str, title: str | None = None) -> Table:
         right = column in ("rank", "distance", "files", "seen", "used", "skipped", "quarantined", "waiting", "gone")
         table.add_column(column, justify="right" if right else "left", overflow="fold")
     return table
+
+
+def confirmed(question: str) -> bool:
+    """Ask a person at a terminal.
+
+    Raises:
+        flows.asked.WrongUsage: There is no terminal to ask at.
+    """
+    from flows.asked import WrongUsage
+
+    if not sys.stdin.isatty():
+        raise WrongUsage("nobody is there to confirm this; give --yes")
+    return input(f"{question} Type yes: ").strip().lower() == "yes"
+
+
+def show_forgotten(found: dict[str, Any], *, quiet: bool) -> None:
+    """Say what was forgotten, and where the person may still be."""
+    if quiet:
+        return
+    print(f"forgotten: {found['patients']} patients, {found['scans']} scans, {found['files']} files of our own,"
+          f" {found['pages']} pages")  # fmt: skip
+    for title, name in (
+        ("still in the archive; remove them there", "files_in_archive"),
+        ("backups that still hold the person; delete them", "backups"),
+        ("encoders that learned from the person; train anew", "encoders"),
+        ("not reached from here", "outside"),
+    ):
+        if found[name]:
+            print(f"{title}:")
+            for line in found[name]:
+                print(f"  {line}")
+
+
+def show_correction(report: dict[str, Any], *, quiet: bool) -> None:
+    """Say what a CSV of merges did, and which lines were refused."""
+    if quiet:
+        return
+    n_changed = report.get("merged", report.get("unmerged"))
+    print(f"{n_changed} corrections taken, {report['persons']} people change patient at the next night, "
+          f"{len(report['refused'])} lines refused")  # fmt: skip
+    for line in report["refused"]:
+        print(f"  line {line['line']}: {line['why']}")
+    if report["encoders"]:
+        print(f"{report['changed_split']} people change sides between training and test; encoders that learned from "
+              f"them on the other side: {', '.join(report['encoders'])}")  # fmt: skip

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from db.engine import Fence
-from db.lease import begin_night, renew
+from db.lease import begin_night, borrow, give_back, renew
 from flows.site import Site
 
 
@@ -52,11 +52,36 @@ def night_ticket(site: Site, *, version: str, tick_at: datetime | None = None) -
         is_dead=is_dead,
     )
     ticket = Ticket(begun.night, begun.fence, finish_time(site, time.time()))
+    with _kept(site, ticket, seconds):
+        yield ticket
+
+
+@contextlib.contextmanager
+def day_ticket(site: Site) -> Iterator[Ticket]:
+    """Hold the lease for work between nights; its number is the newest night's.
+
+    Raises:
+        db.errors.NightRunning: A night holds the lease and lives.
+    """
+    seconds = site.settings.flows.lease_seconds
+    begun = borrow(site.db, owner=this_owner(), ttl_s=seconds, is_dead=is_dead)
+    ticket = Ticket(begun.night, begun.fence)
+    try:
+        with _kept(site, ticket, seconds):
+            yield ticket
+    finally:
+        with contextlib.suppress(Exception):  # a lost lease was refused at the last write already
+            give_back(site.db, ticket.right)
+
+
+@contextlib.contextmanager
+def _kept(site: Site, ticket: Ticket, seconds: int) -> Iterator[None]:
+    """Renew the lease beside the work."""
     stop = threading.Event()
     keeper = threading.Thread(target=_keep, args=(site, ticket, seconds, stop), name="lease", daemon=True)
     keeper.start()
     try:
-        yield ticket
+        yield
     finally:
         stop.set()
         keeper.join(timeout=5)

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from db import identity
 from flows.asked import NotFound, WrongUsage, find_scan
-from flows.scanning import members_by_series
+from flows.guarding import guard_of
+from flows.series import read_series
 from flows.site import Site, open_site
 from scans.outcome import Refusal
-from scans.stack import Stack, group
+from scans.stack import Stack
 
 
 def write_volume(config: Path, scan: str, out: Path) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def write_volume(config: Path, scan: str, out: Path) -> dict[str, Any]:
     site = open_site(config)
     stack, key = _stack(site, scan)
     try:
-        volume = read_volume(stack, site.archive)
+        volume = read_volume(stack, site.archive, guard_of(site).decode)
     except Refusal as refusal:
         raise NotFound(f"the scan's files cannot be read as they were: {refusal}; see `scantwin night`") from None
     save_nifti(volume, out)
@@ -50,12 +50,9 @@ def _stack(site: Site, asked: str) -> tuple[Stack, str]:
     """The stack behind a scan's key: its series is grouped again, as the night does it."""
     with site.db.read() as connection:
         scan = find_scan(connection, asked)
-        series = str(scan["series"])
-        members = members_by_series(identity.members_of_series(connection, [series])).get(series, [])
-        conflicts = identity.conflicting_files(connection, [series])
-    rules = site.settings.scans
+        series = read_series(connection, [str(scan["series"])])
     key = str(scan["key"])
-    for stack in group(members, conflicts=conflicts, table=rules.kinds, repair=rules.repair).stacks:
+    for stack in (stack for some in series for stack in some.grouping(site).stacks):
         if site.keys.key("scan", stack.digest) == key:
             return stack, key
     if scan["state"] == "withdrawn":

@@ -12,7 +12,7 @@ LARGEST_BYTES = 400_000  # one picture of 256 x 256 pixels is well below it
 BUDGET_BYTES = 3_400_000  # of all pictures of a page: in base64 4.5 MB, so that a page stays below 5 MB
 SAFE_NAME = re.compile(r"[A-Za-z0-9_]+")
 
-NONE_DRAWN = "No picture: none is drawn where text may be burned in, or when pictures are switched off."
+NONE_DRAWN = "Picture held back: text may be burned into it, or pictures are switched off."
 NOT_FOUND = "The picture is not in the store; the next night that reads this scan draws it."
 DAMAGED = "The picture in the store is damaged."
 TOO_MUCH = "Picture left out to keep this page small."

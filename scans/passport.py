@@ -1,5 +1,6 @@
 """The geometry passport: what an analyst can filter scans by."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +13,9 @@ from scans.sequence import contrast_of
 
 PROJECTION = Placement((0,), 0.0, 0.0, 0.0, 0.0, "projection", 0.0, 0, "")  # there is nothing to place
 LONGEST_LABEL = 64  # characters; PS3.5 6.2, VR LO
+SHORTEST_NAME = 4  # characters; shorter words stand in the names of makers and kernels too
+LONG_NAME = 6  # characters; such a word is found inside others too
+NAME_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ def projection_passport(header: Header) -> Passport:
 def _passport(headers: Sequence[Header], placement: Placement) -> Passport:
     header = headers[0]
     spacing = header.pixel_spacing_mm or (None, None)
+    named = names_in(header)
     thicknesses = [h.slice_thickness_mm for h in headers if h.slice_thickness_mm is not None]
     return Passport(
         n_slices=len(headers),
@@ -78,17 +83,17 @@ def _passport(headers: Sequence[Header], placement: Placement) -> Passport:
         tilt_deg=placement.tilt_deg,
         orientation=placement.plane,
         slice_thickness_mm=median(thicknesses) if thicknesses else None,
-        kernel=_label(header.kernel),
-        sequence=_label("\\".join([*header.scanning_sequence, *header.sequence_variant])),
-        manufacturer=_label(header.manufacturer),
-        model=_label(header.model),
+        kernel=_label(header.kernel, named),
+        sequence=_label("\\".join([*header.scanning_sequence, *header.sequence_variant]), named),
+        manufacturer=_label(header.manufacturer, named),
+        model=_label(header.model, named),
         transfer_syntax=",".join(sorted({h.transfer_syntax_uid for h in headers})),
-        photometric=_label(header.photometric),
+        photometric=_label(header.photometric, named),
         rescale_slope=header.rescale_slope,
         rescale_intercept=header.rescale_intercept,
         rescale_varies=len({(h.rescale_slope, h.rescale_intercept) for h in headers}) > 1,
         padding=header.padding_value,
-        image_type=_label("\\".join(header.image_type)),
+        image_type=_label("\\".join(header.image_type), named),
         contrast=contrast_of(header),
         decoder=",".join(sorted({DECODERS.get(h.transfer_syntax_uid, "native") for h in headers})),
         burned_in=header.burned_in if header.burned_in in ("YES", "NO") else "",
@@ -109,6 +114,20 @@ def _slice_order(numbers: Sequence[int | None]) -> str:
     return "falling" if all(step < 0 for step in steps) else "mixed"
 
 
-def _label(text: str) -> str:
-    """Return a technical text fit for a table: printable ASCII, no longer than the longest of its kind."""
+def names_in(header: Header) -> frozenset[str]:
+    """Return what names the person or the examination, as words in capitals; two letters name nobody."""
+    who = header.identity
+    words = {who.patient_id, who.accession_number, who.birth_date, who.study_uid, who.series_uid, who.sop_uid}
+    words |= set(NAME_WORD.findall(f"{who.name} {who.patient_id} {who.issuer} {who.accession_number}"))
+    return frozenset(word.upper() for word in words if len(word) >= SHORTEST_NAME)
+
+
+def _label(text: str, named: frozenset[str]) -> str:
+    """Return a technical text fit for a table: printable ASCII, no longer than the longest of its kind.
+
+    A text that repeats a name or number of the person does not belong where it stands, and is left out.
+    """
+    words = NAME_WORD.findall(text.upper())
+    if not named.isdisjoint(words) or any(word in text.upper() for word in named if len(word) >= LONG_NAME):
+        return ""
     return "".join(c for c in text if " " <= c <= "~")[:LONGEST_LABEL]

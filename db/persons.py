@@ -1,0 +1,122 @@
+"""Reads and writes of who is one person: what headers say, and what the hospital corrected."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, select, update
+
+from db.base import table_of
+from db.engine import database_time
+from db.person_tables import IdentityMerge, IdentityPerson, IdentityScan
+from db.rows import rows_of
+from db.tables import IdentityFile, Patient, Scan
+from db.upsert import Row, change, chunks, upsert
+
+PERSON, MERGE, FILE = (table_of(model) for model in (IdentityPerson, IdentityMerge, IdentityFile))
+SCAN, PATIENT = table_of(Scan), table_of(Patient)
+SAID = ("patient_id", "issuer", "name", "birth_date")
+Id = tuple[str, str]  # patient id, issuer
+
+
+def person_row(identity: Mapping[str, Any], sex: str) -> dict[str, str]:
+    """Return the row of identity.person that a header's identity makes; whose patient it is stays open."""
+    said = {name: str(identity[name]) for name in SAID} | {"sex": sex}
+    text = "\x1f".join(said.values()).encode("utf-8", "surrogatepass")
+    return {"key": hashlib.sha256(text).hexdigest()[:24], **said, "patient": ""}
+
+
+def save_persons(connection: Connection, rows: Iterable[Row]) -> int:
+    """Save persons that headers name; whose patient a known one is stays."""
+    return upsert(connection, IdentityPerson, rows, update=())
+
+
+def set_patients(connection: Connection, patients: Mapping[str, str]) -> int:
+    """Note person -> patient key, and ask for the files of these persons to be grouped again."""
+    n_changed = change(connection, IdentityPerson, [{"key": key, "patient": p} for key, p in patients.items()])
+    disturb_persons(connection, patients)
+    return n_changed
+
+
+def disturb_persons(connection: Connection, persons: Iterable[str]) -> None:
+    """Ask for every series that holds a file of these persons to be grouped again."""
+    for some in chunks(persons):
+        series = select(FILE.c.series).where(FILE.c.person.in_(some), FILE.c.state == "read")
+        connection.execute(update(FILE).where(FILE.c.series.in_(series), FILE.c.state == "read").values(grouped=False))
+
+
+def present_persons(connection: Connection) -> list[dict[str, Any]]:
+    """Return the persons who have a readable file, whole rows, by key."""
+    has = select(FILE.c.key).where(FILE.c.person == PERSON.c.key, FILE.c.state == "read").exists()
+    return rows_of(connection, select(PERSON).where(has).order_by(PERSON.c.key))
+
+
+def all_persons(connection: Connection) -> list[dict[str, Any]]:
+    """Return every person, whole rows, by key."""
+    return rows_of(connection, select(PERSON).order_by(PERSON.c.key))
+
+
+def persons_of_id(connection: Connection, patient_id: str, issuer: str) -> list[dict[str, Any]]:
+    """Return the persons of one id, whole rows."""
+    mine = select(PERSON).where(PERSON.c.patient_id == patient_id, PERSON.c.issuer == issuer)
+    return rows_of(connection, mine.order_by(PERSON.c.key))
+
+
+def patients_of_persons(connection: Connection, persons: Iterable[str]) -> dict[str, str]:
+    """Return person -> patient key, empty where each study counts for itself."""
+    found: dict[str, str] = {}
+    for some in chunks(persons):
+        rows = connection.execute(select(PERSON.c.key, PERSON.c.patient).where(PERSON.c.key.in_(some)))
+        found.update(rows.tuples().all())
+    return found
+
+
+def is_pending(connection: Connection) -> bool:
+    """Say whether a file has to be grouped or was just lost: only then persons may have changed."""
+    waiting = select(FILE.c.key).where(FILE.c.grouped.is_(False)).limit(1)
+    return connection.scalar(waiting) is not None
+
+
+def merges(connection: Connection) -> dict[Id, Id]:
+    """Return (id, issuer) -> the (id, issuer) it was merged into."""
+    rows = connection.execute(select(MERGE.c.from_id, MERGE.c.from_issuer, MERGE.c.to_id, MERGE.c.to_issuer))
+    return {(a, b): (c, d) for a, b, c, d in rows}
+
+
+def save_merges(connection: Connection, pairs: Iterable[tuple[Id, Id]]) -> int:
+    """Save merges that the hospital told of."""
+    at = database_time(connection)
+    rows = [{"from_id": a[0], "from_issuer": a[1], "to_id": b[0], "to_issuer": b[1], "at": at} for a, b in pairs]
+    return upsert(connection, IdentityMerge, rows, update=("to_id", "to_issuer"), stamp=("at",))
+
+
+def delete_merges(connection: Connection, ids: Iterable[Id]) -> int:
+    """Take merges back, by the id that was merged."""
+    n_deleted = 0
+    for patient_id, issuer in ids:
+        mine = and_(MERGE.c.from_id == patient_id, MERGE.c.from_issuer == issuer)
+        n_deleted += connection.execute(delete(MERGE).where(mine)).rowcount
+    return n_deleted
+
+
+def save_scan_sources(connection: Connection, sources: Mapping[str, str]) -> int:
+    """Note scan key -> digest that it was made from."""
+    return upsert(connection, IdentityScan, [{"key": k, "digest": d} for k, d in sources.items()], update=())
+
+
+def patients_of_scans(connection: Connection, series: Iterable[str]) -> dict[str, str]:
+    """Return scan -> patient key of every scan ever made from some series."""
+    found: dict[str, str] = {}
+    for some in chunks(series):
+        rows = connection.execute(select(SCAN.c.key, SCAN.c.patient).where(SCAN.c.series.in_(some)))
+        found.update(rows.tuples().all())
+    return found
+
+
+def splits(connection: Connection, patients: Iterable[str]) -> dict[str, float]:
+    """Return patient -> split number."""
+    found: dict[str, float] = {}
+    for some in chunks(patients):
+        rows = connection.execute(select(PATIENT.c.key, PATIENT.c.split).where(PATIENT.c.key.in_(some)))
+        found.update(rows.tuples().all())
+    return found

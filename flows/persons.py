@@ -1,0 +1,147 @@
+"""Persons: which headers speak of one patient, and which of nobody or of several people at once.
+
+An id is trusted unless it is a placeholder, or stands on people who cannot be one: then each study counts
+for itself and has no own lane. What the hospital merged is one patient, by the id that stays.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from db import identity, persons
+from db.persons import Id
+from flows.keys import Keys
+from flows.site import Site
+from flows.ticket import Ticket
+from scans.header import Header, Identity
+
+NOTHING_SAID = re.compile(r"[0\W_]*")  # "", "0", "000-00", "?"
+DATE = re.compile(r"[0-9]{8}")
+WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+def settle_persons(site: Site, ticket: Ticket) -> int:
+    """Decide whose patient every person is; whoever has changed is grouped again. Returns how many changed."""
+    with site.db.read() as connection:
+        if not persons.is_pending(connection):
+            return 0
+        rows, merges = persons.present_persons(connection), persons.merges(connection)
+    now = patients_of(site, rows, merges)
+    changed = {str(row["key"]): now[row["key"]] for row in rows if row["patient"] != now[row["key"]]}
+    if changed:
+        with site.db.write(ticket.right) as connection:
+            persons.set_patients(connection, changed)
+    return len(changed)
+
+
+def patients_of(site: Site, rows: Sequence[Mapping[str, Any]], merges: Mapping[Id, Id]) -> dict[str, str]:
+    """Return person -> patient key, "" where each study has to count for itself."""
+    by_id: dict[Id, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_id[(row["patient_id"], row["issuer"])].append(row)
+    found = {}
+    for who, some in by_id.items():
+        is_one = not is_placeholder(site, who[0]) and not conflict(some)
+        key = site.keys.patient(*resolved(who, merges), "") if is_one else ""
+        found.update({str(row["key"]): key for row in some})
+    return found
+
+
+def is_placeholder(site: Site, patient_id: str) -> bool:
+    """Say whether a patient id stands for nobody, or for many."""
+    if NOTHING_SAID.fullmatch(patient_id):
+        return True
+    return _plain(patient_id) in {_plain(word) for word in site.settings.scans.placeholder_ids}
+
+
+def conflict(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether persons under one id cannot be one person.
+
+    They cannot when two birth dates differ, when one is male and one female, or when two names share no word
+    while no birth date speaks for both. Spelling, order, married names and absent values are no conflict.
+    """
+    births = {row["birth_date"] for row in rows if DATE.fullmatch(row["birth_date"])}
+    if len(births) > 1 or {"M", "F"} <= {row["sex"] for row in rows}:
+        return True
+    undated = [row for row in rows if not DATE.fullmatch(row["birth_date"])]
+    if not undated:
+        return False
+    names = [words for row in rows if (words := frozenset(WORD.findall(row["name"].upper())))]
+    return any(not (a & b) for a in names for b in names)
+
+
+def resolved(who: Id, merges: Mapping[Id, Id]) -> Id:
+    """Follow the hospital's merges to the id that stays; a circle ends where it closes."""
+    seen = {who}
+    while who in merges and merges[who] not in seen:
+        who = merges[who]
+        seen.add(who)
+    return who
+
+
+def person_of(header: Header) -> dict[str, str]:
+    """Return the row of identity.person that a header makes."""
+    who = header.identity
+    said = {name: getattr(who, name) for name in ("patient_id", "issuer", "name", "birth_date")}
+    return persons.person_row(said, header.sex)
+
+
+def patient_key(keys: Keys, patients: Mapping[str, str], header: Header) -> str:
+    """Return the patient key of a header: its person's, or one of the study's own."""
+    return patients.get(person_of(header)["key"]) or keys.patient("", "", header.identity.study_uid)
+
+
+def patient_outside(site: Site, connection: Any, header: Header) -> tuple[str, bool]:
+    """Return the patient key of a file that is not in the archive, and whether its id can be trusted."""
+    row = person_of(header)
+    known = [r for r in persons.persons_of_id(connection, row["patient_id"], row["issuer"]) if r["key"] != row["key"]]
+    key = patients_of(site, [*known, row], persons.merges(connection))[row["key"]]
+    return key or site.keys.patient("", "", header.identity.study_uid), bool(key)
+
+
+def aliases(site: Site, connection: Any) -> dict[str, str]:
+    """Return key of a merged id -> key of the patient that stays: labels may still name the former."""
+    merges = persons.merges(connection)
+    return {site.keys.patient(*who, ""): site.keys.patient(*resolved(who, merges), "") for who in merges}
+
+
+def merged_ids(site: Site, connection: Any) -> dict[str, list[str]]:
+    """Return merged patient id -> keys of the patients that stay."""
+    merges = persons.merges(connection)
+    found: dict[str, list[str]] = defaultdict(list)
+    for who in merges:
+        found[who[0]].append(site.keys.patient(*resolved(who, merges), ""))
+    return dict(found)
+
+
+def identity_rows(
+    site: Site, headers: Iterable[Header], patients: Mapping[str, str]
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Return the rows of identity.patient and identity.study that headers make."""
+    people: dict[str, dict[str, str]] = {}
+    studies: dict[str, dict[str, str]] = {}
+    for header in sorted(headers, key=lambda h: h.identity.sop_uid):
+        who: Identity = header.identity
+        patient = patient_key(site.keys, patients, header)
+        people[patient] = {
+            "key": patient, "patient_id": who.patient_id, "issuer": who.issuer, "name": who.name,
+            "birth_date": who.birth_date,
+        }  # fmt: skip
+        study = site.keys.key("study", who.study_uid)
+        studies[study] = {
+            "key": study, "patient": patient, "study_uid": who.study_uid, "accession_number": who.accession_number,
+        }  # fmt: skip
+    return list(people.values()), list(studies.values())
+
+
+def save_identity(site: Site, ticket: Ticket, headers: Iterable[Header], patients: Mapping[str, str]) -> None:
+    """Commit patients and studies to identity, before the core rows that belong to them."""
+    people, studies = identity_rows(site, headers, patients)
+    with site.db.write(ticket.right) as connection:
+        identity.save_patients(connection, people)
+        identity.save_studies(connection, studies)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.upper().split())

@@ -1,0 +1,123 @@
+"""A new secret: every key changes, nothing else does, and it may be killed anywhere."""
+
+import multiprocessing
+import os
+import signal
+
+import pytest
+from nights import run, tables
+from sqlalchemy import event, select
+
+from db import forgetting
+from db.base import Base, table_of
+from db.rekeying import COLUMNS
+from db.tables import Scan
+from flows.forget import forget_patient, found_patient
+from flows.preflight import PreflightRefused
+from flows.rotate import rotate_secret
+from flows.site import next_secret, open_site, secret_path
+from flows.verify import verify_matches
+
+KEYED = ("scan", "prior", "patient", "study", "series", "subject_key", "tensor")  # columns that hold keys
+
+
+def shape(site):
+    """What the tables say, with keys numbered by what they stand for: equal up to renaming."""
+    with site.db.read() as connection:
+        digests = dict(connection.execute(select(forgetting.IDENTITY_SCAN)).tuples().all())
+    found = tables(site)
+    named = [tuple(digests.get(value, value) for value in row) for row in found["matches"]]
+    return sorted(named, key=repr), len(found["scans"]), len(found["files"]), len(found["vectors"])
+
+
+def all_keys(site):
+    with site.db.read() as connection:
+        return {key for noun in ("scan", "patient", "study", "file") for model, name in COLUMNS[noun]
+                for key in connection.scalars(select(table_of(model).c[name])) if key}  # fmt: skip
+
+
+@pytest.fixture
+def ready(hospital, make_site, db_url):
+    site = make_site(url=db_url)
+    hospital.deliver(site.archive)
+    run(site)
+    return site
+
+
+def test_every_column_that_holds_a_key_is_renamed():
+    named = {(table_of(model).fullname, name) for columns in COLUMNS.values() for model, name in columns}
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            is_key = column.name in KEYED and table.name not in ("encoder", "person", "tombstone")
+            if is_key:
+                assert (table.fullname, column.name) in named, f"{table.fullname}.{column.name} keeps its old key"
+
+
+def test_after_a_rotation_everything_is_as_it_was_under_other_keys(ready):
+    before, old = shape(ready), all_keys(ready)
+    page = next((ready.store / "reports").glob("*.html")).read_bytes()
+    found = rotate_secret(ready.config)
+    site = open_site(ready.config)
+    assert shape(site) == before
+    assert not old & all_keys(site)
+    assert site.keys.key_id == found["key_id"] != ready.keys.key_id
+    assert secret_path(site).stat().st_mode & 0o777 == 0o600
+    names = {path.name.split("-")[0].split(".")[0] for folder in ("tensors", "pictures")
+             for path in (site.store / folder).rglob("*") if path.is_file()}  # fmt: skip
+    with site.db.read() as connection:
+        assert names <= set(connection.scalars(select(Scan.key)))
+    assert not any(key[:10].encode() in next((site.store / "reports").glob("*.html")).read_bytes()
+                   for key in old if key[:10].encode() in page)  # fmt: skip
+    summary = run(site)
+    assert (summary.scans["new"], summary.embeddings["new"], summary.files_this_night["seen"]) == (0, 0, 0)
+    assert shape(site) == before
+    assert verify_matches(site)["wrong"] == 0
+
+
+def test_whoever_was_forgotten_under_the_former_secret_stays_forgotten(ready):
+    forget_patient(ready.config, found_patient(ready.config, "P1", None))
+    run(ready)
+    n_skipped = run(ready).files["skipped"]
+    rotate_secret(ready.config)
+    site = open_site(ready.config)
+    assert run(site).files["skipped"] == n_skipped
+    for file in site.archive.rglob("1*"):
+        os.utime(file)
+    assert run(site).files["skipped"] == n_skipped
+    rotate_secret(site.config)
+    assert run(open_site(site.config)).files["skipped"] == n_skipped
+
+
+def doomed(config, number):
+    site, seen = open_site(config), 0
+
+    def die(*_):
+        nonlocal seen
+        seen += 1
+        if seen == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(site.db.engine, "commit", die)
+    rotate_secret(config)
+
+
+@pytest.mark.parametrize("number", [4, 5])
+def test_killed_in_between_no_night_runs_until_it_is_finished(hospital, make_site, number):
+    site = make_site()
+    hospital.deliver(site.archive)
+    run(site)
+    before, old = shape(site), all_keys(site)
+    child = multiprocessing.get_context("spawn").Process(target=doomed, args=(site.config, number))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    assert next_secret(site).exists()
+    with pytest.raises(PreflightRefused, match="rotate-secret"):
+        run(site)
+    rotate_secret(site.config)
+    site = open_site(site.config)
+    assert not next_secret(site).exists()
+    assert shape(site) == before
+    assert not old & all_keys(site)
+    run(site)
+    assert verify_matches(site)["wrong"] == 0
