@@ -63,12 +63,17 @@ def test_an_older_database_is_told_to_be_upgraded_and_can_be(empty_url: str, mon
     assert check(empty_url) == []
 
 
-def test_the_fourth_revision_has_frames_read_again_and_every_series_looked_at(empty_url: str, monkeypatch) -> None:
+def upgrade_to(url: str, revision: str, monkeypatch) -> None:
+    """Upgrade as far as an older program would."""
     with monkeypatch.context() as patch:
         patch.setattr(migrate, "create_views", lambda connection: None)
         patch.setattr(migrate, "_write_comments", lambda connection: None)
-        patch.setattr(migrate.command, "upgrade", lambda config, head, go=migrate.command.upgrade: go(config, "0003"))
-        upgrade(empty_url)
+        patch.setattr(migrate.command, "upgrade", lambda config, head, go=migrate.command.upgrade: go(config, revision))
+        upgrade(url)
+
+
+def test_the_fourth_revision_has_frames_read_again_and_every_series_looked_at(empty_url: str, monkeypatch) -> None:
+    upgrade_to(empty_url, "0003", monkeypatch)
     columns = (
         "key, path, size_bytes, mtime_ns, inode, state, code, why, sop_uid, series, study, series_uid, file_sha256"
     )
@@ -76,8 +81,8 @@ def test_the_fourth_revision_has_frames_read_again_and_every_series_looked_at(em
     enhanced, classic = "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4"
     insert = f"INSERT INTO identity.file ({columns}, pixel_sha256, header, grouped) VALUES ({row})"
     run(empty_url, insert.format("many", enhanced), insert.format("one", classic))
-    upgrade(empty_url)
-    db = open_db(empty_url)
+    upgrade_to(empty_url, "0004", monkeypatch)
+    db = open_db(empty_url, must_be_current=False)
     with db.read() as connection:
         found = connection.execute(text("SELECT key, mtime_ns, grouped FROM identity.file ORDER BY key")).all()
     db.close()

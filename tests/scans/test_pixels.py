@@ -330,7 +330,9 @@ def test_damaged_pixels_are_refused_in_silence(tmp_path, capfd, caplog, recwarn,
 def test_twelve_bit_jpeg_is_nearly_the_picture_it_was_made_from(process):
     plain, (lossy,) = ODD / "cornerstone__CTImage.dcm", ODD.glob(f"cornerstone__CTImage_JPEGProcess{process}.dcm")
     hounsfield = [real_values(stored(p).values[0], p, read_header(p)) for p in (plain, lossy)]
-    assert abs(hounsfield[0] - hounsfield[1]).mean() < 3  # HU; one stored step is 2 HU
+    assert (
+        abs(hounsfield[0] - hounsfield[1]).mean() < 5
+    )  # HU, what this quality loses; a wrong depth or sign is hundreds off
 
 
 @needs_odd
