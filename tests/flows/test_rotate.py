@@ -6,12 +6,12 @@ import signal
 
 import pytest
 from nights import run, tables
-from sqlalchemy import event, select
+from sqlalchemy import event, func, select
 
 from db import forgetting
 from db.base import Base, table_of
 from db.rekeying import COLUMNS
-from db.tables import Scan
+from db.tables import File, Scan
 from flows.forget import forget_patient, found_patient
 from flows.preflight import PreflightRefused
 from flows.rotate import rotate_secret
@@ -69,7 +69,11 @@ def test_after_a_rotation_everything_is_as_it_was_under_other_keys(ready):
     assert not any(key[:10].encode() in next((site.store / "reports").glob("*.html")).read_bytes()
                    for key in old if key[:10].encode() in page)  # fmt: skip
     summary = run(site)
-    assert (summary.scans["new"], summary.embeddings["new"], summary.files_this_night["seen"]) == (0, 0, 0)
+    assert (summary.scans["new"], summary.embeddings["new"]) == (0, 0)
+    with site.db.read() as connection:
+        n_naming = connection.scalar(select(func.count()).select_from(File).where(File.why.contains("file ")))
+    # Sentences that name another file by its key; and of equal copies, the first by key is the one that counts.
+    assert summary.files_this_night["seen"] <= 2 * n_naming
     assert shape(site) == before
     assert verify_matches(site)["wrong"] == 0
 
