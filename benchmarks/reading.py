@@ -42,14 +42,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.reading", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder of real series")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--files", type=int, default=20_000, help="of the archive whose headers are indexed")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         series = dict(phantom_series(Path(folder) / "phantoms"))
         if options.data:
             series |= dict(real_series(options.data, Path(folder) / "real"))
-        report([figure for name in series for figure in measure(name, series[name], options.rounds)],
-               as_json=options.json)  # fmt: skip
+        figures = [indexing(next(iter(series.values())), Path(folder) / "links", options.files, options.rounds)]
+        figures += [figure for name in series for figure in measure(name, series[name], options.rounds)]
+        report(figures, as_json=options.json)
 
 
 def measure(name: str, folder: Path, n_rounds: int) -> list[Figure]:
@@ -64,6 +66,8 @@ def measure(name: str, folder: Path, n_rounds: int) -> list[Figure]:
             notes.append(f"{peer}: {said}")
         if said in ("", OTHER_ORDER):
             children[peer] = child
+        else:
+            child.end()
     contestants: dict[str, Callable[[], float]] = {
         "cold": lambda: children["cold"].time("cold"),
         "known": lambda: children["cold"].time("known"),
@@ -79,6 +83,44 @@ def measure(name: str, folder: Path, n_rounds: int) -> list[Figure]:
         Figure(f"reading {name}, cold", times["cold"], peers, note=note),
         Figure(f"reading {name}, headers known", times["known"], peers, note=size),
     ]
+
+
+def indexing(series: Path, out: Path, n_files: int, n_rounds: int) -> Figure:
+    """Return the figure of reading headers: ours in guarded processes, beside pydicom told the same tags."""
+    out.mkdir()
+    files = sorted(series.iterdir())
+    for number in range(n_files):
+        (out / f"{number:06d}").hardlink_to(files[number % len(files)])
+    ours, peer = Child(index_tasks, out), Child(pydicom_tasks, out)
+    times = in_turns({"ours": lambda: ours.time("index"), "pydicom": lambda: peer.time("index")}, n_rounds=n_rounds)
+    for child in (ours, peer):
+        child.end()
+    note = f"{n_files:,} files, guard on, digests of file and pixels included; pydicom only parses"
+    return Figure("indexing", times["ours"], {"pydicom": times["pydicom"]}, note=note)
+
+
+def index_tasks(folder: Path) -> Tasks:
+    from scans.guard import Guard
+
+    guard, paths = Guard(), sorted(folder.iterdir())
+    return {"index": lambda: len(guard.headers(paths))}
+
+
+def pydicom_tasks(folder: Path) -> Tasks:
+    from scans.header import ALSO_READ, Header, Identity
+    from scans.tags import tags_of
+
+    tags, paths = [*tags_of(Identity, Header), *ALSO_READ], sorted(folder.iterdir())
+
+    def index() -> int:
+        return sum(_read_values(path, tags) for path in paths)
+
+    return {"index": index}
+
+
+def _read_values(path: Path, tags: list[int]) -> int:
+    dataset = dcmread(path, stop_before_pixels=True, specific_tags=tags)
+    return sum(dataset.get(tag) is not None for tag in tags)
 
 
 def _timed(child: Child) -> Callable[[], float]:
@@ -151,7 +193,7 @@ def simpleitk(folder: Path) -> Voxels:
     reader = SimpleITK.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
     reader.SetOutputPixelType(SimpleITK.sitkFloat32)
-    voxels: Voxels = SimpleITK.GetArrayViewFromImage(reader.Execute())
+    voxels: Voxels = SimpleITK.GetArrayFromImage(reader.Execute())
     return voxels
 
 
