@@ -94,8 +94,9 @@ def thumbnail_vector(tensor: NDArray[np.float32]) -> Vectors:
     small = tensor[0].astype(np.float64)
     side = THUMBNAIL[small.ndim]
     for axis, n in enumerate(small.shape):
-        weights = triangle_weights(n, 1.0 / n, side, 1.0 / side)
-        small = np.moveaxis(np.tensordot(weights.toarray(), small, axes=(1, axis)), 0, axis)
+        weights = triangle_weights(n, 1.0 / n, side, 1.0 / side).toarray().astype(np.float64)
+        weights /= weights.sum(axis=1, keepdims=True)  # no dark border: beyond the picture is nothing, not air
+        small = np.moveaxis(np.tensordot(weights, small, axes=(1, axis)), 0, axis)
     centred = small.reshape(1, -1) - small.mean()
     return _unit(centred if np.linalg.norm(centred) > 1e-6 else np.ones_like(centred)).reshape(-1)
 
