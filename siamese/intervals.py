@@ -15,7 +15,7 @@ Flags = NDArray[np.bool_]
 N_RESAMPLES = 2000
 LEVEL = (2.5, 97.5)  # percentiles
 Z = 1.959963984540054  # of the normal distribution at 97.5 %
-MOST_PAIRS = 100_000  # that are resampled; the figure itself is of all pairs
+MOST_PAIRS = 40_000  # that are resampled, since patients decide the width; the figure itself is of all pairs
 
 
 @dataclass(frozen=True)
