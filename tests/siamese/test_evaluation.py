@@ -325,3 +325,14 @@ def test_pair_distances_by_one_product_are_those_of_the_one_definition(cohort):
     two = replace(cohort, kinds=kinds)
     counted = pair_figures(two, [np.arange(160)], [vectors], "patient", n=10)["roc_auc"]
     assert counted.n == 2 * 80 * 79 // 2  # no pair across kinds
+
+
+@pytest.mark.parametrize("n_patients", [0, 1, 12])
+@pytest.mark.parametrize("task", ["finding", "patient"])
+def test_a_cohort_without_any_right_answer_gives_no_figure_and_is_not_earned(n_patients, task):
+    cohort = made(n_patients, 1)
+    cohort = replace(cohort, present=[frozenset()] * len(cohort), absent=[frozenset()] * len(cohort))
+    found = evaluate(cohort, whole(cohort, blind(cohort, 1)), baselines(cohort), task=task, **FAST)
+    printed = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert (printed["queries"], printed["metrics"]["p_at_1"]["value"], printed["lift"]) == (0, None, None)
+    assert printed["provisional"] and "nothing was measured" in found.reasons[0]
