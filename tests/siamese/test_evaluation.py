@@ -300,6 +300,8 @@ def test_rivals_are_asked_the_same_queries(cohort):
     found = evaluate(cohort, whole(cohort, active["active"]), baselines(cohort), task="finding", rivals=active, **FAST)
     assert found.galleries["prior"].headline.lift["active"]["p_at_1"].value == 0.0
     assert decide_by(found, "active").promote
+    printed = found.to_json()
+    assert "active" not in printed["baselines"] and printed["lift"]["over"] != "active"
     worse = whole(cohort, seen_well(cohort, 0.3))
     found = evaluate(cohort, worse, baselines(cohort), task="finding", rivals=active, **FAST)
     assert found.galleries["prior"].headline.lift["active"]["p_at_1"].high < 0
