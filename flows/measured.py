@@ -11,6 +11,8 @@ from review.evidence import METRICS, NAMES, shown, signed
 
 Json = Mapping[str, Any]
 
+SHOWN = ("p_at_1", "map_at_r")  # what fits a terminal; the page has all
+
 
 def show_evaluation(found: Json, *, quiet: bool) -> None:
     """Print the headline, all plain ways with intervals, who was asked, and where the page lies."""
@@ -42,14 +44,15 @@ def _show(report: Json) -> None:
             f"{fold['shared_patients']}; reading {report['reading']} of {report['cover']} test patients"
         )
     may, may_not = conclusions(report)
-    console().print(" ".join((*may, *may_not)), markup=False, soft_wrap=True)
+    console().print(" ".join(may), markup=False, soft_wrap=True)
+    console().print("It may not be concluded that", *may_not, markup=False, soft_wrap=True)
     console().print(f"page: {report['page']}", markup=False, soft_wrap=True)
 
 
 def _figures(report: Json) -> Table:
     section = report["evaluation"]["galleries"][report["gallery"]]["headline"]
     table = Table(box=None, pad_edge=False)
-    for title in ("", *(METRICS[name] for name in ("p_at_1", "map_at_r", "ndcg_at_10")), "lift in P@1"):
+    for title in ("", *(METRICS[name] for name in SHOWN), "lift in P@1"):
         table.add_column(title, justify="left" if not title else "right", no_wrap=True)
     table.add_row(*_row("encoder", section["metrics"]), "")
     for who, figures in section["others"].items():
@@ -58,4 +61,4 @@ def _figures(report: Json) -> Table:
 
 
 def _row(who: str, figures: Json) -> Sequence[str]:
-    return (NAMES.get(who, who), *(shown(figures[name]) for name in ("p_at_1", "map_at_r", "ndcg_at_10")))
+    return (NAMES.get(who, who), *(shown(figures[name]) for name in SHOWN))

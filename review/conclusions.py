@@ -31,10 +31,9 @@ def _beside(report: Json) -> str:
     if lift is None:
         return "there is no plain way to hold this against"
     other = report["baselines"][lift["over"]]["p_at_1"]["value"]
-    said = f"of the plain ways {_name(lift['over'])} comes nearest with {percent(other)}"
-    if report["provisional"]:
-        return f"{said}, and the encoder is not shown to beat every one of them"
-    return f"{said}, and the encoder beats every one of them"
+    said = f"{_name(lift['over'])}, of the plain ways the hardest to beat, reaches {percent(other)}"
+    ahead = "is not shown to beat" if report["provisional"] else "beats"
+    return f"{said}; the encoder {ahead} every one of them"
 
 
 def percent(share: float) -> str:
@@ -44,12 +43,19 @@ def percent(share: float) -> str:
 
 
 def _name(baseline: str) -> str:
-    names = {"chance": "guessing", "untrained": "the same network untrained", "demographics": "age and sex"}
-    return names.get(baseline, f"the {baseline}")
+    names = {
+        "chance": "guessing",
+        "untrained": "the same network untrained",
+        "demographics": "age and sex",
+        "metadata": "metadata",
+        "histogram": "a grey-value histogram",
+        "thumbnail": "a thumbnail",
+    }
+    return names[baseline]
 
 
 def conclusions(report: Json) -> tuple[list[str], list[str]]:
-    """Return the sentences that may be concluded, and those that say what may not."""
+    """Return the sentences that may be concluded, and what may not be, to be read behind "that"."""
     return _may(report), _may_not(report)
 
 
@@ -62,7 +68,7 @@ def _may(report: Json) -> list[str]:
         f"reaches through the search that the nights use."
     ]
     if report["provisional"]:
-        told.append("It has not earned its place: its matches stay provisional. " + "; ".join(report["reasons"]) + ".")
+        told.append("It has not earned its place: its matches stay provisional.")
     else:
         told.append("It finds something that neither chance, nor columns, nor simple pictures find.")
     return told
@@ -70,23 +76,22 @@ def _may(report: Json) -> list[str]:
 
 def _may_not(report: Json) -> list[str]:
     main = report["evaluation"]["galleries"][report["gallery"]]
-    told = ["Not that a near scan has the same disease, nor that readers would be faster or more often right."]
-    told.append("Not that other archives, scanners or kinds would give these figures.")
+    told = ["a near scan has the same disease, or readers become faster or more often right;"]
+    told.append("other archives, scanners or kinds would give these figures;")
     if report["patients"] < FEW:
-        told.append(f"Not more than the intervals say: {report['patients']} patients are few.")
+        told.append(f"more than the intervals say: {report['patients']} patients are few;")
     if report["reading"] > 1:
         told.append(
-            f"Not as if for the first time: this is reading {report['reading']} of this cover's test patients, and "
-            f"choosing among readings makes the best of them look better than it is."
+            f"this was the first look: it is reading {report['reading']} of these test patients, and the best of many "
+            f"readings looks better than it is;"
         )
     if report["gallery"] == "open":
-        told.append("Not what a night would show: dates are unknown or shifted, so later scans could answer too.")
+        told.append("a night would show this: dates are unknown or shifted, so later scans could answer too;")
     shortcuts = [found["trait"].replace("_", " ") for found in main["confounds"] if found["is_shortcut"]]
     if shortcuts:
-        told.append(f"Not that the finding itself was seen: it follows the {' and the '.join(shortcuts)} here.")
+        told.append(f"the finding itself was seen: here it follows the {' and the '.join(shortcuts)};")
     leak = main["identity_leak"]
     if leak and leak["rise"]["value"] is not None and leak["rise"]["value"] > SMALL_RISE:
-        told.append(
-            f"Not that it ignores the person: with own scans in the gallery P@1 rises by {leak['rise']['value']:.3f}."
-        )
+        told.append(f"the person is ignored: with own scans in the gallery P@1 rises by {leak['rise']['value']:.3f};")
+    told[-1] = told[-1].removesuffix(";") + "."
     return told

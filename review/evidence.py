@@ -36,6 +36,7 @@ NAMES = {
 TRAITS = {"scanner": "scanner", "sex": "sex", "age_decade": "age"}
 SORTS = {"best": "Best searches", "median": "Middling searches", "worst": "Worst searches"}
 MOST_SUBGROUPS = 12  # of a trait; a site may have a hundred scanners
+FEWEST_IN_SUBGROUP = 5  # patients; the figure of fewer is that of single persons
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def write_evidence(connection: Connection, report: Json, *, training: Training, 
         measured=_measured(report["measured_on"]),
         metrics=list(METRICS.values()),
         figures=_figures(main["headline"]),
-        lifts=_lifts(main["headline"]),
+        behind=_behind(report, main["headline"]),
         unavailable={NAMES.get(name, name): why for name, why in whole["unavailable"].items()},
         at_first=_at_first(main["headline"]),
         pair_metrics=list(PAIR_METRICS.values()),
@@ -132,16 +133,23 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 
 def _figures(part: Json) -> list[Line]:
-    ours = Line(NAMES["encoder"], tuple(shown(part["metrics"][name]) for name in METRICS), is_ours=True)
+    """One line for us and for everyone else: all metrics, and how far we are ahead."""
+    ours = Line(NAMES["encoder"], (*(shown(part["metrics"][name]) for name in METRICS), ""), is_ours=True)
     theirs = [
-        Line(NAMES.get(who, who), tuple(shown(found[name]) for name in METRICS))
+        Line(NAMES.get(who, who), (*(shown(found[name]) for name in METRICS), signed(part["lift"][who]["p_at_1"])))
         for who, found in part["others"].items()
     ]
     return [ours, *theirs]
 
 
-def _lifts(part: Json) -> list[Line]:
-    return [Line(NAMES.get(who, who), (signed(found["p_at_1"]),)) for who, found in part["lift"].items()]
+def _behind(report: Json, part: Json) -> list[str]:
+    """The plain ways that the encoder is not shown to beat."""
+    baselines = {"chance", *report["baselines"]}
+    return [
+        NAMES.get(who, who)
+        for who, found in part["lift"].items()
+        if who in baselines and (found["p_at_1"]["low"] is None or found["p_at_1"]["low"] <= 0)
+    ]
 
 
 def signed(estimate: Json) -> str:
@@ -201,7 +209,7 @@ def _other_lists(whole: Json, main: str) -> list[Line]:
     """The headline's figures on the lists that the headline leaves out."""
     found = []
     for name, gallery in whole["galleries"].items():
-        said = "earlier scans only" if name == "prior" else "all other studies, whatever their date"
+        said = "earlier scans" if name == "prior" else "open gallery"
         parts = [("" if name == main else gallery["size"], None if name == main else gallery["headline"])]
         parts.append(("below 50 patients", gallery["small"]))
         for size, part in parts:
@@ -231,7 +239,8 @@ def _said(findings: Sequence[str]) -> str:
 
 def _subgroup(trait: str, parts: Json, report: Json) -> tuple[str, Chart | None, list[Line], int]:
     over = (report["lift"] or {"over": "chance"})["over"]
-    largest = sorted(parts.items(), key=lambda item: (-item[1]["patients"], item[0]))[:MOST_SUBGROUPS]
+    enough = [item for item in parts.items() if item[1]["patients"] >= FEWEST_IN_SUBGROUP]
+    largest = sorted(enough, key=lambda item: (-item[1]["patients"], item[0]))[:MOST_SUBGROUPS]
     lines = [
         Line(
             plain(value),
