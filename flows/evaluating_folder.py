@@ -112,7 +112,7 @@ def _activate(site: Site, folder: Path) -> str:
     with site.db.read() as connection:
         others = [row for row in queries.active_encoders(connection) if row["cover"] == manifest.cover]
     with day_ticket(site) as ticket:
-        keep(site, ticket, folder, manifest, origin="imported" if manifest.origin == "trained" else manifest.origin)
+        keep(site, ticket, folder, manifest, origin="starter" if manifest.origin == "starter" else "imported")
         with site.db.write(ticket.right) as connection:
             for purpose in {str(row["purpose"]) for row in others} - {manifest.purpose}:
                 store.activate(connection, cover=manifest.cover, purpose=purpose, encoder=None, reason="evaluation")
