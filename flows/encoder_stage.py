@@ -102,7 +102,7 @@ def register_starter(site: Site, ticket: Ticket, cover: str) -> int:
         if any(row["cover"] == cover for row in queries.active_encoders(connection)):
             return 0
     manifest = read_manifest(starter(cover))
-    _keep(site, ticket, starter(cover), manifest)
+    keep(site, ticket, starter(cover), manifest)
     with site.db.write(ticket.right) as connection:
         store.activate(
             connection, cover=cover, purpose=manifest.purpose, encoder=manifest.id, night=ticket.night,
@@ -132,7 +132,7 @@ def train_cover(site: Site, ticket: Ticket, covers: Sequence[str], *, asked: boo
     except CollapsedTraining as error:
         (work / REFUSED).write_text(str(error), encoding="utf-8")
         return Counter(collapsed=1)
-    _keep(site, ticket, work / ENCODER, _saved(trained.encoder, work / ENCODER))
+    keep(site, ticket, work / ENCODER, _saved(trained.encoder, work / ENCODER))
     counts = Counter(trained=1, activated=promote(site, ticket, trained.encoder.manifest, active))
     shutil.rmtree(work)
     return counts
@@ -199,8 +199,8 @@ def _saved(encoder: Any, folder: Path) -> Any:
     return save(encoder, folder)
 
 
-def _keep(site: Site, ticket: Ticket, folder: Path, manifest: Any) -> None:
-    """Copy an encoder's folder into the store under its id, then write its row."""
+def keep(site: Site, ticket: Ticket, folder: Path, manifest: Any, *, origin: str = "") -> None:
+    """Copy an encoder's folder into the store under its id, then write its row; `origin` if not the manifest's."""
     kept = site.store / "encoders" / manifest.id
     if not (kept / "manifest.json").exists():
         draft = kept.with_name(f".{manifest.id}.part")
@@ -211,7 +211,7 @@ def _keep(site: Site, ticket: Ticket, folder: Path, manifest: Any) -> None:
     row = {
         "id": manifest.id, "cover": manifest.cover, "purpose": manifest.purpose, "backbone": manifest.backbone,
         "dim": manifest.dim, "metric": dict(manifest.settings).get("metric", "cosine"),
-        "recipe": manifest.recipe_digest, "origin": manifest.origin, "provisional": True,
+        "recipe": manifest.recipe_digest, "origin": origin or manifest.origin, "provisional": True,
         "folder": f"encoders/{manifest.id}", "manifest": manifest.to_json(), "created_night": ticket.night,
         "created_at": datetime.fromisoformat(manifest.created_utc),
     }  # fmt: skip
