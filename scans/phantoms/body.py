@@ -15,6 +15,8 @@ from scans.phantoms.head import Head, draw_head, paint_head
 from scans.phantoms.lesion import Lesion, find_site, look_of, paint_lesion, random_turn
 from scans.phantoms.preset import Preset
 
+CHEST_CENTRE_MM = (0.0, 0.0, 12.0)  # of the scans
+HEAD_CENTRE_MM = (0.0, 0.0, -4.0)
 SITE_GRID_MM = 6.0  # lesions are placed on a grid of their own, whatever scanner looks later
 
 
@@ -106,6 +108,7 @@ def _with_lesions(plain: Body, draw: Draw, preset: Preset, patient: int, finding
     still = Pose(np.eye(3), np.zeros(3), np.ones(3), plain.waves, plain.phases, plain.amplitudes_mm)
     frame = see(_site_grid(), still)
     _, room = paint_anatomy(plain, frame)
+    room = room * _is_scanned(preset, plain.region)
     lesions: list[Lesion] = []
     taken: list[tuple[np.ndarray, float]] = []
     for finding in findings:
@@ -121,6 +124,17 @@ def _with_lesions(plain: Body, draw: Draw, preset: Preset, patient: int, finding
 @lru_cache(maxsize=1)
 def _site_grid() -> Grid:
     return centred_grid((38, 42, 54), (SITE_GRID_MM, SITE_GRID_MM, SITE_GRID_MM))
+
+
+def _is_scanned(preset: Preset, region: str) -> np.ndarray:
+    """Return (z, 1, 1) bool: the slices of the site grid that lie well within the scans of this region."""
+    if region == "chest":
+        length_mm, middle_mm = preset.ct_slices * preset.ct_step_mm, CHEST_CENTRE_MM[2]
+    else:
+        length_mm, middle_mm = preset.mr_slices * preset.mr_step_mm, HEAD_CENTRE_MM[2]
+    grid = _site_grid()
+    height_mm = grid.origin_mm[2] + np.arange(grid.shape[0]) * grid.spacing_mm[0]
+    return np.asarray(np.abs(height_mm - middle_mm) <= preset.site_share * length_mm / 2)[:, None, None]
 
 
 def _pliancy(region: str) -> float:

@@ -93,7 +93,8 @@ def find_site(
     for centre, radius in taken:
         squares = (frame.x - centre[0]) ** 2 + (frame.y - centre[1]) ** 2 + (frame.z - centre[2]) ** 2
         clearance = np.minimum(clearance, np.maximum(np.sqrt(squares) - radius, 0))
-    wanted = min(0.85 * radius_mm, float(clearance.max()))
+    wanted = max(0.85 * radius_mm, 1.01 * frame.grid.spacing_mm[0])  # a small one needs its neighbourhood, too
+    wanted = min(wanted, float(clearance.max()))
     places = np.argwhere(clearance >= wanted)
     place = tuple(places[int(rng.integers(len(places)))])
     return np.array([frame.x[place], frame.y[place], frame.z[place]], float)

@@ -41,6 +41,7 @@ class Preset:
     contrast_to_noise: tuple[float, float]  # in units of that scan's noise
     largest_volume_share: float  # of the scanned volume, for one finding
     gains: tuple[Gain, ...]  # in place of those of `lesion.py`
+    site_share: float  # of the scanned length, around its middle: where lesions lie; above 1: anywhere
 
     # The people.
     warp_mm: float  # how far bodies differ from each other
@@ -83,6 +84,7 @@ EASY = Preset(
     contrast_to_noise=(28.0, 36.0),
     largest_volume_share=0.008,
     gains=(),
+    site_share=2.0,
     warp_mm=7.0,
     texture=0.5,
     trunks_per_lung=6,
@@ -127,10 +129,11 @@ HARD = Preset(
         Gain("cavity", (1.0,), (-1.0,)),
         Gain("honeycomb", (1.0,), (-1.0,)),
     ),
+    site_share=0.88,  # no pose takes a small lesion out of the scan
     warp_mm=7.0,
     texture=0.5,
     trunks_per_lung=6,
-    twigs_per_trunk=3,
+    twigs_per_trunk=2,
     pose_deg=1.0,
     pose_mm=2.0,
     breath=0.01,
