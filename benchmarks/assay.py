@@ -72,10 +72,10 @@ class Assay:
         found = [
             f"{name} reaches {_told(self.figures[name])}, allowed is an upper end of {chance + MARGIN:.3f}"
             for name in PLAIN
-            if _number(self.figures[name].high) > chance + MARGIN
+            if not _number(self.figures[name].high) <= chance + MARGIN  # unknown is a fault, too
         ]
         oracle = self.figures["oracle, large"]
-        if _number(oracle.value) < LEAST_ORACLE:
+        if not _number(oracle.value) >= LEAST_ORACLE:
             found.append(f"the oracle reaches {_told(oracle)} of lesions from {LARGE_MM:g} mm, wanted {LEAST_ORACLE}")
         return found
 

@@ -1,8 +1,8 @@
 """100 CT volumes of 64 x 256 x 256 voxels as an archive, beside a plain loop that writes the same pixels.
 
-`python -m benchmarks.phantoms [--json] [--volumes 100] [--workers 2]`. Ours paints people and lesions, scans them, encodes
-in four transfer syntaxes and writes truth and masks. The peer takes ready pixels and saves each slice with pydicom,
-uncompressed, in one process; what it has to read is not timed.
+`python -m benchmarks.phantoms [--json] [--volumes 100] [--workers 2]`. Ours paints people and lesions, scans them,
+encodes in four transfer syntaxes and writes truth and masks. The peer takes ready pixels and saves each slice
+with pydicom, uncompressed, in one process; what it has to read is not timed.
 """
 
 from __future__ import annotations

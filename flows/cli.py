@@ -28,6 +28,7 @@ Config = Annotated[Path, Parameter(name="--config", help="the site's configurati
 Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document")]
 Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="print nothing but errors")]
 DEFAULT = Path("config.toml")
+FEWEST_A_WORKER = 8  # patients; for fewer a second process costs more than it saves
 
 
 @app.command
@@ -75,7 +76,7 @@ def phantoms(
         visits: Planned for each; some later ones are missed.
         seed: The same seed gives the same bytes.
         preset: easy shows large, bright findings; hard small, faint ones that only their own voxels tell apart.
-        workers: Processes that write; the bytes do not depend on it. Not given: one for each core.
+        workers: Processes that write; the bytes do not depend on it. Not given: one a core, for few patients one.
         as_json: Print one JSON object.
         quiet: Print nothing.
     """
@@ -98,7 +99,7 @@ def phantoms(
             n_visits=visits,
             seed=seed,
             preset=preset,
-            n_workers=workers or os.cpu_count() or 1,
+            n_workers=workers or max(1, min(os.cpu_count() or 1, patients // FEWEST_A_WORKER)),
             progress=step,
         )
     if as_json:
