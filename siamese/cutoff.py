@@ -99,6 +99,39 @@ def choose_cutoff(
     return Cutoff(distance, n, wanted_fpir, mean_of(reached, draws), fnir)
 
 
+@dataclass(frozen=True)
+class Abstention:
+    """What a cut-off did on searches it was not chosen on."""
+
+    distance: float | None
+    gallery_patients: float | None  # median N of the searches without a right answer
+    fpir: Estimate  # share of searches without a right answer that found somebody within it
+    fnir: Estimate  # share of searches with one whose first ten places show none within it
+
+
+def abstention(
+    distance: float | None, distances: Floats, grades: Floats, answerable: Flags, n_patients: Ints, patients: Ints
+) -> Abstention:
+    """Return the rates of a cut-off on test searches, those without a right answer included.
+
+    Args:
+        distance: The cut-off; None: nothing is ever near enough.
+        distances: (Q, L) of each list, inf where it has ended.
+        grades: (Q, L).
+        answerable: (Q,) which searches have a right answer.
+        n_patients: (Q,) patients in each search's gallery; a search among nobody counts nowhere.
+        patients: (Q,) codes of the queries' patients.
+    """
+    near = -1.0 if distance is None else distance
+    draws, asked = resample(patients), n_patients > 0
+    shown = np.where(asked & ~answerable, distances[:, 0] <= near, np.nan)
+    missed = np.where(asked & answerable, first_right(distances, grades) > near, np.nan)
+    among = n_patients[asked & ~answerable]
+    return Abstention(
+        distance, float(np.median(among)) if among.size else None, mean_of(shown, draws), mean_of(missed, draws)
+    )
+
+
 def first_right(distances: Floats, grades: Floats) -> Floats:
     """Return the distance of the first relevant of the first ten places of each list (Q, L), inf for none."""
     relevant = grades[:, :LONGEST] > 0

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamese.asking import OURS, Asking, ask_all, opportunity
-from siamese.baselines import Baseline, check_complete
+from siamese.baselines import REQUIRED, Baseline, check_complete
 from siamese.cohort import Cohort, Disjoint, Fold, Vectors, disjointness
 from siamese.confounds import Confound, audit, label_links
 from siamese.distance import Metric
@@ -81,7 +81,7 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """Return JSON values; the contract's keys of `scantwin evaluate --json` stand on top."""
         main = self.galleries[self.main_gallery].headline
-        over = weakest_lift(main)
+        over = weakest_lift(main)  # a rival is no baseline
         lift = None if over is None else {"over": over, **_lift_json(main.lift[over][HEADLINE])}
         return {
             "schema": 1,
@@ -90,7 +90,7 @@ class Evaluation:
             "patients": main.patients,
             "metrics": {name: estimate.to_json() for name, estimate in main.metrics.items()},
             "baselines": {
-                **{name: asdict_figures(figures) for name, figures in main.others.items()},
+                **{name: asdict_figures(main.others[name]) for name in REQUIRED if name in main.others},
                 **{name: {"why_not": why} for name, why in self.unavailable.items()},
             },
             "lift": lift,
@@ -278,12 +278,12 @@ def _pairs(run: _Run) -> dict[str, Figures]:
     }  # fmt: skip
 
 
-def weakest_lift(part: Section, among: Sequence[str] | None = None) -> str | None:
-    """Return what ours is least ahead of, by the lower end of the headline's lift; None without queries."""
+def weakest_lift(part: Section) -> str | None:
+    """Return the baseline ours is least ahead of, by the lower end of the headline's lift; None without queries."""
     known = [
         (figures[HEADLINE].low, name)
         for name, figures in part.lift.items()
-        if figures[HEADLINE].low is not None and (among is None or name in among)
+        if figures[HEADLINE].low is not None and name in REQUIRED
     ]
     return min(known)[1] if known else None
 

@@ -52,7 +52,9 @@ def resample(patients: Ints, *, n: int = N_RESAMPLES, seed: int = 0) -> Resample
     """Draw n times as many patients as there are, with replacement, from the queries' patients (Q,)."""
     found, codes = np.unique(patients, return_inverse=True)
     rng = np.random.default_rng(seed)
-    weights = rng.multinomial(len(found), np.full(len(found), 1.0 / max(1, len(found))), size=n)
+    if not len(found):
+        return Resamples(np.zeros((n, 0)), np.empty(0, np.int64))
+    weights = rng.multinomial(len(found), np.full(len(found), 1.0 / len(found)), size=n)
     return Resamples(weights.astype(np.float64), np.asarray(codes, np.int64).reshape(-1))
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from siamese.baselines import REQUIRED
+from siamese.evaluation import HEADLINE, Evaluation
 from siamese.intervals import Estimate
 
 MOST_LOST = 0.05  # the lower bound of the paired difference has to lie above its negative
@@ -16,6 +18,29 @@ class Decision:
     promote: bool
     provisional: bool  # the candidate has not beaten each baseline
     reasons: tuple[str, ...]
+
+
+def decide_by(evaluation: Evaluation, active: str | None) -> Decision:
+    """Decide on the encoder that was evaluated.
+
+    Args:
+        evaluation: Of the candidate, with the active encoder among its rivals.
+        active: Name of that rival; None without an active encoder.
+    """
+    report = evaluation.galleries[evaluation.main_gallery]
+    lift = report.headline.lift
+    if active is None:
+        return decide(_headlines(lift), None, {}, unavailable=evaluation.unavailable)
+    subgroups = {
+        f"{trait} {value}": part.lift[active][HEADLINE]
+        for trait, parts in report.subgroups.items()
+        for value, part in parts.items()
+    }
+    return decide(_headlines(lift), lift[active][HEADLINE], subgroups, unavailable=evaluation.unavailable)
+
+
+def _headlines(lift: Mapping[str, Mapping[str, Estimate]]) -> dict[str, Estimate]:
+    return {name: figures[HEADLINE] for name, figures in lift.items() if name in REQUIRED}
 
 
 def decide(

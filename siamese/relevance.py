@@ -32,6 +32,22 @@ def _grade(present: Findings, has: Findings, has_not: Findings) -> float:
     return 0.0 if present <= has_not else np.nan
 
 
+def related(
+    present: Sequence[Findings], absent: Sequence[Findings], patients: Sequence[str]
+) -> tuple[list[str], NDArray[np.bool_]]:
+    """Return the patients, sorted, and which of them are not known to share no finding, (P, P), query first.
+
+    A patient has what any of its scans has; the same findings count as absent only when no scan has them.
+    """
+    names = sorted(set(patients))
+    has: dict[str, Findings] = dict.fromkeys(names, frozenset())
+    has_not: dict[str, Findings] = dict.fromkeys(names, frozenset())
+    for patient, found, missing in zip(patients, present, absent, strict=True):
+        has[patient], has_not[patient] = has[patient] | found, has_not[patient] | missing
+    codes, table = grade_table([has[p] for p in names], [has_not[p] - has[p] for p in names])
+    return names, np.asarray(table[codes[:, None], codes[None, :]] != 0.0)
+
+
 def agreed(present: Findings, absent: Findings) -> tuple[Findings, Findings]:
     """Return both sets without the findings of which two sources say the opposite: those are unknown."""
     return present - absent, absent - present

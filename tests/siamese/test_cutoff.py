@@ -5,7 +5,7 @@ import pytest
 
 from siamese.alarms import alarms
 from siamese.calibration import NotCalibrated
-from siamese.cutoff import choose_cutoff, first_right, fpir
+from siamese.cutoff import abstention, choose_cutoff, first_right, fpir
 
 
 def test_fpir_counts_all_galleries_of_n_patients():
@@ -73,3 +73,13 @@ def test_alarms_without_patients_say_why():
     found = alarms(np.zeros(9), np.arange(9), np.zeros((9, 9)), np.arange(9), n=5, wanted_fpir=0.05)
     assert (found.wrong_patient, found.same_person) == (None, None)
     assert "9 patients with an own prior" in found.why_not[0]
+
+
+def test_abstention_by_hand():
+    distances = np.array([[0.1, 0.3], [0.5, 0.6], [0.2, 0.4], [0.2, 0.3], [np.inf, np.inf]])
+    grades = np.array([[0.0, 0], [0, 0], [0, 1], [1, 0], [0, 0]])
+    answerable, n_patients = np.array([False, False, True, True, False]), np.array([2, 4, 2, 2, 0])
+    found = abstention(0.3, distances, grades, answerable, n_patients, np.arange(5))
+    assert (found.fpir.value, found.fnir.value, found.gallery_patients) == (0.5, 0.5, 3.0)
+    none = abstention(None, distances, grades, answerable, n_patients, np.arange(5))
+    assert (none.fpir.value, none.fnir.value) == (0.0, 1.0)

@@ -13,6 +13,7 @@ from siamese.gallery import UNKNOWN_US
 from siamese.leaks import identity_leak, null_band, shuffled
 from siamese.metrics import ranking_metrics
 from siamese.pairs import PatientStraddles
+from siamese.promotion import decide_by
 from siamese.twopatients import all_distances, pair_figures
 
 FINDINGS = ("band", "cyst", "nodule")
@@ -258,6 +259,15 @@ def test_own_scans_are_found_in_task_patient(cohort):
     assert prior.null_band is None
 
 
+def test_own_scans_of_unknown_order_are_ranked_in_no_list():
+    cohort = replace(made(3), from_us=np.array([0, 0, 10, 20, 30, 30]), until_us=np.array([9, 9, 19, 29, 39, 39]))
+    asking = ask_all(cohort, whole(cohort, blind(cohort, 1)), {}, task="patient", order="earlier")
+    shown = dict(zip(asking.queries.tolist(), asking.answers["encoder"].rows.tolist(), strict=True))
+    assert not {0, 1} & set(shown[0] + shown[1])  # the same day
+    assert 2 in shown[3] and not {4, 5} & set(shown[4] + shown[5])
+    assert asking.truth.n_relevant[np.argsort(asking.queries)].tolist() == [0, 0, 0, 1, 0, 0]
+
+
 def test_without_dates_the_open_gallery_is_asked():
     cohort = made(20, dated=False)
     found = evaluate(cohort, whole(cohort, blind(cohort, 1)), baselines(cohort), task="finding", **FAST)
@@ -286,11 +296,16 @@ def test_folds_are_pooled_and_never_compared():
 
 
 def test_rivals_are_asked_the_same_queries(cohort):
-    report = evaluate(
-        cohort, whole(cohort, seen_well(cohort)), baselines(cohort), task="finding",
-        rivals={"active": seen_well(cohort)}, **FAST,
-    ).galleries["prior"]  # fmt: skip
-    assert report.headline.lift["active"]["p_at_1"].value == 0.0
+    active = {"active": seen_well(cohort)}
+    found = evaluate(cohort, whole(cohort, active["active"]), baselines(cohort), task="finding", rivals=active, **FAST)
+    assert found.galleries["prior"].headline.lift["active"]["p_at_1"].value == 0.0
+    assert decide_by(found, "active").promote
+    printed = found.to_json()
+    assert "active" not in printed["baselines"] and printed["lift"]["over"] != "active"
+    worse = whole(cohort, seen_well(cohort, 0.3))
+    found = evaluate(cohort, worse, baselines(cohort), task="finding", rivals=active, **FAST)
+    assert found.galleries["prior"].headline.lift["active"]["p_at_1"].high < 0
+    assert any("below the active encoder" in reason for reason in decide_by(found, "active").reasons)
 
 
 def test_folds_by_the_patients_number():
@@ -312,3 +327,14 @@ def test_pair_distances_by_one_product_are_those_of_the_one_definition(cohort):
     two = replace(cohort, kinds=kinds)
     counted = pair_figures(two, [np.arange(160)], [vectors], "patient", n=10)["roc_auc"]
     assert counted.n == 2 * 80 * 79 // 2  # no pair across kinds
+
+
+@pytest.mark.parametrize("n_patients", [0, 1, 12])
+@pytest.mark.parametrize("task", ["finding", "patient"])
+def test_a_cohort_without_any_right_answer_gives_no_figure_and_is_not_earned(n_patients, task):
+    cohort = made(n_patients, 1)
+    cohort = replace(cohort, present=[frozenset()] * len(cohort), absent=[frozenset()] * len(cohort))
+    found = evaluate(cohort, whole(cohort, blind(cohort, 1)), baselines(cohort), task=task, **FAST)
+    printed = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert (printed["queries"], printed["metrics"]["p_at_1"]["value"], printed["lift"]) == (0, None, None)
+    assert printed["provisional"] and "nothing was measured" in found.reasons[0]

@@ -1,6 +1,6 @@
 import numpy as np
 
-from siamese.relevance import agreed, grade_table, grades
+from siamese.relevance import agreed, grade_table, grades, related
 
 
 def words(*texts):
@@ -34,3 +34,14 @@ def test_table_of_grades_equals_the_grades_of_each():
     for query, has in enumerate(present):
         slow = grades(has, present, absent)
         assert np.array_equal(table[codes[query], codes], slow, equal_nan=True)
+
+
+def test_patients_are_unrelated_only_when_it_is_known():
+    names, found = related(words("a", "", "b", "", "c"), words("", "b", "a", "a b", ""), ["p", "p", "q", "r", "s"])
+    assert names == ["p", "q", "r", "s"]
+    assert found.tolist() == [
+        [True, False, False, True],  # p has a: absent in q and r, unknown in s
+        [False, True, False, True],
+        [False, False, False, False],  # r is known to have nothing: shares no finding with anybody
+        [True, True, True, True],
+    ]
