@@ -30,6 +30,7 @@ Config = Annotated[Path, Parameter(name="--config", help="the site's configurati
 Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document")]
 Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="print nothing but errors")]
 DEFAULT = Path("config.toml")
+FEWEST_A_WORKER = 8  # patients; for fewer a second process costs more than it saves
 
 
 @app.command
@@ -64,11 +65,24 @@ def phantoms(
     patients: int = 40,
     visits: int = 3,
     seed: int = 0,
-    preset: Literal["easy"] = "easy",
+    preset: Literal["easy", "hard"] = "easy",
+    workers: int | None = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Write a synthetic hospital archive as DICOM, with truth.csv, labels.csv and lesion masks."""
+    """Write a synthetic hospital archive as DICOM, with truth.csv, labels.csv and lesion masks.
+
+    Args:
+        out: A new folder.
+        patients: People in the hospital.
+        visits: Planned for each; some later ones are missed.
+        seed: The same seed gives the same bytes.
+        preset: easy shows large, bright findings; hard small, faint ones that only their own voxels tell apart.
+        workers: Processes that write; the bytes do not depend on it. Not given: one a core, for few patients one.
+        as_json: Print one JSON object.
+        quiet: Print nothing.
+    """
+    import os
     from dataclasses import asdict
 
     from flows.terminal import progress_bar
@@ -76,10 +90,20 @@ def phantoms(
 
     if patients < 1 or visits < 1:
         raise _wrong(f"--patients {patients} --visits {visits}: at least 1 of each is wanted")
+    if workers is not None and workers < 1:
+        raise _wrong(f"--workers {workers}: at least 1 is wanted")
     if out.exists() and any(out.iterdir()):
         raise _wrong(f"{out} is not empty; name a new folder")
     with progress_bar("writing phantoms", quiet=quiet or as_json) as step:
-        summary = write_archive(out, n_patients=patients, n_visits=visits, seed=seed, preset=preset, progress=step)
+        summary = write_archive(
+            out,
+            n_patients=patients,
+            n_visits=visits,
+            seed=seed,
+            preset=preset,
+            n_workers=workers or max(1, min(os.cpu_count() or 1, patients // FEWEST_A_WORKER)),
+            progress=step,
+        )
     if as_json:
         _print_json({"schema": 1} | asdict(summary))
     elif not quiet:

@@ -1,19 +1,15 @@
 """Writing a synthetic hospital archive: a folder of DICOM, and the truth beside it."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
-from scans.phantoms.body import Body
-from scans.phantoms.cohort import MODALITIES, REGION, Patient, Visit, draw_cohort
+from scans.phantoms.cohort import MODALITIES, draw_cohort
 from scans.phantoms.draw import Draw
-from scans.phantoms.instances import Instance, write_series
-from scans.phantoms.oddities import odd_files
 from scans.phantoms.preset import Preset, preset_named
-from scans.phantoms.study import Study, make_patient_body, make_study
-from scans.phantoms.truth import LABEL_COLUMNS, label_rows, mask_path, merge_table, save_mask, truth_row
+from scans.phantoms.truth import LABEL_COLUMNS, merge_table
+from scans.phantoms.writer import Writer, Written, writers
 
 Progress = Callable[[int, int], None]  # studies done, studies in all
 
@@ -36,10 +32,11 @@ def write_archive(
     n_patients: int,
     n_visits: int,
     seed: int,
-    preset: str = "easy",
+    preset: str | Preset = "easy",
     kinds: Sequence[str] = MODALITIES,
     first_visit: int = 1,
     last_visit: int | None = None,
+    n_workers: int = 1,
     progress: Progress | None = None,
 ) -> ArchiveSummary:
     """Write a cohort's scans to `out/archive`, with `truth.csv`, `labels.csv` and `masks/` beside it.
@@ -52,18 +49,19 @@ def write_archive(
         n_patients: People in the cohort; the first of them are the same in a larger cohort.
         n_visits: Visits planned for each; some later ones are missed.
         seed: Any integer from 0.
-        preset: "easy".
+        preset: "easy" or "hard", or numbers of one's own under a name of their own.
         kinds: Which of "ct", "mr" and "dx" the hospital has.
         first_visit: Write visits from this one, counted from 1.
         last_visit: To this one; None: to the last.
+        n_workers: Processes that write; the bytes do not depend on it.
         progress: Called after each study with the number done and the number in all.
 
     Raises:
         ValueError: A number is out of range, a name unknown, or `out` holds another cohort.
     """
-    numbers = preset_named(preset)
+    numbers = preset_named(preset) if isinstance(preset, str) else preset
     last_visit = n_visits if last_visit is None else last_visit
-    _check(n_patients, n_visits, seed, kinds, first_visit, last_visit)
+    _check(n_patients, n_visits, seed, kinds, first_visit, last_visit, n_workers)
     modalities = tuple(modality for modality in MODALITIES if modality in kinds)
     _claim(out, {"seed": seed, "preset": numbers.name, "version": numbers.version, "kinds": list(modalities)})
     draw = Draw(seed, f"{numbers.name} {numbers.version}")
@@ -75,89 +73,34 @@ def write_archive(
         for visit in patient.visits
         if first_visit <= visit.number <= last_visit
     ]
-    writer = _Writer(out, draw, numbers, with_odd_files=first_visit == 1)
-    for n_done, studied in enumerate(plan, start=1):
-        writer.write(*studied)
-        if progress:
-            progress(n_done, len(plan))
-    return writer.finish()
+    odd_study = plan[0] if plan and first_visit == 1 else None
+    truth, labels, total = [], [], Written()
+    with writers(Writer(out, draw, numbers, odd_study), min(n_workers, len(plan))) as write_all:
+        for n_done, written in enumerate(write_all(plan), start=1):
+            truth += written.truth
+            labels += written.labels
+            total.count(written)
+            if progress:
+                progress(n_done, len(plan))
+    merge_table(out / "truth.csv", truth, key=("patient_id", "study_time", "series_uid"))
+    merge_table(out / "labels.csv", labels, key=LABEL_COLUMNS)
+    return ArchiveSummary(
+        n_patients=len({patient.index for patient, _, _ in plan}),
+        n_studies=len(plan),
+        n_series=len(truth),
+        n_files=total.n_files,
+        n_bytes=total.n_bytes,
+        odd=total.odd,
+    )
 
 
-class _Writer:
-    """Writes studies one by one and remembers what the tables and the summary need."""
-
-    def __init__(self, out: Path, draw: Draw, preset: Preset, *, with_odd_files: bool) -> None:
-        self.out, self.draw, self.preset = out, draw, preset
-        self.with_odd_files = with_odd_files
-        self.truth: list[dict[str, str]] = []
-        self.labels: list[dict[str, str]] = []
-        self.odd: dict[str, int] = {}
-        self.patients: set[int] = set()
-        self._folders: set[Path] = set()
-        self.n_studies = self.n_files = self.n_bytes = 0
-        self._body = lru_cache(maxsize=2)(self._make_body)  # of one patient; visits follow each other
-
-    def write(self, patient: Patient, visit: Visit, modality: str) -> None:
-        """Write one study."""
-        body = self._body(patient, REGION[modality])
-        study = make_study(self.draw, self.preset, patient, visit, modality, body=body)
-        instances = list(self._write_images(study))
-        if self.with_odd_files:
-            self._write_odd_files(study, instances[len(instances) // 2])
-            self.with_odd_files = False
-        self.labels += label_rows(self.preset, study)
-        self.patients.add(patient.index)
-        self.n_studies += 1
-
-    def finish(self) -> ArchiveSummary:
-        """Write the tables."""
-        merge_table(self.out / "truth.csv", self.truth, key=("patient_id", "study_time", "series_uid"))
-        merge_table(self.out / "labels.csv", self.labels, key=LABEL_COLUMNS)
-        return ArchiveSummary(
-            n_patients=len(self.patients),
-            n_studies=self.n_studies,
-            n_series=len(self.truth),
-            n_files=self.n_files,
-            n_bytes=self.n_bytes,
-            odd=self.odd,
-        )
-
-    def _make_body(self, patient: Patient, region: str) -> Body:
-        return make_patient_body(self.draw, self.preset, patient, region)
-
-    def _write_images(self, study: Study) -> Iterator[Instance]:
-        for series in study.series:
-            row = truth_row(self.draw, study, series)
-            self.truth.append(row)
-            if row["mask"]:
-                save_mask(self.out / mask_path(self.draw, study, series), series.mask)
-            for instance in write_series(self.draw, study, series):
-                self._save(self._shuffled_name("image", instance.sop_uid), instance.content)
-                yield instance
-
-    def _write_odd_files(self, study: Study, some_instance: Instance) -> None:
-        for odd in odd_files(self.draw, study, some_instance):
-            self._save(odd.name or self._shuffled_name("odd", odd.what), odd.content)
-            self.odd[odd.what] = self.odd.get(odd.what, 0) + 1
-
-    def _shuffled_name(self, *name: str) -> str:
-        """Return a path that tells nothing: neighbours in a folder have nothing in common."""
-        code = self.draw.code("file", *name)
-        return f"{code[:2]}/{code[2:]}"
-
-    def _save(self, name: str, content: bytes) -> None:
-        path = self.out / "archive" / name
-        if path.parent not in self._folders:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._folders.add(path.parent)
-        path.write_bytes(content)
-        self.n_files += 1
-        self.n_bytes += len(content)
-
-
-def _check(n_patients: int, n_visits: int, seed: int, kinds: Sequence[str], first: int, last: int) -> None:
+def _check(
+    n_patients: int, n_visits: int, seed: int, kinds: Sequence[str], first: int, last: int, n_workers: int
+) -> None:
     if n_patients < 1 or n_visits < 1 or seed < 0:
         raise ValueError(f"{n_patients} patients, {n_visits} visits, seed {seed}: wanted at least 1, 1 and 0")
+    if n_workers < 1:
+        raise ValueError(f"{n_workers} workers, wanted at least 1")
     if not 1 <= first <= last <= n_visits:
         raise ValueError(f"visits {first} to {last} of {n_visits}: wanted a range within 1 to {n_visits}")
     if not kinds or set(kinds) - set(MODALITIES):

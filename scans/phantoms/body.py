@@ -1,7 +1,7 @@
 """One patient's body: anatomy and lesions, seen at any visit by any grid."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -12,9 +12,11 @@ from scans.phantoms.cohort import Finding
 from scans.phantoms.draw import Draw
 from scans.phantoms.grid import Frame, Grid, Pose, centred_grid, see
 from scans.phantoms.head import Head, draw_head, paint_head
-from scans.phantoms.lesion import Lesion, find_site, paint_lesion, random_turn
+from scans.phantoms.lesion import Lesion, find_site, look_of, paint_lesion, random_turn
 from scans.phantoms.preset import Preset
 
+CHEST_CENTRE_MM = (0.0, 0.0, 12.0)  # of the scans
+HEAD_CENTRE_MM = (0.0, 0.0, -4.0)
 SITE_GRID_MM = 6.0  # lesions are placed on a grid of their own, whatever scanner looks later
 
 
@@ -56,7 +58,7 @@ def make_body(draw: Draw, preset: Preset, *, patient: int, region: str, findings
         amplitudes_mm=rng.normal(0, preset.warp_mm / np.sqrt(n_waves), (n_waves, 3)) * _pliancy(region),
         lesions=(),
     )
-    return _with_lesions(plain, draw, patient, findings)
+    return _with_lesions(plain, draw, preset, patient, findings)
 
 
 def draw_pose(body: Body, rng: np.random.Generator, preset: Preset) -> Pose:
@@ -87,7 +89,7 @@ def look(
     canvas, room = paint_anatomy(body, frame)
     mask = np.zeros(grid.shape, np.uint8)
     for lesion, finding, contrast in zip(body.lesions, findings, contrasts, strict=True):
-        grown = Lesion(lesion.name, lesion.centre_mm, finding.size_at(visit), lesion.turn, lesion.seed)
+        grown = replace(lesion, diameter_mm=finding.size_at(visit))
         mask[paint_lesion(grown, canvas, contrast=contrast, room=room)] = finding.number
     centres = [pose.to_scanner(lesion.centre_mm[None])[0] for lesion in body.lesions]
     return Sight(canvas.pictures, mask, centres)
@@ -100,12 +102,13 @@ def paint_anatomy(body: Body, frame: Frame) -> tuple[Canvas, np.ndarray]:
     return paint_head(body.anatomy, frame)
 
 
-def _with_lesions(plain: Body, draw: Draw, patient: int, findings: Sequence[Finding]) -> Body:
+def _with_lesions(plain: Body, draw: Draw, preset: Preset, patient: int, findings: Sequence[Finding]) -> Body:
     if not findings:
         return plain
     still = Pose(np.eye(3), np.zeros(3), np.ones(3), plain.waves, plain.phases, plain.amplitudes_mm)
     frame = see(_site_grid(), still)
     _, room = paint_anatomy(plain, frame)
+    room = room * _is_scanned(preset, plain.region)
     lesions: list[Lesion] = []
     taken: list[tuple[np.ndarray, float]] = []
     for finding in findings:
@@ -113,13 +116,25 @@ def _with_lesions(plain: Body, draw: Draw, patient: int, findings: Sequence[Find
         radius = finding.size_mm / 2
         centre = find_site(room, frame, radius_mm=radius, taken=taken, rng=rng)
         taken.append((centre, radius))
-        lesions.append(Lesion(finding.name, centre, finding.size_mm, random_turn(rng), int(rng.integers(2**63))))
+        look = look_of(finding.name, preset.gains)
+        lesions.append(Lesion(look, centre, finding.size_mm, random_turn(rng), int(rng.integers(2**63))))
     return Body(plain.region, plain.anatomy, plain.waves, plain.phases, plain.amplitudes_mm, tuple(lesions))
 
 
 @lru_cache(maxsize=1)
 def _site_grid() -> Grid:
     return centred_grid((38, 42, 54), (SITE_GRID_MM, SITE_GRID_MM, SITE_GRID_MM))
+
+
+def _is_scanned(preset: Preset, region: str) -> np.ndarray:
+    """Return (z, 1, 1) bool: the slices of the site grid that lie well within the scans of this region."""
+    if region == "chest":
+        length_mm, middle_mm = preset.ct_slices * preset.ct_step_mm, CHEST_CENTRE_MM[2]
+    else:
+        length_mm, middle_mm = preset.mr_slices * preset.mr_step_mm, HEAD_CENTRE_MM[2]
+    grid = _site_grid()
+    height_mm = grid.origin_mm[2] + np.arange(grid.shape[0]) * grid.spacing_mm[0]
+    return np.asarray(np.abs(height_mm - middle_mm) <= preset.site_share * length_mm / 2)[:, None, None]
 
 
 def _pliancy(region: str) -> float:

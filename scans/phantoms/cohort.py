@@ -94,8 +94,12 @@ def _draw_findings(draw: Draw, preset: Preset, index: int) -> tuple[Finding, ...
         return ()
     number = _number_among_the_ill(draw, cards, index)
     findings: list[Finding] = []
-    for region, names in (("chest", preset.chest_cards), ("head", preset.head_cards)):
-        for place, name in enumerate(_draw_names(draw, preset, region, names, number), start=1):
+    for region, names, rare in (
+        ("chest", preset.chest_cards, preset.chest_rare),
+        ("head", preset.head_cards, preset.head_rare),
+    ):
+        drawn = _draw_rare(draw, preset, region, rare, number) or _draw_names(draw, preset, region, names, number)
+        for place, name in enumerate(drawn, start=1):
             findings.append(_draw_finding(draw, preset, region, name, index, place))
     return tuple(findings)
 
@@ -106,6 +110,14 @@ def _number_among_the_ill(draw: Draw, cards: tuple[bool, ...], index: int) -> in
     start = rounds * len(cards)
     dealt = (cards[draw.deal("status", index=start + earlier, cards=len(cards))] for earlier in range(place))
     return rounds * sum(cards) + sum(dealt)
+
+
+def _draw_rare(draw: Draw, preset: Preset, region: str, rare: tuple[str, ...], number: int) -> list[str]:
+    """Return the rare finding that this ill patient alone has, or none."""
+    if number >= preset.rare_among:
+        return []
+    card = draw.deal("rare finding", region, index=number, cards=preset.rare_among)
+    return [rare[card]] if card < len(rare) else []
 
 
 def _draw_names(draw: Draw, preset: Preset, region: str, names: tuple[str, ...], number: int) -> list[str]:

@@ -1,6 +1,6 @@
 """What can be found: shapes that differ in texture and outline, added to the tissue around them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from scans.phantoms.canvas import Canvas
 from scans.phantoms.grid import Frame
+from scans.phantoms.preset import Gain
 
 Part = tuple[np.ndarray, np.ndarray]  # wall and core, each a weight from 0 to 1
 Shape = Callable[[np.ndarray, float, np.random.Generator], Part]
@@ -26,7 +27,7 @@ class Look:
 class Lesion:
     """A finding at its place in one patient's body."""
 
-    name: str
+    look: Look
     centre_mm: np.ndarray  # (3,) body coordinates
     diameter_mm: float
     turn: np.ndarray  # (3, 3) random rotation
@@ -43,19 +44,27 @@ def paint_lesion(lesion: Lesion, canvas: Canvas, *, contrast: float, room: np.nd
         room: (z, y, x) share of each voxel in which the lesion may lie: its organ.
 
     Returns:
-        (z, y, x) bool: voxels that the lesion fills at least by half.
+        (z, y, x) bool: voxels that the lesion fills at least by half; of one too thin for that, those that it
+        fills at least half as much as the fullest.
     """
     radius = lesion.diameter_mm / 2
     part = canvas.frame.around(lesion.centre_mm[None], 1.1 * radius + canvas.edge_mm)
-    look = LOOKS[lesion.name]
+    look = lesion.look
     unit = _unit_coordinates(part, lesion, radius)
     wall, core = look.shape(unit, canvas.edge_mm / radius, np.random.Generator(np.random.PCG64(lesion.seed)))
     for picture, wall_gain, core_gain in zip(canvas.pictures, look.wall, look.core, strict=True):
         change = (wall * np.float32(wall_gain) + core * np.float32(core_gain)) * np.float32(contrast)
         picture[part.box] += change * room[part.box]
     mask = np.zeros(canvas.frame.x.shape, bool)
-    mask[part.box] = (wall + core) * room[part.box] >= 0.5
+    filled = (wall + core) * room[part.box]
+    mask[part.box] = filled >= min(0.5, _thin(filled))
     return mask
+
+
+def _thin(filled: np.ndarray) -> float:
+    """Return half of the fullest voxel's share where none is filled by half, else 0.5."""
+    fullest = float(filled.max(initial=0.0))
+    return 0.5 if fullest >= 0.5 or fullest == 0.0 else fullest / 2
 
 
 def random_turn(rng: np.random.Generator) -> np.ndarray:
@@ -84,7 +93,8 @@ def find_site(
     for centre, radius in taken:
         squares = (frame.x - centre[0]) ** 2 + (frame.y - centre[1]) ** 2 + (frame.z - centre[2]) ** 2
         clearance = np.minimum(clearance, np.maximum(np.sqrt(squares) - radius, 0))
-    wanted = min(0.85 * radius_mm, float(clearance.max()))
+    wanted = max(0.85 * radius_mm, 1.01 * frame.grid.spacing_mm[0])  # a small one needs its neighbourhood, too
+    wanted = min(wanted, float(clearance.max()))
     places = np.argwhere(clearance >= wanted)
     place = tuple(places[int(rng.integers(len(places)))])
     return np.array([frame.x[place], frame.y[place], frame.z[place]], float)
@@ -167,6 +177,20 @@ def _wedge(unit: np.ndarray, edge: float, rng: np.random.Generator) -> Part:
     return filled, np.zeros_like(filled)
 
 
+def _torus(unit: np.ndarray, edge: float, rng: np.random.Generator) -> Part:
+    """A ring lying flat."""
+    ring = np.sqrt(unit[0] ** 2 + unit[1] ** 2) - np.float32(0.7)
+    filled = _fill(np.float32(0.3) - np.sqrt(ring**2 + unit[2] ** 2), edge)
+    return filled, np.zeros_like(filled)
+
+
+def _rod(unit: np.ndarray, edge: float, rng: np.random.Generator) -> Part:
+    """A straight rod."""
+    thin = np.float32(0.28) - np.sqrt(unit[0] ** 2 + unit[1] ** 2)
+    filled = _fill(np.minimum(thin, 1 - np.abs(unit[2])), edge)
+    return filled, np.zeros_like(filled)
+
+
 # Chest: one picture. A hollow can darken lung only a little: there is hardly anything left to take away.
 # Head: T1, T2.
 LOOKS: Mapping[str, Look] = {
@@ -175,9 +199,23 @@ LOOKS: Mapping[str, Look] = {
     "cavity": Look(_thick_shell, (1.0,), (-0.15,)),
     "honeycomb": Look(_honeycomb, (0.9,), (-0.12,)),
     "band": Look(_plate, (1.0,), (0.0,)),
+    "wedge": Look(_wedge, (1.0,), (0.0,)),
+    "beads": Look(_cluster, (1.0,), (0.0,)),
+    "torus": Look(_torus, (1.0,), (0.0,)),
+    "rod": Look(_rod, (1.0,), (0.0,)),
     "mass": Look(_solid, (-0.5, 0.7), (0.0, 0.0)),
     "ring": Look(_thick_shell, (0.5, 0.35), (-0.9, 0.9)),
     "plaques": Look(_cluster, (-0.5, 0.9), (0.0, 0.0)),
     "infarct": Look(_wedge, (-0.8, 0.6), (0.0, 0.0)),
     "bleed": Look(_solid, (0.7, -0.7), (0.0, 0.0)),
+    "sheet": Look(_plate, (-0.7, 0.8), (0.0, 0.0)),
+    "comb": Look(_honeycomb, (0.6, -0.6), (-0.6, 0.6)),
+    "loop": Look(_torus, (-0.7, 0.8), (0.0, 0.0)),
+    "strand": Look(_rod, (0.7, 0.7), (0.0, 0.0)),
 }
+
+
+def look_of(name: str, gains: Sequence[Gain]) -> Look:
+    """Return how a finding looks, with the preset's gains where it has some of its own."""
+    own = {gain.name: gain for gain in gains}.get(name)
+    return Look(LOOKS[name].shape, own.wall, own.core) if own else LOOKS[name]

@@ -6,15 +6,13 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from scans.phantoms.acquisition import Shot, scan_ct, scan_mr, scan_projection
-from scans.phantoms.body import Body, Sight, draw_pose, look, make_body
+from scans.phantoms.body import CHEST_CENTRE_MM, HEAD_CENTRE_MM, Body, Sight, draw_pose, look, make_body
 from scans.phantoms.cohort import REGION, Finding, Patient, Visit
 from scans.phantoms.draw import Draw
 from scans.phantoms.grid import Grid, Pose, centred_grid
 from scans.phantoms.preset import Preset
 from scans.phantoms.scanner import SCANNERS, Scanner
 
-CHEST_CENTRE_MM = (0.0, 0.0, 12.0)
-HEAD_CENTRE_MM = (0.0, 0.0, -4.0)
 CEILING_HU = 850.0  # from lung to soft tissue: no finding is brighter
 CEILING_MR = 0.7
 VIEWS = {  # role: rows run down; depth and columns in LPS
@@ -144,13 +142,18 @@ class _Room:
 def _scan_ct(room: _Room) -> list[Series]:
     preset, scanner = room.preset, room.scanner
     noise = preset.ct_noise_hu * scanner.noise
-    grid = _volume_grid(scanner, preset.ct_slices, preset.ct_matrix, preset.ct_step_mm, scanner.fov_mm[0])
+    grid = ct_grid(preset, scanner)
     contrasts = [min(finding.contrast_to_noise * noise, CEILING_HU) for finding in room.findings]
     sight = room.see(grid, contrasts=contrasts)
     blur_mm = preset.blur_mm * scanner.blur
     shots = scan_ct(sight.pictures[0], grid, scanner, noise_hu=noise, blur_mm=blur_mm, rng=room.noise())
     pairs = zip(("soft", "sharp"), shots, strict=True)
     return [room.series(n, role, shot, grid, sight, sight.mask) for n, (role, shot) in enumerate(pairs, start=2)]
+
+
+def ct_grid(preset: Preset, scanner: Scanner) -> Grid:
+    """Return where the voxels of this scanner's chest scans lie."""
+    return _volume_grid(scanner, preset.ct_slices, preset.ct_matrix, preset.ct_step_mm, scanner.fov_mm[0])
 
 
 def _scan_mr(room: _Room) -> list[Series]:

@@ -17,7 +17,11 @@ LABEL_COLUMNS = ("study", "finding", "value", "kind")
 
 
 def truth_row(draw: Draw, study: Study, series: Series) -> dict[str, str]:
-    """Return one row of truth.csv. Several findings stand in one field, joined by "; "."""
+    """Return one row of truth.csv. Several findings stand in one field, joined by "; ".
+
+    Sizes are diameters in mm at that visit. Contrast to noise is in units of the scan's noise: for CT that
+    of the soft reconstruction, for a radiograph along the ray through the finding's middle.
+    """
     return {
         **_who(study),
         "series_uid": series.uid,
@@ -45,7 +49,8 @@ def save_mask(path: Path, mask: np.ndarray) -> None:
 
 def label_rows(preset: Preset, study: Study) -> list[dict[str, str]]:
     """Return what `scantwin labels import` takes: every finding of the region, present or absent."""
-    names = sorted(set(preset.chest_cards if study.region == "chest" else preset.head_cards))
+    chest, head = (*preset.chest_cards, *preset.chest_rare), (*preset.head_cards, *preset.head_rare)
+    names = sorted(set(chest if study.region == "chest" else head))
     present = {finding.name for finding in study.findings}
     return [
         {"study": study.uid, "finding": name, "value": "present" if name in present else "absent", "kind": kind}

@@ -1,6 +1,7 @@
 import csv
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,32 @@ def test_visits_that_arrive_one_by_one_end_as_the_same_archive(at_once: Path, tm
     assert first.n_files and second.n_files and not second.odd
     archive = {name: digest for name, digest in before.items() if name.startswith("archive/")}
     assert archive.items() <= after.items()
+
+
+def test_several_processes_write_the_same_bytes_and_count_the_same(at_once: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    several = write_archive(
+        tmp_path, n_patients=3, n_visits=2, seed=3, n_workers=3, progress=lambda done, of: told.append((done, of))
+    )
+    assert _tree(tmp_path) == _tree(at_once)
+    assert told == [(done, several.n_studies) for done in range(1, several.n_studies + 1)]
+    files = [path for path in (tmp_path / "archive").rglob("*") if path.is_file()]
+    assert several.n_files == len(files) and several.n_bytes == sum(path.stat().st_size for path in files)
+    assert several.odd == {"dicomdir": 1, "text": 1, "copy": 1}  # the first patient had no CT
+
+
+def test_a_study_that_cannot_be_written_ends_all_processes_with_its_error(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_text("in the way")
+    with pytest.raises(OSError):
+        write_archive(tmp_path, n_patients=4, n_visits=1, seed=3, kinds=("dx",), n_workers=2)
+    assert not (tmp_path / "truth.csv").exists()
+
+
+def test_numbers_of_ones_own_make_an_archive_under_their_own_name(tmp_path: Path) -> None:
+    tiny = replace(EASY, name="tiny", ct_slices=4, ct_matrix=16)
+    write_archive(tmp_path, n_patients=1, n_visits=1, seed=0, kinds=("ct",), preset=tiny)
+    assert '"preset": "tiny"' in (tmp_path / "cohort.json").read_text()
+    assert {row["n_slices"] for row in csv.DictReader((tmp_path / "truth.csv").open())} == {"4"}
 
 
 def test_another_seed_shares_no_file_name(at_once: Path, tmp_path: Path) -> None:
@@ -145,6 +172,7 @@ def test_a_folder_with_another_cohort_is_refused(at_once: Path) -> None:
         ({"last_visit": 3}, "visits 1 to 3 of 2"),
         ({"first_visit": 0}, "visits 0 to 2 of 2"),
         ({"kinds": ()}, "kinds are none"),
+        ({"n_workers": 0}, "0 workers"),
         ({"kinds": ("ct", "us")}, "wanted some of: ct, mr, dx"),
         ({"preset": "medium"}, "wanted one of"),
     ],
