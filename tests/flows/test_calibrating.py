@@ -1,0 +1,151 @@
+"""Calibrations of a site: vectors are put into the tables, for chance needs more patients than pictures can be made."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from sqlalchemy import select, text, update
+
+from db import calibrations, queries, store
+from db.base import table_of
+from db.tables import Calibration, LaneOutcome, Match
+from flows import calibrating
+from flows.matching import match
+from flows.ticket import night_ticket
+from siamese.calibration import calibrate, share_within
+
+KIND = "dx/chest/2d/frontal"
+DIM = 8
+
+
+def vectors(n, seed=0):
+    rows = np.random.default_rng(seed).normal(size=(n, DIM))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def put(site, ticket, patients, table, *, purpose="view", visit=0):
+    """Write one accepted scan with a vector a patient, all drawn for validation."""
+    at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=400 * visit)
+    keys = [f"s{visit}-{p:03}" for p in patients]
+    with site.db.write(ticket.right) as connection:
+        row = {"id": "enc", "cover": "2d", "purpose": purpose, "backbone": "b", "dim": DIM, "metric": "cosine",
+               "recipe": "r", "origin": "trained", "provisional": True, "folder": "f", "manifest": "{}",
+               "created_night": ticket.night, "created_at": at}  # fmt: skip
+        store.save_encoder(connection, row)
+        store.activate(connection, cover="2d", purpose=purpose, encoder="enc", reason="test", night=ticket.night)
+        store.save_patients(connection, [
+            {"key": f"p{p:03}", "split": 0.6 + 0.0001 * p, "sex": "F", "own_lane": True, "first_night": ticket.night}
+            for p in patients])  # fmt: skip
+        store.save_studies(connection, [
+            {"key": f"t-{key}", "patient": f"p{p:03}", "age_years": None, "local_date": None, "acquired_from": None,
+             "acquired_until": None, "first_night": ticket.night} for key, p in zip(keys, patients, strict=True)])  # fmt: skip
+        store.save_scans(connection, [scan(key, p, at + timedelta(hours=p), ticket.night)
+                                      for key, p in zip(keys, patients, strict=True)])  # fmt: skip
+        store.save_embeddings(connection, [
+            {"scan": key, "encoder": "enc", "dim": DIM, "device": "cpu", "night": ticket.night,
+             "vector": table[p].astype("<f4").tobytes()} for key, p in zip(keys, patients, strict=True)])  # fmt: skip
+
+
+def scan(key, patient, at, night):
+    return {
+        "key": key, "study": f"t-{key}", "patient": f"p{patient:03}", "series": f"series-{key}", "cover": "2d",
+        "kind": KIND, "kind_rule": "", "state": "accepted", "code": "used", "is_main": True, "main_rule": "",
+        "acquired_from": at, "acquired_until": at + timedelta(minutes=1), "acquired_local_date": at.date(),
+        "date_precision": "second", "age_years": None, "sex": "F", "tensor": key, "recipe": "r", "pictures": 0,
+        "n_slices": 1, "first_night": night, "withdrawn_night": None,
+    }  # fmt: skip
+
+
+def night(site, *parts, purpose="view"):
+    """One night that brings scans of some (patients, table, visit), and matches them."""
+    with night_ticket(site, version="0", tick_at=None) as ticket:
+        for patients, table, visit in parts:
+            put(site, ticket, patients, table, purpose=purpose, visit=visit)
+        return match(site, ticket)
+
+
+def current(site):
+    columns = ("scan", "prior", "lane", "rank", "distance", "chance_code", "chance_share", "chance_below",
+               "chance_low", "chance_high", "chance_basis")  # fmt: skip
+    match_ = table_of(Match)
+    with site.db.read() as connection:
+        rows = connection.execute(select(*(match_.c[c] for c in columns)).where(match_.c.left_night.is_(None)))
+        return sorted(tuple(row) for row in rows)
+
+
+def test_a_match_holds_the_share_of_unrelated_patients_that_are_nearer(make_site, db_url):
+    site, table = make_site(url=db_url), vectors(60)
+    night(site, (range(60), table, 0))
+    away = 1.0 - table.astype(np.float64) @ table.astype(np.float64).T
+    np.fill_diagonal(away, np.nan)
+    curve = calibrate(away)
+    found = current(site)
+    assert found
+    for row in found:
+        said = share_within(curve, row[4])
+        assert row[5] == said.code
+        assert row[7] == pytest.approx(said.below, rel=1e-6)
+        assert (row[6] is None) == (said.share is None)
+        if said.share is not None:  # a plain count of the pairs that are as near
+            assert row[6] == pytest.approx(
+                np.nanmean(np.where(np.isnan(away), np.nan, away <= row[4] + 1e-9)), rel=0.02
+            )
+
+
+def test_the_view_multiplies_the_share_by_the_patients_that_could_have_been_listed(make_site, db_url):
+    site = make_site(url=db_url)
+    night(site, (range(60), vectors(60), 0))
+    with site.db.read() as connection:
+        rows = [dict(row) for row in connection.execute(text("SELECT * FROM match_for_review")).mappings()]
+        shares = {(m.scan, m.prior): m for m in connection.execute(select(table_of(Match)))}
+        lanes = {o.scan: o for o in connection.execute(select(table_of(LaneOutcome))) if o.lane == "others"}
+    assert {row["chance_code"] for row in rows} <= {"estimate", "fewer-than"}
+    for row in rows:
+        kept, n = shares[row["scan"], row["prior"]], lanes[row["scan"]].gallery_patients
+        assert row["gallery_patients"] == n
+        assert row["expected_fewer_than"] == pytest.approx(n * kept.chance_below)
+        assert row["expected_by_chance"] == (
+            None if kept.chance_share is None else pytest.approx(n * kept.chance_share)
+        )
+
+
+def test_below_fifty_patients_nothing_is_calibrated_and_the_row_says_why(make_site):
+    site = make_site()
+    night(site, (range(49), vectors(49), 0))
+    assert {row[5] for row in current(site)} == {"not-calibrated"}
+    with site.db.read() as connection:
+        row = calibrations.calibration_of(connection, "enc", KIND)
+    assert row["curve"] == ""
+    assert row["why_not"].startswith("49 unrelated patients")
+
+
+def test_the_calibration_does_not_depend_on_the_cut_into_nights(make_site, db_url):
+    table, later = vectors(70), vectors(70, seed=1)
+    whole, cut = make_site("whole"), make_site("cut", url=db_url)
+    night(whole, (range(70), table, 0), (range(30), later, 1))
+    night(cut, (range(40, 70), table, 0), (range(10), later, 1))
+    night(cut, (range(40), table, 0))
+    night(cut, (range(10, 30), later, 1))
+    assert current(cut) == current(whole)
+
+
+def test_a_night_without_anything_new_reads_nothing_again(make_site):
+    site = make_site()
+    night(site, (range(60), vectors(60), 0))
+    again = night(site)
+    assert again["calibrated"] == again["shares"] == 0
+
+
+def test_a_kill_after_the_calibration_is_made_good_by_the_next_night(make_site, monkeypatch):
+    site, calm = make_site(), make_site("calm")
+    night(calm, (range(60), vectors(60), 0))
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(calibrating, "_read_shares", die)
+        with pytest.raises(KeyboardInterrupt):
+            night(site, (range(60), vectors(60), 0))
+    night(site)
+    assert current(site) == current(calm)
