@@ -170,6 +170,7 @@ def lanes_of_scan(connection: Connection, scan: str) -> list[dict[str, Any]]:
 
     Each is a row of lane_outcome with purpose and provisional of its encoder, and `matches`: current rows of
     match with patient, study, contrast, acquired_from, acquired_until and acquired_local_date of the prior.
+    `n_unrelated` is N of the expectation by chance: gallery_patients of the encoder's list of other patients.
     """
     lanes = []
     of_prior = ("patient", "study", "contrast", "acquired_from", "acquired_until", "acquired_local_date")
@@ -187,6 +188,9 @@ def lanes_of_scan(connection: Connection, scan: str) -> list[dict[str, Any]]:
         for lane in rows_of(connection, mine.order_by(LANE.c.lane.desc())):
             of_lane = listed.where(MATCH.c.encoder == encoder["id"], MATCH.c.lane == lane["lane"])
             lanes.append(lane | by | {"matches": rows_of(connection, of_lane)})
+    n_others = {lane["encoder"]: lane["gallery_patients"] for lane in lanes if lane["lane"] == "others"}
+    for lane in lanes:
+        lane["n_unrelated"] = n_others.get(lane["encoder"], 0)
     return sorted(lanes, key=lambda lane: (lane["lane"] != "own", lane["purpose"]))
 
 

@@ -65,6 +65,7 @@ class Pair:
     distance: float
     gap: str  # time between the two, own lane only
     note: str  # a sentence where the order is unknown
+    by_chance: str  # how many unrelated patients would look this near
     verdict: str
     is_hidden: bool  # refused by a person
     scan: ScanFacts

@@ -14,9 +14,12 @@ from flows import calibrating
 from flows.matching import match
 from flows.ticket import night_ticket
 from siamese.calibration import calibrate, share_within
+from siamese.distance import distances
+from siamese.encoder import starter
 
 KIND = "dx/chest/2d/frontal"
 DIM = 8
+MANIFEST = (starter("2d") / "manifest.json").read_text()
 
 
 def vectors(n, seed=0):
@@ -30,7 +33,7 @@ def put(site, ticket, patients, table, *, purpose="view", visit=0):
     keys = [f"s{visit}-{p:03}" for p in patients]
     with site.db.write(ticket.right) as connection:
         row = {"id": "enc", "cover": "2d", "purpose": purpose, "backbone": "b", "dim": DIM, "metric": "cosine",
-               "recipe": "r", "origin": "trained", "provisional": True, "folder": "f", "manifest": "{}",
+               "recipe": "r", "origin": "trained", "provisional": True, "folder": "f", "manifest": MANIFEST,
                "created_night": ticket.night, "created_at": at}  # fmt: skip
         store.save_encoder(connection, row)
         store.activate(connection, cover="2d", purpose=purpose, encoder="enc", reason="test", night=ticket.night)
@@ -81,7 +84,7 @@ def current(site):
 def test_a_match_holds_the_share_of_unrelated_patients_that_are_nearer(make_site, db_url):
     site, table = make_site(url=db_url), vectors(60)
     night(site, (range(60), table, 0))
-    away = 1.0 - table.astype(np.float64) @ table.astype(np.float64).T
+    away = np.stack([distances(row, table, "cosine") for row in table])
     np.fill_diagonal(away, np.nan)
     curve = calibrate(away)
     found = current(site)
@@ -89,7 +92,7 @@ def test_a_match_holds_the_share_of_unrelated_patients_that_are_nearer(make_site
     for row in found:
         said = share_within(curve, row[4])
         assert row[5] == said.code
-        assert row[7] == pytest.approx(said.below, rel=1e-4)
+        assert row[7] == pytest.approx(said.below, rel=1e-9)
         assert (row[6] is None) == (said.share is None)
         if said.share is not None:  # a plain count of the pairs that are as near
             nearer, farther = (np.mean(away[~np.isnan(away)] <= row[4] + step) for step in (-0.01, 0.01))
@@ -178,6 +181,23 @@ def test_too_few_patients_are_no_reference_for_an_alarm(make_site):
     night(site, (range(20), vectors(20), 0), (range(20), vectors(20), 1), purpose="patient")
     found = {(lane, alarm) for (scan, lane), (code, alarm) in marked(site).items() if scan.startswith("s1")}
     assert found == {("own", "no-reference"), ("others", "no-reference")}
+
+
+def test_similar_says_how_many_unrelated_patients_chance_would_show(make_site):
+    from flows.answers import compare_scans, similar_to
+
+    site = make_site()
+    night(site, (range(60), vectors(60), 0))
+    (answer,) = similar_to(site.config, scan="s0-059")
+    (lane,) = [lane for lane in answer["lanes"] if lane["lane"] == "others"]
+    assert lane["gallery_patients"] == 59
+    for row in lane["matches"]:
+        told = row["expected_by_chance"]
+        assert told["n_patients"] == 59
+        assert told["text"].startswith("among 59 patients")
+    first = lane["matches"][0]
+    (found,) = compare_scans(site.config, "s0-059", first["scan"])["encoders"]
+    assert found["expected_by_chance"]["text"] == first["expected_by_chance"]["text"]
 
 
 def test_a_night_without_anything_new_reads_nothing_again(make_site):
