@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from db import door_queries, queries
+from db import door_queries, encoder_queries, queries
 from flows.asked import WrongUsage
 from flows.site import open_site
 from flows.summary import counted
@@ -38,6 +38,8 @@ def standing(config: Path) -> dict[str, Any]:
                 for row in queries.active_encoders(connection)
             ],
             "codes": quarantine,
+            "watch": queries.last_stage_counts(connection, "match").get("watch", {}).get("alarms", []),
+            "held": encoder_queries.held(connection),
             "wrong_patient": door_queries.wrong_patient_verdicts(connection),
         }
 

@@ -86,6 +86,7 @@ def show_night(config: Path, summary: dict[str, Any], *, quiet: bool) -> None:
     out.print(table)
     if summary["matches"]["entered"]:
         _show_nearest(out, nearest_new(config, summary["night"]))
+    _show_watched(out, summary["watch"], summary["held"])
     took = ", ".join(f"{name} {seconds:.1f}" for name, seconds in summary["seconds"].items())
     out.print(f"seconds: {took}", soft_wrap=True)
     if summary["report"]:
@@ -219,6 +220,7 @@ def show_standing(found: dict[str, Any], *, quiet: bool) -> None:
             table.add_row(row["outcome"], row["code"], str(row["files"]), row["action"])
     if table.row_count:
         out.print(table)
+    _show_watched(out, found["watch"], found["held"])
     for row in found["wrong_patient"]:
         out.print(f"TASK: match {row['match']} was judged wrong-patient by {row['by']}: check both patients' numbers")
 
@@ -255,6 +257,18 @@ def show_switch(found: dict[str, Any], *, quiet: bool) -> None:
     print(f"active for {what} {'now' if found['switched'] else 'already'}: {name}")
     if found["switched"]:
         print("next: scantwin night (embeds what has no vector of it, and matches)")
+
+
+def _show_watched(out: Console, alarms: Sequence[dict[str, Any]], held: Sequence[dict[str, Any]]) -> None:
+    """What stands out from the nights before, and which encoders wait in the shadow."""
+    from scans.outcome import outcome
+
+    for row in alarms:
+        known = outcome(row["code"])
+        out.print(f"ALARM {row['code']}: {known.meaning} {row['facts']}. {known.action}", soft_wrap=True, markup=False)
+    for row in held:
+        out.print(f"encoder {row['id'][:KEY]} ({row['cover']} {row['purpose']}) stays in the shadow: "
+                  f"{row['held_reason']}", soft_wrap=True, markup=False)  # fmt: skip
 
 
 def show_files(found: Sequence[dict[str, Any]], *, quiet: bool) -> None:

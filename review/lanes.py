@@ -159,7 +159,7 @@ def _lane_sentence(lane: Row) -> str:
     """Say why a lane is short, and among how many patients it was chosen."""
     meaning, action = code_words(lane["code"])
     why = [] if lane["code"] == FULL else [meaning, "" if action == NOTHING else action]
-    if lane["alarm"]:
+    if lane["alarm"].startswith("possible-"):
         why += [part for part in code_words(lane["alarm"]) if part != NOTHING]
     among = f"Chosen among {lane['gallery_patients']:,} patients with a comparable earlier scan."
     return " ".join(part for part in (*why, among if lane["lane"] == "others" else "") if part)

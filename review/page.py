@@ -170,6 +170,8 @@ class NightPage:
     stages: tuple[StageRow, ...] = ()
     nights: tuple[NightRow, ...] = ()
     encoders: tuple[EncoderRow, ...] = ()
+    watched: tuple[Trouble, ...] = ()  # what stands out from the nights before
+    held: tuple[tuple[str, str], ...] = ()  # encoder in the shadow -> why
 
 
 @dataclass(frozen=True)

@@ -187,6 +187,13 @@ NIGHT = (
     _night("out-of-memory", "Memory ran out.", "Lower the batch sizes, then run `scantwin night` again."),
     _night("database-lost", "The database did not answer.",
            "Check the database, then run `scantwin night` again."),
+    _night("refusals-jumped", "More files than usual were quarantined.", "Run `scantwin files --outcome quarantined`."),
+    _night("unmatched-jumped", "More scans than usual have no similar earlier case.",
+           "Ask whether a scanner or protocol has changed; look at the newest scans of this kind."),
+    _night("distances-jumped", "The nearest cases are at other distances than usual.",
+           "Ask whether a scanner or protocol has changed; look at the newest scans of this kind."),
+    _night("new-scanner", "A kind of scan came from a scanner that it never came from before.",
+           "Look at its first matches; train anew once it has brought enough scans."),
     _night("failed", "The night failed.", "Read its log, then run `scantwin night` again."),
 )
 # fmt: on

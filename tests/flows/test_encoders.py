@@ -62,7 +62,7 @@ def test_a_trained_encoder_that_took_the_starters_place_gives_it_back_in_one_com
         connection.execute(update(table_of(Encoder)).where(table_of(Encoder).c.id == OTHER).values(purpose="finding"))
         night = queries.nights(connection, last=1)[0]["id"]
         connection.execute(update(table_of(Activation)).values(night=None))  # the starter came by an earlier night
-        store.activate(connection, cover="2d", purpose="view", encoder=None, night=night, reason="promoted")
+        store.activate(connection, cover="2d", purpose="patient", encoder=None, night=night, reason="promoted")
         store.activate(connection, cover="2d", purpose="finding", encoder=OTHER, night=night, reason="promoted")
     assert active(site)["2d"] == OTHER
     roll_back(site.config)
