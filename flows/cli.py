@@ -257,6 +257,20 @@ def import_labels(csv: Path, *, config: Config = DEFAULT, as_json: Json = False,
     return 1 if report["refused"] else 0
 
 
+@labels_app.command
+def from_verdicts(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Make labels to learn from of the judgements on other patients' scans, in place of those made before."""
+    from flows.reviewed import labels_from_verdicts
+
+    found = labels_from_verdicts(config)
+    if as_json:
+        _print_json(found)
+    elif not quiet:
+        print(f"{found['labels']} labels from verdicts, {found['new_or_changed']} new or changed, "
+              f"{found['taken_back']} taken back; readers disagree on {found['disagreed']} pairs")  # fmt: skip
+    return 0
+
+
 @encoders_app.default
 def encoders(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """List every encoder with its evidence, which is active since when, and every switch."""

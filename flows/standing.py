@@ -9,6 +9,7 @@ from typing import Any
 
 from db import door_queries, encoder_queries, queries
 from flows.asked import WrongUsage
+from flows.reviewed import review_figures
 from flows.site import open_site
 from flows.summary import counted
 from scans.outcome import OUTCOMES, outcome
@@ -40,6 +41,7 @@ def standing(config: Path) -> dict[str, Any]:
             "codes": quarantine,
             "watch": queries.last_stage_counts(connection, "match").get("watch", {}).get("alarms", []),
             "held": encoder_queries.held(connection),
+            "review": review_figures(connection),
             "wrong_patient": door_queries.wrong_patient_verdicts(connection),
         }
 

@@ -221,6 +221,7 @@ def show_standing(found: dict[str, Any], *, quiet: bool) -> None:
     if table.row_count:
         out.print(table)
     _show_watched(out, found["watch"], found["held"])
+    _show_review(out, found["review"])
     for row in found["wrong_patient"]:
         out.print(f"TASK: match {row['match']} was judged wrong-patient by {row['by']}: check both patients' numbers")
 
@@ -257,6 +258,23 @@ def show_switch(found: dict[str, Any], *, quiet: bool) -> None:
     print(f"active for {what} {'now' if found['switched'] else 'already'}: {name}")
     if found["switched"]:
         print("next: scantwin night (embeds what has no vector of it, and matches)")
+
+
+def _show_review(out: Console, found: dict[str, Any]) -> None:
+    """What readers found relevant among what they were shown, and how far they agree."""
+    table = _table("reader", "expected by chance", "relevant", "not relevant", "unsure", "precision (95 %)",
+                   title="reviewed matches of other patients: of what was shown, not of all")  # fmt: skip
+    for row in found["precision"]:
+        share = "-" if row["precision"] is None else f"{row['precision']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+        table.add_row(
+            row["by"], row["band"], *(str(row[name]) for name in ("relevant", "not_relevant", "unsure")), share
+        )
+    if table.row_count:
+        out.print(table)
+    for row in found["agreement"]:
+        kappa = "" if row["kappa"] is None else f", kappa {row['kappa']:.2f}"
+        out.print(f"{' and '.join(row['readers'])} agree on {row['agreed']:.0%} of {row['pairs']} pairs{kappa}",
+                  soft_wrap=True, markup=False)  # fmt: skip
 
 
 def _show_watched(out: Console, alarms: Sequence[dict[str, Any]], held: Sequence[dict[str, Any]]) -> None:
