@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select, true
 
 from db.archive_queries import ACCEPTED, PATIENT, SCAN, may_be_listed
 from db.base import table_of
@@ -81,18 +81,24 @@ def vector_of(connection: Connection, scan: str, encoder: str) -> bytes | None:
     return connection.scalar(found)
 
 
-def embeddings_of(connection: Connection, encoder: str, kind: str) -> Vectors:
-    """Return the vectors of the main scans of a kind: all that lists may hold, by scan key."""
+def embeddings_of(
+    connection: Connection, encoder: str, kind: str, *, between: tuple[float, float] | None = None
+) -> Vectors:
+    """Return the vectors of the main scans of a kind: all that lists may hold, by scan key.
+
+    With `between` only those of patients whose number for divisions lies in [first, second).
+    """
     columns = (
         SCAN.c.key, SCAN.c.patient, SCAN.c.study, PATIENT.c.own_lane,
         SCAN.c.acquired_from, SCAN.c.acquired_until, EMBEDDING.c.matched_night, EMBEDDING.c.vector,
     )  # fmt: skip
+    drawn = true() if between is None else and_(PATIENT.c.split >= between[0], PATIENT.c.split < between[1])
     rows = connection.execute(
         select(*columns)
         .select_from(SCAN)
         .join(EMBEDDING, and_(EMBEDDING.c.scan == SCAN.c.key, EMBEDDING.c.encoder == encoder))
         .join(PATIENT, PATIENT.c.key == SCAN.c.patient)
-        .where(SCAN.c.kind == kind, may_be_listed())
+        .where(SCAN.c.kind == kind, may_be_listed(), drawn)
         .order_by(SCAN.c.key)
     ).all()
     return Vectors(*zip(*rows, strict=True)) if rows else Vectors(*([()] * len(columns)))
@@ -164,6 +170,7 @@ def lanes_of_scan(connection: Connection, scan: str) -> list[dict[str, Any]]:
 
     Each is a row of lane_outcome with purpose and provisional of its encoder, and `matches`: current rows of
     match with patient, study, contrast, acquired_from, acquired_until and acquired_local_date of the prior.
+    `n_unrelated` is N of the expectation by chance: gallery_patients of the encoder's list of other patients.
     """
     lanes = []
     of_prior = ("patient", "study", "contrast", "acquired_from", "acquired_until", "acquired_local_date")
@@ -181,6 +188,9 @@ def lanes_of_scan(connection: Connection, scan: str) -> list[dict[str, Any]]:
         for lane in rows_of(connection, mine.order_by(LANE.c.lane.desc())):
             of_lane = listed.where(MATCH.c.encoder == encoder["id"], MATCH.c.lane == lane["lane"])
             lanes.append(lane | by | {"matches": rows_of(connection, of_lane)})
+    n_others = {lane["encoder"]: lane["gallery_patients"] for lane in lanes if lane["lane"] == "others"}
+    for lane in lanes:
+        lane["n_unrelated"] = n_others.get(lane["encoder"], 0)
     return sorted(lanes, key=lambda lane: (lane["lane"] != "own", lane["purpose"]))
 
 

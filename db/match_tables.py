@@ -50,6 +50,9 @@ class Encoder(Base):
     provisional: Mapped[bool] = mapped_column(doc="true: has not beaten the plain baselines on this archive")
     folder: Mapped[str] = mapped_column(Text, doc="where it is kept, relative to the work folder")
     manifest: Mapped[str] = mapped_column(Text, doc="its manifest as JSON")
+    held_reason: Mapped[str] = mapped_column(
+        Text, server_default="", doc="why it was not made active when it was trained; empty: it was, or came otherwise"
+    )
     forgotten_patients: Mapped[int] = mapped_column(
         server_default="0", doc="persons it learned from who were forgotten since; above 0: train anew"
     )
@@ -133,6 +136,18 @@ class Match(Base):
     left_night: Mapped[int | None] = mapped_column(
         ForeignKey("night.id"), index=True, doc="night it left; empty: current"
     )
+    chance_code: Mapped[str] = mapped_column(
+        Text, server_default="not-calibrated", doc="estimate, fewer-than or not-calibrated: what is known by chance"
+    )
+    chance_share: Mapped[float | None] = mapped_column(
+        Double, doc="share of unrelated patients who look this near; empty unless it is an estimate"
+    )
+    chance_below: Mapped[float | None] = mapped_column(Double, doc="its one-sided 95 % upper bound")
+    chance_low: Mapped[float | None] = mapped_column(Double, doc="begin of its 95 % interval")
+    chance_high: Mapped[float | None] = mapped_column(Double, doc="end of its 95 % interval")
+    chance_basis: Mapped[str] = mapped_column(
+        Text, server_default="", doc="calibration.basis that these were read from; another one: to be read again"
+    )
 
 
 class LaneOutcome(Base):
@@ -156,6 +171,33 @@ class LaneOutcome(Base):
     )
     rules: Mapped[str] = mapped_column(Text, doc="digest of the settings of the search")
     night: Mapped[int] = mapped_column(ForeignKey("night.id"), doc="night of the last change")
+    alarm: Mapped[str] = mapped_column(
+        Text, server_default="", doc="outcome code of an alarm of an encoder of purpose patient; empty: none"
+    )
+
+
+class Calibration(Base):
+    """One row an encoder and kind: what a distance is worth among unrelated patients of validation."""
+
+    __tablename__ = "calibration"
+
+    encoder: Mapped[str] = mapped_column(ForeignKey("encoder.id"), primary_key=True, doc="whose distances")
+    kind: Mapped[str] = mapped_column(Text, primary_key=True, doc="kind of scan")
+    basis: Mapped[str] = mapped_column(Text, doc="digest of the scans, labels and settings that it was made from")
+    n_patients: Mapped[int] = mapped_column(doc="patients of validation that it was made from")
+    curve: Mapped[str] = mapped_column(Text, doc="share of unrelated patients by distance as JSON; empty: too few")
+    why_not: Mapped[str] = mapped_column(Text, doc="what is not calibrated, and why")
+    cutoff: Mapped[float | None] = mapped_column(
+        Double, doc="beyond it: no sufficiently similar case; empty: off; -1: nothing is ever near enough"
+    )
+    wrong_patient: Mapped[float | None] = mapped_column(
+        Double, doc="nearest own prior beyond it: possibly another person; empty: no reference"
+    )
+    same_person: Mapped[float | None] = mapped_column(
+        Double, doc="other patient within it: possibly one person; empty: no reference; -1: never"
+    )
+    rates: Mapped[str] = mapped_column(Text, doc="what cut-off and alarms cost, with intervals, as JSON")
+    night: Mapped[int] = mapped_column(ForeignKey("night.id"), doc="night that made it")
 
 
 class Label(Base):

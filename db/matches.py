@@ -173,7 +173,7 @@ def _compare(
 
 def _apply(connection: Connection, difference: _Difference, night: int) -> None:
     this = table_of(Match).c.id == bindparam("b_id")
-    shown: dict[str, Any] = {name: bindparam(name) for name in SHOWN}
+    shown: dict[str, Any] = {name: bindparam(name) for name in SHOWN} | {"chance_basis": ""}  # to be read again
     if difference.delete:
         connection.execute(delete(Match).where(this), difference.delete)
     if difference.close:

@@ -151,6 +151,17 @@ def save_labels(connection: Connection, rows: Iterable[Row], *, night: int | Non
     return upsert(connection, Label, full, key=LABEL_KEY, stamp=("night", "at"))
 
 
+def delete_labels(connection: Connection, source: str, *, keep: Iterable[Row]) -> int:
+    """Delete the labels of a source, except those of the same subject, finding and kind as a row to keep."""
+    named = ("subject", "subject_key", "finding", "kind")
+    kept = {tuple(row[name] for name in named) for row in keep}
+    mine = connection.execute(select(Label.id, *(getattr(Label, name) for name in named)).where(Label.source == source))
+    gone = [number for number, *subject in mine if tuple(subject) not in kept]
+    for number in gone:
+        connection.execute(delete(Label).where(Label.id == number))
+    return len(gone)
+
+
 def save_verdict(connection: Connection, *, match: int, verdict: str, by: str, note: str = "") -> int:
     """Add a person's judgement on a match and return its id; said again at once, it is not added again.
 

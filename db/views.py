@@ -75,6 +75,12 @@ MATCH_FOR_REVIEW = View(
         "hidden": "true: the newest judgement is not-relevant or wrong-patient",
         "contrast": "contrast agent of the later scan: given, not-given or unknown",
         "prior_contrast": "contrast agent of the earlier scan",
+        "gallery_patients": "N: other patients who had a scan that could have been listed",
+        "chance_code": "estimate, fewer-than or not-calibrated",
+        "expected_by_chance": "how many of N unrelated patients would look this near; empty unless an estimate",
+        "expected_fewer_than": "one-sided 95 % upper bound of that number; empty: not calibrated",
+        "expected_low": "begin of its 95 % interval",
+        "expected_high": "end of its 95 % interval",
     },
     """
     SELECT m.id AS "match", a.cover, a.purpose, m.encoder, a.provisional, m.lane, m.kind, m.rank, m.code,
@@ -83,11 +89,18 @@ MATCH_FOR_REVIEW = View(
         p.acquired_from AS prior_acquired, p.acquired_local_date AS prior_local_date, m.entered_night,
         coalesce(v.n_verdicts, 0) AS n_verdicts, l.verdict AS last_verdict, l."by" AS last_verdict_by,
         coalesce(l.verdict IN ('not-relevant', 'wrong-patient'), FALSE) AS hidden,
-        coalesce(s.contrast, 'unknown') AS contrast, coalesce(p.contrast, 'unknown') AS prior_contrast
+        coalesce(s.contrast, 'unknown') AS contrast, coalesce(p.contrast, 'unknown') AS prior_contrast,
+        coalesce(o.gallery_patients, 0) AS gallery_patients,
+        CASE WHEN o.gallery_patients > 0 THEN m.chance_code ELSE 'not-calibrated' END AS chance_code,
+        m.chance_share * nullif(o.gallery_patients, 0) AS expected_by_chance,
+        m.chance_below * nullif(o.gallery_patients, 0) AS expected_fewer_than,
+        m.chance_low * nullif(o.gallery_patients, 0) AS expected_low,
+        m.chance_high * nullif(o.gallery_patients, 0) AS expected_high
     FROM "match" m
     JOIN active_encoder a ON a.encoder = m.encoder
     JOIN scan s ON s.key = m.scan
     JOIN scan p ON p.key = m.prior
+    LEFT JOIN lane_outcome o ON o.scan = m.scan AND o.encoder = m.encoder AND o.lane = 'others'
     LEFT JOIN
         (SELECT scan, prior, count(*) AS n_verdicts, max(id) AS last FROM verdict GROUP BY scan, prior) v
         ON v.scan = m.scan AND v.prior = m.prior
@@ -111,12 +124,15 @@ STUDY_MATCH = View(
         "best_distance": "smallest distance among these",
         "provisional": "true: one of the encoders is provisional",
         "n_hidden": "matches among these that the newest judgement refuses",
+        "expected_by_chance": "least number of unrelated patients expected this near; empty: no estimate among these",
+        "expected_fewer_than": "least upper bound of such a number; empty: not calibrated",
     },
     """
     SELECT purpose, lane, study, patient, prior_study, prior_patient, count(*) AS n_matches,
         min(rank) AS best_rank, min(distance) AS best_distance,
         max(CASE WHEN provisional THEN 1 ELSE 0 END) = 1 AS provisional,
-        sum(CASE WHEN hidden THEN 1 ELSE 0 END) AS n_hidden
+        sum(CASE WHEN hidden THEN 1 ELSE 0 END) AS n_hidden,
+        min(expected_by_chance) AS expected_by_chance, min(expected_fewer_than) AS expected_fewer_than
     FROM match_for_review
     GROUP BY purpose, lane, study, patient, prior_study, prior_patient
     """,

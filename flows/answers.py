@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from db import queries
+from db import calibrations, queries
 from flows import outside
 from flows.asked import NotFound, find_scan, main_scans
+from flows.expectations import new_expectation, stored_expectation
 from flows.site import Site, open_site
 from siamese.distance import distance
 from siamese.figures import place_of
 from siamese.manifest import Manifest
-
-NOT_CALIBRATED = {"value": None, "code": "not-calibrated"}
 
 
 def similar_to(
@@ -66,13 +65,14 @@ def _stored(lane: dict[str, Any]) -> dict[str, Any]:
     """One lane as the last night left it."""
     return {
         "lane": lane["lane"], "purpose": lane["purpose"], "encoder": lane["encoder"], "outcome": lane["code"],
-        "gallery_patients": lane["gallery_patients"],
+        "gallery_patients": lane["gallery_patients"], "alarm": lane["alarm"],
         "matches": [
             {
                 "match": str(row["id"]), "rank": row["rank"], "scan": row["prior"], "patient": row["patient"],
                 "acquired": _date(row["acquired_local_date"]), "distance": row["distance"],
                 "contrast": row["contrast"] or "unknown",
-                "expected_by_chance": NOT_CALIBRATED, "provisional": bool(lane["provisional"]),
+                "expected_by_chance": stored_expectation(row, lane["n_unrelated"]),
+                "provisional": bool(lane["provisional"]),
             }
             for row in lane["matches"]
         ],
@@ -105,7 +105,7 @@ def compare_scans(config: Path, a: str, b: str) -> dict[str, Any]:
             vectors = [queries.vector_of(connection, str(scan["key"]), str(encoder["id"])) for scan in (first, second)]
             if None not in vectors:
                 left, right = (np.frombuffer(v, "<f4") for v in vectors if v is not None)
-                found.append(_compared(encoder, distance(left, right, encoder["metric"])))
+                found.append(_compared(connection, encoder, (first, second), distance(left, right, encoder["metric"])))
     if not found:
         raise NotFound("no active encoder has vectors of both scans: one 2-D and one 3-D, or a night is due")
     return {
@@ -115,13 +115,19 @@ def compare_scans(config: Path, a: str, b: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _compared(encoder: dict[str, Any], value: float) -> dict[str, Any]:
+def _compared(connection: Any, encoder: dict[str, Any], scans: Any, value: float) -> dict[str, Any]:
     manifest = Manifest.from_json(str(encoder["manifest"]))
     cutoff = manifest.figures.get("validation", {}).get("cutoff")
     place = place_of(value, manifest.histograms.get("validation"), cutoff)
+    calibration, n_patients = None, 0
+    if scans[0]["kind"] == scans[1]["kind"]:
+        later = max(scans, key=lambda scan: (str(scan["acquired_from"] or ""), str(scan["key"])))
+        calibration = calibrations.calibration_of(connection, str(encoder["id"]), str(later["kind"]))
+        lanes = queries.lanes_of_scan(connection, str(later["key"]))
+        n_patients = max((lane["n_unrelated"] for lane in lanes if lane["encoder"] == encoder["id"]), default=0)
     return {
         "encoder": encoder["id"], "purpose": encoder["purpose"], "provisional": bool(encoder["provisional"]),
-        "distance": value, **asdict(place),
+        "distance": value, "expected_by_chance": new_expectation(calibration, value, n_patients), **asdict(place),
     }  # fmt: skip
 
 

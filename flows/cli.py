@@ -23,6 +23,8 @@ db_app = App(name="db", help="Care for the database: upgrade, check, backup, res
 labels_app = App(name="labels", help="What is known of patients and studies.")
 app.command(db_app)
 app.command(labels_app)
+encoders_app = App(name="encoders", help="List the encoders; activate one, or roll the last switch back.")
+app.command(encoders_app)
 patients_app = App(name="patients", help="The hospital's corrections of patient ids.")
 app.command(patients_app)
 
@@ -277,6 +279,60 @@ def import_labels(csv: Path, *, config: Config = DEFAULT, as_json: Json = False,
         for line in report["refused"]:
             print(f"  line {line['line']}: {line['why']}")
     return 1 if report["refused"] else 0
+
+
+@labels_app.command
+def from_verdicts(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Make labels to learn from of the judgements on other patients' scans, in place of those made before."""
+    from flows.reviewed import labels_from_verdicts
+
+    found = labels_from_verdicts(config)
+    if as_json:
+        _print_json(found)
+    elif not quiet:
+        print(f"{found['labels']} labels from verdicts, {found['new_or_changed']} new or changed, "
+              f"{found['taken_back']} taken back; readers disagree on {found['disagreed']} pairs")  # fmt: skip
+    return 0
+
+
+@encoders_app.default
+def encoders(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """List every encoder with its evidence, which is active since when, and every switch."""
+    from flows.encoders import list_encoders
+    from flows.terminal import show_encoders
+
+    found = list_encoders(config)
+    _print_json(found) if as_json else show_encoders(found, quiet=quiet)
+    return 0
+
+
+@encoders_app.command
+def activate(encoder: str, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Make an encoder the active one of its cover and purpose; the next night embeds and matches with it."""
+    from flows.encoders import activate_encoder
+    from flows.terminal import show_switch
+
+    found = activate_encoder(config, encoder)
+    _print_json(found) if as_json else show_switch(found, quiet=quiet)
+    return 0
+
+
+@encoders_app.command
+def rollback(
+    *,
+    cover: Literal["2d", "3d"] | None = None,
+    purpose: Literal["finding", "patient", "view"] | None = None,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Make the encoder active again that was before the newest switch (of --cover and --purpose)."""
+    from flows.encoders import roll_back
+    from flows.terminal import show_switch
+
+    found = roll_back(config, cover, purpose)
+    _print_json(found) if as_json else show_switch(found, quiet=quiet)
+    return 0
 
 
 @patients_app.command

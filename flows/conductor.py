@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from importlib.metadata import version
+from typing import Any
 
 from db import lease
 from flows import failure, interrupt
@@ -19,6 +20,7 @@ from flows.rules import reading_rules
 from flows.site import Site
 from flows.summary import Summary, summarise
 from flows.ticket import Ticket, night_ticket
+from flows.watching import watch
 
 Stage = Callable[[Site, Ticket, Call], Counter[str]]
 RunStage = Callable[[str, Site, Ticket], Counter[str]]
@@ -40,13 +42,15 @@ def run_stage(name: str, site: Site, ticket: Ticket, call: Call = direct) -> Cou
         lease.begin_stage(connection, ticket.night, name)
     state = "failed"
     counts: Counter[str] = Counter()
+    watched: dict[str, Any] = {}
     try:
         counts = STAGES[name](site, ticket, call)
+        watched = {"watch": watch(site, ticket)} if name == "match" else {}
         state = "done"
         return counts
     finally:
         with failure.tolerated(state == "failed"), site.db.write(ticket.right) as connection:
-            facts = dict(counts) | ({"rules": reading_rules(site)} if name == "ingest" else {})
+            facts = dict(counts) | ({"rules": reading_rules(site)} if name == "ingest" else {}) | watched
             lease.end_stage(connection, ticket.night, name, state=state, seconds=time.monotonic() - begun, counts=facts)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from db import queries, store
+from db import encoder_queries, queries, store
 from flows.batch import Call, direct
 from flows.examples import read_examples
 from flows.settings import new_scans_wanted
@@ -145,6 +145,10 @@ def promote(site: Site, ticket: Ticket, candidate: Any, active: Sequence[Any]) -
     """Switch to a candidate when only a starter serves and validation does not speak against it; 1 if switched."""
     starters = [row for row in active if row["origin"] == "starter"]
     if len(starters) < len(active) or not beats_reference(candidate):
+        with site.db.write(ticket.right) as connection:
+            encoder_queries.hold(
+                connection, candidate.id, held_reason(candidate, is_trained=len(starters) < len(active))
+            )
         return 0
     with site.db.write(ticket.right) as connection:
         for row in starters:
@@ -158,6 +162,16 @@ def promote(site: Site, ticket: Ticket, candidate: Any, active: Sequence[Any]) -
             reason="first one trained on this archive; not below the starter on validation",
         )  # fmt: skip
     return 1
+
+
+def held_reason(candidate: Any, *, is_trained: bool) -> str:
+    """Why a candidate stays in the shadow, in a sentence for the night's report."""
+    if is_trained:
+        return "a trained encoder is active; `scantwin encoders activate ID` switches by hand"
+    ours, theirs = (candidate.figures.get(name, {}).get("auc") for name in ("validation", "reference"))
+    if ours is None:
+        return "it could not be judged on validation"
+    return f"below the active starter on the same validation patients: AUC {ours:.3f} against {theirs:.3f}"
 
 
 def beats_reference(candidate: Any) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 
 from db import matches, queries
 from flows.batch import Call, direct, slices
+from flows.calibrating import calibrate
 from flows.rules import reading_rules
 from flows.site import Site
 from flows.space import Space, order_of, read_space
@@ -37,7 +38,7 @@ def match(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
         ]
     for space in spaces:
         counts.update(call(match_space, site, ticket, [space]))
-    return counts
+    return counts + calibrate(site, ticket, call)
 
 
 def match_space(site: Site, ticket: Ticket, spaces: Sequence[str]) -> Counter[str]:

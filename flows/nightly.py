@@ -14,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from flows import conductor, embedding_stage, encoder_stage, ingest, matching, scanning
+from flows import calibrating, conductor, embedding_stage, encoder_stage, ingest, matching, scanning
 from flows.batch import Batch, Call
 from flows.conductor import conduct
 from flows.environment import is_alone
@@ -31,6 +31,7 @@ BATCHES: dict[str, Batch] = {
         encoder_stage.train_cover,
         embedding_stage.embed_scans,
         matching.match_space,
+        calibrating.calibrate_space,
     )
 }
 

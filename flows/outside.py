@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from db import door_queries, queries
+from db import calibrations, door_queries, queries
 from db.engine import utc_microseconds
 from flows.asked import NotFound
+from flows.expectations import new_expectation
 from flows.guarding import guard_of
 from flows.persons import patient_outside
 from flows.site import Site
@@ -28,6 +29,7 @@ from siamese.gallery import UNKNOWN_US
 from siamese.recipe import recipe_for
 from siamese.search import Neighbour, eligible_patients_of, nearest_to, own_priors_of
 from siamese.tensor import to_tensor
+from siamese.worth import lane_code
 
 ROOT = Path("/")  # what the paths of files from outside are relative to
 
@@ -118,14 +120,20 @@ def lanes_of(
         n_patients = 0
     else:
         found, n_patients = _search(site, space, query, vector)
+    calibration = calibrations.calibration_of(connection, str(encoder["id"]), query.kind)
+    cutoff = None if calibration is None else calibration["cutoff"]
     dated = query.acquired_from is not None or site.settings.scans.dates != "true"
     facts = door_queries.scan_facts(connection, [space.gallery.keys[n.index] for some in found.values() for n in some])
     return [
         {
             "lane": lane, "purpose": encoder["purpose"], "encoder": encoder["id"],
-            "outcome": _code(site, lane, len(some), query.own_lane, dated), "gallery_patients":
-            n_patients if lane == "others" else int(bool(some)),
-            "matches": [_shown(space, near, facts, bool(encoder["provisional"])) for near in some],
+            "outcome": _within(site, cutoff, lane, some, _code(site, lane, len(some), query.own_lane, dated)),
+            "gallery_patients": n_patients if lane == "others" else int(bool(some)), "alarm": "",
+            "matches": [
+                _shown(space, near, facts, bool(encoder["provisional"]))
+                | {"expected_by_chance": new_expectation(calibration, near.distance, n_patients)}
+                for near in some
+            ],
         }
         for lane, some in found.items()
     ]  # fmt: skip
@@ -162,6 +170,13 @@ def _code(site: Site, lane: str, n_found: int, own_lane: bool, dated: bool) -> s
     return "fewer-than-k" if lane == "others" and n_found < site.settings.siamese.k else "ok"
 
 
+def _within(site: Site, cutoff: float | None, lane: str, found: Sequence[Neighbour], code: str) -> str:
+    """The code once the cut-off is applied to the list of other patients."""
+    if lane == "own" or not found:
+        return code
+    return lane_code(code, found[0].distance, cutoff, n_matches=len(found), k=site.settings.siamese.k)
+
+
 def _shown(space: Space, near: Neighbour, facts: dict[str, dict[str, Any]], provisional: bool) -> dict[str, Any]:
     key = space.gallery.keys[near.index]
     date = facts[key]["acquired_local_date"]
@@ -169,5 +184,5 @@ def _shown(space: Space, near: Neighbour, facts: dict[str, dict[str, Any]], prov
         "match": None, "rank": near.rank, "scan": key, "patient": facts[key]["patient"],
         "acquired": date.isoformat() if date else "", "distance": near.distance,
         "contrast": facts[key]["contrast"] or "unknown",
-        "expected_by_chance": {"value": None, "code": "not-calibrated"}, "provisional": provisional,
+        "provisional": provisional,
     }  # fmt: skip

@@ -107,6 +107,15 @@ class SiameseSettings(_Room):
     device: Literal["auto", "cpu", "cuda"] = "cpu"
     batch_size: Annotated[int, Field(ge=1, le=256)] = Field(8, description="scans in one padded batch")
     k: Annotated[int, Field(ge=1, le=1000)] = Field(20, description="length of the list of other patients")
+    cutoff_fpir: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="share of searches without a right answer that may show one; 0: no cut-off"
+    )
+    cutoff_patients: Annotated[int, Field(ge=1)] = Field(
+        50, description="patients among whom cutoff_fpir and alarm_fpir hold"
+    )
+    alarm_fpir: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.01, description="share of searches that may raise a false alarm (encoders of purpose patient)"
+    )
 
     @field_validator("train_when")
     @classmethod

@@ -29,9 +29,14 @@ class Space:
     study_codes: Mapping[str, int]
 
 
-def read_space(site: Site, connection: Any, encoder: str, kind: str) -> Space:
-    """Read the eligible vectors of one encoder and kind, earliest first, so that a search may skip what is too late."""
-    columns = queries.embeddings_of(connection, encoder, kind)
+def read_space(
+    site: Site, connection: Any, encoder: str, kind: str, *, between: tuple[float, float] | None = None
+) -> Space:
+    """Read the eligible vectors of one encoder and kind, earliest first, so that a search may skip what is too late.
+
+    With `between` only those of patients whose number for divisions lies in [first, second).
+    """
+    columns = queries.embeddings_of(connection, encoder, kind, between=between)
     row = queries.encoder_row(connection, encoder)
     is_dated = site.settings.scans.dates != "none"
     from_us = _microseconds(columns.acquired_from, is_dated)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from db import door_queries, queries
+from db import door_queries, encoder_queries, queries
 from flows.asked import WrongUsage
+from flows.reviewed import review_figures
 from flows.site import open_site
 from flows.summary import counted
 from scans.outcome import OUTCOMES, outcome
@@ -38,6 +39,9 @@ def standing(config: Path) -> dict[str, Any]:
                 for row in queries.active_encoders(connection)
             ],
             "codes": quarantine,
+            "watch": queries.last_stage_counts(connection, "match").get("watch", {}).get("alarms", []),
+            "held": encoder_queries.held(connection),
+            "review": review_figures(connection),
             "wrong_patient": door_queries.wrong_patient_verdicts(connection),
         }
 

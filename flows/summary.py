@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from db import queries
+from db import encoder_queries, queries
 from flows.site import Site
 from flows.ticket import Ticket
 
@@ -32,6 +32,8 @@ class Summary:
     backlog: int
     report: str
     next: str
+    watch: Sequence[Mapping[str, str]] = ()  # code and facts of what stands out from the nights before
+    held: Sequence[Mapping[str, str]] = ()  # encoders in the shadow, and why
     schema: int = field(default=1)
 
     def as_json(self) -> str:
@@ -57,13 +59,16 @@ def summarise(site: Site, ticket: Ticket) -> Summary:
         encoders = [{name: row[name] for name in ("id", "cover", "purpose", "provisional")}
                     for row in queries.active_encoders(connection)]  # fmt: skip
         seconds = _seconds(connection, ticket.night)
+        watched = queries.last_stage_counts(connection, "match", night=ticket.night).get("watch", {})
+        held = encoder_queries.held(connection)
     did = bool(new["seen"] or n_embedded or moved["entered"] or moved["left"] or trained or any(scans.values()))
     state = "partial" if backlog and (ticket.is_late() or did) else "finished" if did else "nothing_new"
     code = 3 if new["quarantined"] else 0
     return Summary(
         night=ticket.night, state=state, exit=code, files=files, files_this_night=new, scans=scans,
         embeddings={"new": n_embedded}, matches=moved, encoders=encoders, seconds=seconds,
-        peak_rss_mib=peak_rss_mib(), backlog=backlog, report="", next=_next(state, code, moved["current"]),
+        peak_rss_mib=peak_rss_mib(), backlog=backlog, report="",
+        watch=watched.get("alarms", ()), held=held, next=_next(state, code, moved["current"]),
     )  # fmt: skip
 
 

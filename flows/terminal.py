@@ -86,6 +86,7 @@ def show_night(config: Path, summary: dict[str, Any], *, quiet: bool) -> None:
     out.print(table)
     if summary["matches"]["entered"]:
         _show_nearest(out, nearest_new(config, summary["night"]))
+    _show_watched(out, summary["watch"], summary["held"])
     took = ", ".join(f"{name} {seconds:.1f}" for name, seconds in summary["seconds"].items())
     out.print(f"seconds: {took}", soft_wrap=True)
     if summary["report"]:
@@ -151,11 +152,20 @@ def _show_lane(out: Console, lane: dict[str, Any]) -> None:
         out.print(f"  {title}: {outcome(lane['outcome']).meaning}", soft_wrap=True)
         return
     out.print(about, soft_wrap=True)
-    table = _table("rank", "scan", "patient", "acquired", "contrast", "distance", "match")
+    for code in (lane["outcome"], lane["alarm"]):
+        if code in ("no-similar-case", "possible-wrong-patient", "possible-same-person"):
+            out.print(f"  {code}: {outcome(code).meaning} {outcome(code).action}", soft_wrap=True)
+    table = _table("rank", "scan", "patient", "acquired", "contrast", "distance", "by chance", "match")
     for row in lane["matches"]:
         table.add_row(str(row["rank"] or "same day"), row["scan"][:KEY], row["patient"][:KEY], row["acquired"] or "?",
-                      row["contrast"], f"{row['distance']:.4f}", row["match"] or "-")  # fmt: skip
+                      row["contrast"], f"{row['distance']:.4f}", _by_chance(row["expected_by_chance"]),
+                      row["match"] or "-")  # fmt: skip
     out.print(table)
+
+
+def _by_chance(found: dict[str, Any]) -> str:
+    """The sentence without its end: the column's title says what is counted."""
+    return str(found["text"]).removesuffix(" would look this near").removesuffix(" unrelated ones")
 
 
 def show_comparison(answer: dict[str, Any], *, quiet: bool) -> None:
@@ -168,7 +178,11 @@ def show_comparison(answer: dict[str, Any], *, quiet: bool) -> None:
     if not answer["same_kind"]:
         out.print("  their kinds differ: a distance between them means little")
     for row in answer["encoders"]:
-        out.print(f"  {row['purpose']}, encoder {row['encoder'][:KEY]}: distance {row['distance']:.4f}")
+        out.print(
+            f"  {row['purpose']}, encoder {row['encoder'][:KEY]}: distance {row['distance']:.4f}; "
+            f"by chance: {row['expected_by_chance']['text']}",
+            soft_wrap=True,
+        )
         if row["is_alike"] is None:
             out.print("    this encoder was never judged on pairs: no decision")
             continue
@@ -206,8 +220,73 @@ def show_standing(found: dict[str, Any], *, quiet: bool) -> None:
             table.add_row(row["outcome"], row["code"], str(row["files"]), row["action"])
     if table.row_count:
         out.print(table)
+    _show_watched(out, found["watch"], found["held"])
+    _show_review(out, found["review"])
     for row in found["wrong_patient"]:
         out.print(f"TASK: match {row['match']} was judged wrong-patient by {row['by']}: check both patients' numbers")
+
+
+def show_encoders(found: dict[str, Any], *, quiet: bool) -> None:
+    """Encoders with their evidence, and the switches between them."""
+    if quiet:
+        return
+    out = console()
+    table = _table("encoder", "cover", "purpose", "origin", "active since (UTC)", "vectors", "P@1", "AUC", "evidence")
+    for row in found["encoders"]:
+        figures = [row["validation"].get(name) for name in ("p_at_1", "auc")]
+        told = (
+            f"in the shadow: {row['held_reason']}" if row["held_reason"] and not row["active"] else "",
+            "provisional" if row["provisional"] else "",
+            f"learned from {row['forgotten_patients']} forgotten people" if row["forgotten_patients"] else "",
+        )
+        table.add_row(row["id"][:KEY], row["cover"], row["purpose"], row["origin"], (row["since"] or "-")[:16],
+                      str(row["vectors"]), *("-" if f is None else f"{f:.3f}" for f in figures),
+                      "; ".join(filter(None, told)))  # fmt: skip
+    out.print(table)
+    table = _table("at (UTC)", "cover", "purpose", "encoder", "night", "why", title="switches, newest first")
+    for row in found["history"]:
+        table.add_row(row["at"][:16], row["cover"], row["purpose"], (row["encoder"] or "none")[:KEY],
+                      str(row["night"] or "by hand"), row["reason"])  # fmt: skip
+    out.print(table)
+
+
+def show_switch(found: dict[str, Any], *, quiet: bool) -> None:
+    """Say which encoder is active now."""
+    if quiet:
+        return
+    name, what = found["active"] or "none", f"{found['cover']} {found['purpose']}"
+    print(f"active for {what} {'now' if found['switched'] else 'already'}: {name}")
+    if found["switched"]:
+        print("next: scantwin night (embeds what has no vector of it, and matches)")
+
+
+def _show_review(out: Console, found: dict[str, Any]) -> None:
+    """What readers found relevant among what they were shown, and how far they agree."""
+    table = _table("reader", "expected by chance", "relevant", "not relevant", "unsure", "precision (95 %)",
+                   title="reviewed matches of other patients: of what was shown, not of all")  # fmt: skip
+    for row in found["precision"]:
+        share = "-" if row["precision"] is None else f"{row['precision']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+        table.add_row(
+            row["by"], row["band"], *(str(row[name]) for name in ("relevant", "not_relevant", "unsure")), share
+        )
+    if table.row_count:
+        out.print(table)
+    for row in found["agreement"]:
+        kappa = "" if row["kappa"] is None else f", kappa {row['kappa']:.2f}"
+        out.print(f"{' and '.join(row['readers'])} agree on {row['agreed']:.0%} of {row['pairs']} pairs{kappa}",
+                  soft_wrap=True, markup=False)  # fmt: skip
+
+
+def _show_watched(out: Console, alarms: Sequence[dict[str, Any]], held: Sequence[dict[str, Any]]) -> None:
+    """What stands out from the nights before, and which encoders wait in the shadow."""
+    from scans.outcome import outcome
+
+    for row in alarms:
+        known = outcome(row["code"])
+        out.print(f"ALARM {row['code']}: {known.meaning} {row['facts']}. {known.action}", soft_wrap=True, markup=False)
+    for row in held:
+        out.print(f"encoder {row['id'][:KEY]} ({row['cover']} {row['purpose']}) stays in the shadow: "
+                  f"{row['held_reason']}", soft_wrap=True, markup=False)  # fmt: skip
 
 
 def show_files(found: Sequence[dict[str, Any]], *, quiet: bool) -> None:

@@ -1,5 +1,6 @@
 """From rows to the page of one night."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db import queries
+from db import encoder_queries, queries
 from review import rows
 from review.lanes import CardMaker, entered_groups
 from review.manifest import training_of
@@ -75,6 +76,11 @@ def gather(
         stages=tuple(StageRow(plain(stage["name"]), stage["state"], stage["seconds"]) for stage in stages),
         nights=_nights(connection, night, state, zone),
         encoders=_encoders(connection, encoders),
+        watched=_watched(stages),
+        held=tuple(
+            (f"{short(row['id'])} ({row['cover']}, purpose {plain(row['purpose'])})", plain(row["held_reason"]))
+            for row in encoder_queries.held(connection)
+        ),
     )
 
 
@@ -164,6 +170,14 @@ def _trouble(state: str, error_code: str) -> Trouble | None:
         return None
     known = error_code if error_code in OUTCOME_WORDS else "failed"
     return Trouble(plain(error_code) or "failed", *code_words(known))
+
+
+def _watched(stages: Sequence[dict[str, Any]]) -> tuple[Trouble, ...]:
+    """Say what stands out from the nights before; the stage match keeps it."""
+    counts = next((str(stage["counts"]) for stage in stages if stage["name"] == "match"), "")
+    alarms = json.loads(counts).get("watch", {}).get("alarms", ()) if counts.startswith("{") else ()
+    told = ((alarm, *code_words(alarm["code"])) for alarm in alarms)
+    return tuple(Trouble(plain(a["code"]), f"{meaning} {plain(a['facts'])}.", action) for a, meaning, action in told)
 
 
 def _nights(connection: Connection, night: int, state: str, zone: tzinfo) -> tuple[NightRow, ...]:

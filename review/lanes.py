@@ -10,7 +10,7 @@ from db import queries
 from review import rows
 from review.page import MatchesPage, Pair, PairGroup, ScanFacts
 from review.pictures import PictureShelf
-from review.words import code_words, day, gap, millimetres, person, plain, short
+from review.words import code_words, day, expected, gap, millimetres, person, plain, short
 
 Row = dict[str, Any]
 LANES = ("own", "others")
@@ -48,6 +48,12 @@ class CardMaker:
             distance=match["distance"],
             gap=gap(scan["acquired_local_date"], prior["acquired_local_date"]) if is_own else "",
             note=SAME_DAY if match["code"] == "same-day" else "",
+            by_chance=expected(
+                match["chance_code"],
+                match["gallery_patients"],
+                match["expected_by_chance"],
+                match["expected_fewer_than"],
+            ),
             verdict=plain(match["last_verdict"]),
             is_hidden=bool(match["hidden"]),
             scan=self.facts(match["scan"], planes=planes),
@@ -146,14 +152,15 @@ def _group(
 
 def _reviewed(match: Row, verdicts: Mapping[int, Row]) -> Row:
     """Put a current match into the form of match_for_review."""
-    judged = verdicts.get(match["id"], {"last_verdict": None, "hidden": False})
-    return {**match, "match": match["id"], "last_verdict": judged["last_verdict"], "hidden": judged["hidden"]}
+    return {**match, "match": match["id"], **verdicts.get(match["id"], rows.UNJUDGED)}
 
 
 def _lane_sentence(lane: Row) -> str:
     """Say why a lane is short, and among how many patients it was chosen."""
     meaning, action = code_words(lane["code"])
     why = [] if lane["code"] == FULL else [meaning, "" if action == NOTHING else action]
+    if lane["alarm"].startswith("possible-"):
+        why += [part for part in code_words(lane["alarm"]) if part != NOTHING]
     among = f"Chosen among {lane['gallery_patients']:,} patients with a comparable earlier scan."
     return " ".join(part for part in (*why, among if lane["lane"] == "others" else "") if part)
 

@@ -65,6 +65,7 @@ class Pair:
     distance: float
     gap: str  # time between the two, own lane only
     note: str  # a sentence where the order is unknown
+    by_chance: str  # how many unrelated patients would look this near
     verdict: str
     is_hidden: bool  # refused by a person
     scan: ScanFacts
@@ -169,6 +170,8 @@ class NightPage:
     stages: tuple[StageRow, ...] = ()
     nights: tuple[NightRow, ...] = ()
     encoders: tuple[EncoderRow, ...] = ()
+    watched: tuple[Trouble, ...] = ()  # what stands out from the nights before
+    held: tuple[tuple[str, str], ...] = ()  # encoder in the shadow -> why
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from review.columns import typed
 NIGHT, SCAN, FILE = (table_of(model) for model in (Night, Scan, File))
 ENCODER, ACTIVATION, EMBEDDING = (table_of(model) for model in (Encoder, Activation, Embedding))
 Row = dict[str, Any]
+UNJUDGED = {"last_verdict": None, "hidden": False, "chance_code": "not-calibrated", "gallery_patients": 0,
+            "expected_by_chance": None, "expected_fewer_than": None}  # fmt: skip
 
 
 def last_good_night_before(connection: Connection, night: int) -> int:
@@ -63,9 +65,9 @@ def n_entered(connection: Connection, night: int, *, encoder: str, lane: str) ->
 
 
 def judged(connection: Connection, scan: str) -> dict[int, Row]:
-    """Return match -> its newest verdict and whether that hides it, for the lists of a scan."""
+    """Return match -> its newest verdict, whether that hides it, what chance gives, for the lists of a scan."""
     view = typed("match_for_review")
-    mine = select(view.c.match, view.c.last_verdict, view.c.hidden).where(view.c.scan == scan)
+    mine = select(view.c.match, *(view.c[name] for name in UNJUDGED)).where(view.c.scan == scan)
     return {row["match"]: row for row in rows_of(connection, mine)}
 
 

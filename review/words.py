@@ -62,3 +62,25 @@ def millimetres(*sizes: float | None) -> str:
     """Write sizes as `a × b × c mm`, leaving out what is not known."""
     known = [f"{size:.2f}".rstrip("0").rstrip(".") for size in sizes if size is not None]
     return " × ".join(known) + " mm" if known else ""
+
+
+def expected(code: str, n_patients: int, value: float | None, fewer_than: float | None) -> str:
+    """Say how many unrelated patients would look this near by chance; see docs/decisions/0009."""
+    if code == "not-calibrated" or fewer_than is None or n_patients < 1:
+        return "not calibrated"
+    among = f"among {n_patients:,} {'patient' if n_patients == 1 else 'patients'}"
+    if code == "fewer-than" or value is None:
+        return f"{among} fewer than {_at_most(fewer_than)} unrelated ones would look this near"
+    return f"{among} about {_about(value)} unrelated {'one' if _about(value) == '1' else 'ones'} would look this near"
+
+
+def _about(value: float) -> str:
+    return f"{value:,.0f}" if value >= 0.95 else f"{value:.1g}"
+
+
+def _at_most(bound: float) -> str:
+    """Round a bound up: never to less than it is."""
+    if bound >= 1:
+        return f"{math.ceil(bound):,}"
+    step = 10.0 ** math.floor(math.log10(bound)) if bound > 0 else 1.0
+    return f"{math.ceil(bound / step - 1e-9) * step:.1g}"

@@ -140,23 +140,31 @@ def _independent(nearest: Floats, known: NDArray[np.bool_], step: float) -> floa
 
 
 def share_within(calibration: Calibration | None, distance: float) -> Share:
-    """Return F(d) with its bounds, or that it is not calibrated (None).
+    """Return F(d) of one distance; see `shares_within`."""
+    return shares_within(calibration, np.array([distance]))[0]
+
+
+def shares_within(calibration: Calibration | None, distances: Floats) -> list[Share]:
+    """Return F(d) with its bounds for each of (n,) distances, or that it is not calibrated (None).
 
     Between two kept distances the share is read off the straight line. Bounds are Clopper's and
     Pearson's with the independent pairs as trials; less than one of these within d is "fewer than".
     """
     if calibration is None:
-        return UNCALIBRATED
+        return [UNCALIBRATED] * len(distances)
     steps = np.array(calibration.distances)
-    share = float(np.interp(distance, steps, calibration.shares, left=0.0))
-    trials = float(np.interp(distance, steps, calibration.independent))
-    hits = share * trials
-    high = _upper(hits, trials, 0.975)
-    if hits < 1.0:
-        return Share("fewer-than", None, _upper(hits, trials, 0.95), 0.0, high)
-    low = float(beta.ppf(0.025, hits, trials - hits + 1))
-    return Share("estimate", share, _upper(hits, trials, 0.95), low, high)
+    shares = np.interp(distances, steps, calibration.shares, left=0.0)
+    trials = np.interp(distances, steps, calibration.independent)
+    hits = shares * trials
+    is_seen = hits >= 1.0
+    lows = np.where(is_seen, beta.ppf(0.025, np.maximum(hits, 1.0), trials - hits + 1), 0.0)
+    columns = (is_seen, shares, _upper(hits, trials, 0.95), lows, _upper(hits, trials, 0.975))
+    return [
+        Share("estimate", share, below, low, high) if seen else Share("fewer-than", None, below, 0.0, high)
+        for seen, share, below, low, high in zip(*(column.tolist() for column in columns), strict=True)
+    ]
 
 
-def _upper(hits: float, trials: float, level: float) -> float:
-    return 1.0 if hits >= trials else float(beta.ppf(level, hits + 1, trials - hits))
+def _upper(hits: Floats, trials: Floats, level: float) -> Floats:
+    is_all = hits >= trials
+    return np.asarray(np.where(is_all, 1.0, beta.ppf(level, hits + 1, np.where(is_all, 1.0, trials - hits))))

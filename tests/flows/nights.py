@@ -63,9 +63,10 @@ def tables(site: Site) -> dict[str, Any]:
     with site.db.read() as connection:
         return {
             "matches": _rows(connection, select(match).where(match.c.left_night.is_(None)),
-                             "scan", "prior", "encoder", "lane", "kind", "rank", "code", "distance"),
+                             "scan", "prior", "encoder", "lane", "kind", "rank", "code", "distance", "chance_code",
+                             "chance_share", "chance_basis"),
             "lanes": _rows(connection, select(lane), "scan", "encoder", "lane", "code", "gallery_patients", "n_matches",
-                           "reach", "rules"),
+                           "reach", "rules", "alarm"),
             "scans": _rows(connection, select(scan).where(scan.c.state != "withdrawn"),
                            "key", "study", "patient", "kind", "state", "code", "is_main", "acquired_from"),
             "files": _rows(connection, select(file).where(file.c.outcome != "gone"),

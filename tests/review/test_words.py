@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from review.words import day, gap, millimetres, moment, person, plain
+from review.words import day, expected, gap, millimetres, moment, person, plain
 
 
 @pytest.mark.parametrize(("earlier", "said"), [
@@ -37,3 +37,18 @@ def test_control_characters_are_dropped():
 
 def test_unknown_sizes_are_left_out():
     assert millimetres(0.7, None, 2.50) == "0.7 × 2.5 mm" and millimetres(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (("estimate", 4120, 3.2, 5.0), "among 4,120 patients about 3 unrelated ones would look this near"),
+        (("estimate", 100, 0.96, 2.0), "among 100 patients about 1 unrelated one would look this near"),
+        (("estimate", 100, 0.3, 2.0), "among 100 patients about 0.3 unrelated ones would look this near"),
+        (("fewer-than", 4120, None, 1.2), "among 4,120 patients fewer than 2 unrelated ones would look this near"),
+        (("fewer-than", 9, None, 0.31), "among 9 patients fewer than 0.4 unrelated ones would look this near"),
+        (("not-calibrated", 9, None, None), "not calibrated"),
+    ],
+)
+def test_what_chance_gives_is_a_sentence_and_a_bound_is_rounded_up(found, words):
+    assert expected(*found) == words

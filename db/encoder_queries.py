@@ -1,0 +1,40 @@
+"""Reads of encoders for the operator: all of them, their vectors, every switch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from db.match_queries import ACTIVATION, EMBEDDING, ENCODER
+from db.rows import rows_of
+
+
+def all_encoders(connection: Connection) -> list[dict[str, Any]]:
+    """Return all encoders, whole rows, by cover, purpose and age."""
+    order = (ENCODER.c.cover.desc(), ENCODER.c.purpose, ENCODER.c.created_at, ENCODER.c.id)
+    return rows_of(connection, select(ENCODER).order_by(*order))
+
+
+def switches(connection: Connection) -> list[dict[str, Any]]:
+    """Return every switch, newest first, whole rows."""
+    return rows_of(connection, select(ACTIVATION).order_by(ACTIVATION.c.id.desc()))
+
+
+def vector_counts(connection: Connection) -> Mapping[str, int]:
+    """Return encoder -> how many vectors it has made."""
+    counts = select(EMBEDDING.c.encoder, func.count()).group_by(EMBEDDING.c.encoder)
+    return {encoder: n for encoder, n in connection.execute(counts).tuples()}
+
+
+def hold(connection: Connection, encoder: str, reason: str) -> None:
+    """Note why an encoder was not made active."""
+    connection.execute(update(ENCODER).where(ENCODER.c.id == encoder).values(held_reason=reason))
+
+
+def held(connection: Connection) -> list[dict[str, Any]]:
+    """Return id, cover, purpose and held_reason of encoders that wait in the shadow, newest first."""
+    columns = (ENCODER.c.id, ENCODER.c.cover, ENCODER.c.purpose, ENCODER.c.held_reason)
+    mine = select(*columns).where(ENCODER.c.held_reason != "")
+    active = select(func.max(ACTIVATION.c.id)).group_by(ACTIVATION.c.cover, ACTIVATION.c.purpose)
+    serving = select(ACTIVATION.c.encoder).where(ACTIVATION.c.id.in_(active), ACTIVATION.c.encoder.is_not(None))
+    return rows_of(connection, mine.where(ENCODER.c.id.not_in(serving)).order_by(ENCODER.c.created_at.desc()))

@@ -1,0 +1,57 @@
+"""What a night brought, in the figures that are held against the nights before it."""
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, func, select
+
+from db.archive_queries import FILE, SCAN, may_be_listed
+from db.match_queries import EMBEDDING, LANE, MATCH, active_encoders
+from db.night_queries import STAGE, last_success
+from db.rows import rows_of
+
+UNMATCHED = ("no-prior", "no-similar-case")
+
+
+def brought(connection: Connection, night: int) -> list[dict[str, Any]]:
+    """Return of the main scans embedded in a night, by active encoder and kind: how many, unmatched, and how near.
+
+    Rows hold encoder, kind, scans, unmatched, nearest (how many have a first match), total and squares of its distance.
+    """
+    first = and_(MATCH.c.scan == LANE.c.scan, MATCH.c.encoder == LANE.c.encoder, MATCH.c.lane == "others",
+                 MATCH.c.rank == 1, MATCH.c.left_night.is_(None))  # fmt: skip
+    columns = (
+        LANE.c.encoder, SCAN.c.kind, func.count().label("scans"),
+        func.count(case((LANE.c.code.in_(UNMATCHED), 1))).label("unmatched"),
+        func.count(MATCH.c.distance).label("nearest"), func.coalesce(func.sum(MATCH.c.distance), 0.0).label("total"),
+        func.coalesce(func.sum(MATCH.c.distance * MATCH.c.distance), 0.0).label("squares"),
+    )  # fmt: skip
+    mine = select(*columns).select_from(LANE).join(SCAN, SCAN.c.key == LANE.c.scan)
+    mine = mine.join(EMBEDDING, and_(EMBEDDING.c.scan == LANE.c.scan, EMBEDDING.c.encoder == LANE.c.encoder))
+    mine = mine.outerjoin(MATCH, first).where(EMBEDDING.c.night == night, LANE.c.lane == "others", may_be_listed())
+    active = LANE.c.encoder.in_([row["id"] for row in active_encoders(connection)])
+    return rows_of(connection, mine.where(active).group_by(LANE.c.encoder, SCAN.c.kind))
+
+
+def refused(connection: Connection) -> tuple[int, int]:
+    """Return how many files changed since the last good night, and how many of these were quarantined."""
+    counts = select(func.count(), func.count(case((FILE.c.outcome == "quarantined", 1))))
+    row = connection.execute(counts.where(FILE.c.changed_night > (last_success(connection) or 0))).one()
+    return int(row[0]), int(row[1])
+
+
+def new_scanners(connection: Connection, night: int) -> list[dict[str, Any]]:
+    """Return kind, manufacturer, model and scans of scanners that a kind shows for the first time in a night."""
+    columns = (SCAN.c.kind, SCAN.c.manufacturer, SCAN.c.model)
+    counts = select(*columns, func.count().label("scans")).where(SCAN.c.state == "accepted")
+    found = rows_of(connection, counts.group_by(*columns).having(func.min(SCAN.c.first_night) == night))
+    kinds = select(SCAN.c.kind).where(SCAN.c.first_night < night).distinct()
+    known = set(connection.scalars(kinds))
+    return [row for row in found if row["kind"] in known]
+
+
+def figures_before(connection: Connection, night: int, *, last: int) -> list[dict[str, Any]]:
+    """Return the figures that the stage match left in the last nights before this one, newest first."""
+    done = select(STAGE.c.counts).where(STAGE.c.name == "match", STAGE.c.state == "done", STAGE.c.night < night)
+    kept = connection.scalars(done.order_by(STAGE.c.night.desc()).limit(last))
+    return [counts["watch"] for counts in map(json.loads, kept) if "watch" in counts]

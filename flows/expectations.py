@@ -1,0 +1,27 @@
+"""Expected by chance, as the public JSON says it: stored shares times the patients that could have been listed."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, cast
+
+from flows.calibrating import curve_of
+from review.words import expected
+from siamese.calibration import Code, Share, share_within
+
+
+def expectation(share: Share, n_patients: int) -> dict[str, Any]:
+    """Return value, code, fewer_than, low, high, n_patients and the sentence of a share among N patients."""
+    among = share.among(n_patients)
+    told = asdict(among) if n_patients > 0 else {**asdict(among), "code": "not-calibrated", "value": None}
+    return told | {"text": expected(told["code"], n_patients, told["value"], told["fewer_than"])}
+
+
+def stored_expectation(match: Mapping[str, Any], n_patients: int) -> dict[str, Any]:
+    """Return the same from a row of match."""
+    columns = (match["chance_share"], match["chance_below"], match["chance_low"], match["chance_high"])
+    return expectation(Share(cast(Code, str(match["chance_code"])), *columns), n_patients)
+
+
+def new_expectation(calibration: Mapping[str, Any] | None, distance: float, n_patients: int) -> dict[str, Any]:
+    """Return the same for a distance that stands in no list."""
+    return expectation(share_within(curve_of(calibration), distance), n_patients)
