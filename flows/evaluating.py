@@ -13,7 +13,7 @@ from flows.cohorts import Asked, Labels, baselines_of, read_asked
 from flows.encoder_stage import COVERS
 from flows.labels import label_rows
 from flows.site import Site, open_site
-from flows.ticket import day_ticket
+from flows.ticket import Ticket, day_ticket
 from review.evidence import write_evidence
 from review.manifest import training_of
 from siamese.atomic import write_atomically
@@ -137,10 +137,21 @@ def _evaluate(
     drawn = curves(asked.cohort, [asked.fold], task=task, gallery=found.main_gallery, metric=metric)
     done(3)
     report = _report(asked, found, task, kind)
-    reading = _record(site, report)
-    paths = _publish(site, {**report, "reading": reading}, drawn, out)
+    with day_ticket(site) as ticket:  # nobody is forgotten between the look and the page
+        _check_all_there(site, asked)
+        reading = _record(site, ticket, report)
+        paths = _publish(site, {**report, "reading": reading}, drawn, out)
     done(4)
     return {**report, "reading": reading} | paths
+
+
+def _check_all_there(site: Site, asked: Asked) -> None:
+    """Refuse to show scans that were withdrawn or forgotten while they were evaluated."""
+    encoder = asked.encoder
+    with site.db.read() as connection:
+        found = queries.eligible_scans(connection, str(encoder["cover"]), str(encoder["recipe"]))
+    if not {str(row["key"]) for row in found}.issuperset(asked.cohort.keys):
+        raise NotFound("scans were withdrawn or forgotten meanwhile, nothing was recorded: evaluate again")
 
 
 def _report(asked: Asked, found: Evaluation, task: Task, kind: str) -> dict[str, Any]:
@@ -175,7 +186,7 @@ def _counts(values: Sequence[str]) -> dict[str, int]:
     return {name: values.count(name) for name in names}
 
 
-def _record(site: Site, report: Mapping[str, Any]) -> int:
+def _record(site: Site, ticket: Ticket, report: Mapping[str, Any]) -> int:
     """Write the row of an evaluation; returns which reading of test it was."""
     figures, lift = report["metrics"], report["lift"] or {"over": "", "p_at_1": None, "low": None, "high": None}
     row = {
@@ -190,7 +201,7 @@ def _record(site: Site, report: Mapping[str, Any]) -> int:
             f"{name}_low": figures[name]["low"],
             f"{name}_high": figures[name]["high"],
         }
-    with day_ticket(site) as ticket, site.db.write(ticket.right) as connection:
+    with site.db.write(ticket.right) as connection:
         return save_evaluation(connection, row)
 
 

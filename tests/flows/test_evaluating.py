@@ -21,6 +21,7 @@ from flows.forget import forget_patient, found_patient
 from flows.site import open_site
 from review.words import short
 from siamese.baselines import REQUIRED
+from siamese.evaluation import evaluate
 from siamese.pairs import split_of
 
 FEW = {"n_resamples": 50, "n_permutations": 20}  # what is tested is not the mathematics
@@ -241,3 +242,17 @@ def test_an_unknown_encoder_is_refused_with_those_there_are(site):
     with pytest.raises(NotFound, match=known[0]):
         evaluate_site(site.config, encoder="nothing", **FEW)
     assert evaluate_site(open_site(site.config).config, encoder=known[-1][:6], task="patient", **FEW)["cover"] == "2d"
+
+
+def test_who_is_forgotten_while_the_figures_are_made_is_on_no_page(site, monkeypatch):
+    with site.db.read() as connection:
+        patient = str(connection.scalar(select(Patient.key)))
+
+    def slow(*words, **more):
+        forget_patient(site.config, found_patient(site.config, patient, None))
+        return evaluate(*words, **more)
+
+    monkeypatch.setattr("flows.evaluating.evaluate", slow)
+    with pytest.raises(NotFound, match="nothing was recorded"):
+        evaluate_site(site.config, task="patient", **FEW)
+    assert rows(site) == [] and not (site.store / "evidence").exists()
