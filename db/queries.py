@@ -12,6 +12,7 @@ from db.archive_queries import (
     scans_without_files,
     studies_without_main,
 )
+from db.evaluations import evaluations, patients_shown_to
 from db.identity import studies_by_accession, studies_by_uid
 from db.match_queries import (
     Vectors,
@@ -54,6 +55,7 @@ __all__ = [
     "embeddings_of",
     "encoder_row",
     "encoders",
+    "evaluations",
     "file_counts",
     "files_by_code",
     "find_scans",
@@ -70,6 +72,7 @@ __all__ = [
     "match_counts",
     "night_row",
     "nights",
+    "patients_shown_to",
     "scan_counts",
     "scan_states",
     "scans_matched_with",

@@ -333,6 +333,41 @@ def _corrected(verb: Literal["merge", "unmerge"], csv: Path, config: Path, as_js
 
 
 @app.command
+def evaluate(
+    *,
+    task: Literal["finding", "patient"] | None = None,
+    against: Annotated[Path | None, Parameter(help="CSV of labels, used for this evaluation only")] = None,
+    folder: Annotated[Path | None, Parameter(help="a folder of DICOM instead of the site's archive")] = None,
+    dates: Annotated[
+        Literal["true", "shifted_per_patient", "none"], Parameter(help="of --folder: what its dates mean")
+    ] = "true",
+    encoder: Annotated[str | None, Parameter(help="id of an encoder; with --folder also an encoder's folder")] = None,
+    kind: Annotated[str, Parameter(help="only scans of this kind or below it")] = "",
+    out: Annotated[Path | None, Parameter(help="folder of the page; with --folder also of its store")] = None,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Measure what an encoder is worth: on the archive, or on --folder DIR --against labels.csv."""
+    from flows.evaluating import evaluate_site
+    from flows.evaluating_folder import evaluate_folder
+    from flows.measured import show_evaluation
+    from flows.terminal import progress_bar
+
+    if folder is None and dates != "true":
+        raise _wrong("--dates belongs to --folder; the site's own are in its configuration")
+    with progress_bar("evaluating", quiet=quiet or as_json) as step:
+        if folder is not None:
+            found = evaluate_folder(
+                folder, config, task=task, against=against, dates=dates, encoder=encoder, kind=kind, out=out, step=step
+            )
+        else:
+            found = evaluate_site(config, task=task, against=against, encoder=encoder, kind=kind, out=out, step=step)
+    _print_json(found) if as_json else show_evaluation(found, quiet=quiet)
+    return 0
+
+
+@app.command
 def verdict(
     match: int,
     verdict: Literal["relevant", "not-relevant", "unsure", "wrong-patient", "duplicate"],

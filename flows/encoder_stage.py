@@ -102,7 +102,7 @@ def register_starter(site: Site, ticket: Ticket, cover: str) -> int:
         if any(row["cover"] == cover for row in queries.active_encoders(connection)):
             return 0
     manifest = read_manifest(starter(cover))
-    _keep(site, ticket, starter(cover), manifest)
+    keep(site, ticket, starter(cover), manifest)
     with site.db.write(ticket.right) as connection:
         store.activate(
             connection, cover=cover, purpose=manifest.purpose, encoder=manifest.id, night=ticket.night,
@@ -132,7 +132,7 @@ def train_cover(site: Site, ticket: Ticket, covers: Sequence[str], *, asked: boo
     except CollapsedTraining as error:
         (work / REFUSED).write_text(str(error), encoding="utf-8")
         return Counter(collapsed=1)
-    _keep(site, ticket, work / ENCODER, _saved(trained.encoder, work / ENCODER))
+    keep(site, ticket, work / ENCODER, _saved(trained.encoder, work / ENCODER))
     counts = Counter(trained=1, activated=promote(site, ticket, trained.encoder.manifest, active))
     shutil.rmtree(work)
     return counts
@@ -143,7 +143,14 @@ ENCODER, REFUSED = "encoder", "refused.txt"
 
 def promote(site: Site, ticket: Ticket, candidate: Any, active: Sequence[Any]) -> int:
     """Switch to a candidate when only a starter serves and validation does not speak against it; 1 if switched."""
+    from flows.promoting import decide_on
+
     starters = [row for row in active if row["origin"] == "starter"]
+    same = [row for row in active if row["purpose"] == candidate.purpose]
+    rival = next(iter(same or starters), None)
+    decision = decide_on(site, ticket, candidate.id, str(rival["id"])) if rival is not None else None
+    if decision is not None:
+        return _as_decided(site, ticket, candidate, starters, decision)
     if len(starters) < len(active) or not beats_reference(candidate):
         with site.db.write(ticket.right) as connection:
             encoder_queries.hold(
@@ -151,17 +158,34 @@ def promote(site: Site, ticket: Ticket, candidate: Any, active: Sequence[Any]) -
             )
         return 0
     with site.db.write(ticket.right) as connection:
-        for row in starters:
-            if row["purpose"] != candidate.purpose:
-                store.activate(
-                    connection, cover=candidate.cover, purpose=str(row["purpose"]), encoder=None,
-                    night=ticket.night, reason="a trained encoder takes the starter's place",
-                )  # fmt: skip
-        store.activate(
-            connection, cover=candidate.cover, purpose=candidate.purpose, encoder=candidate.id, night=ticket.night,
-            reason="first one trained on this archive; not below the starter on validation",
-        )  # fmt: skip
+        reason = "first one trained on this archive; not below the starter on validation"
+        _activate(connection, ticket, candidate, starters, reason)
     return 1
+
+
+def _as_decided(site: Site, ticket: Ticket, candidate: Any, starters: Sequence[Any], decision: Any) -> int:
+    """Switch to a candidate that has earned it by the protocol, else note why it stays in the shadow."""
+    reason = "; ".join(decision.reasons)
+    with site.db.write(ticket.right) as connection:
+        store.set_provisional(connection, candidate.id, decision.provisional)
+        if not decision.promote:
+            encoder_queries.hold(connection, candidate.id, reason)
+            return 0
+        _activate(connection, ticket, candidate, starters, reason)
+    return 1
+
+
+def _activate(connection: Any, ticket: Ticket, candidate: Any, starters: Sequence[Any], reason: str) -> None:
+    for row in starters:
+        if row["purpose"] != candidate.purpose:
+            store.activate(
+                connection, cover=candidate.cover, purpose=str(row["purpose"]), encoder=None, night=ticket.night,
+                reason="a trained encoder takes the starter's place",
+            )  # fmt: skip
+    store.activate(
+        connection, cover=candidate.cover, purpose=candidate.purpose, encoder=candidate.id, night=ticket.night,
+        reason=reason,
+    )  # fmt: skip
 
 
 def held_reason(candidate: Any, *, is_trained: bool) -> str:
@@ -213,8 +237,8 @@ def _saved(encoder: Any, folder: Path) -> Any:
     return save(encoder, folder)
 
 
-def _keep(site: Site, ticket: Ticket, folder: Path, manifest: Any) -> None:
-    """Copy an encoder's folder into the store under its id, then write its row."""
+def keep(site: Site, ticket: Ticket, folder: Path, manifest: Any, *, origin: str = "") -> None:
+    """Copy an encoder's folder into the store under its id, then write its row; `origin` if not the manifest's."""
     kept = site.store / "encoders" / manifest.id
     if not (kept / "manifest.json").exists():
         draft = kept.with_name(f".{manifest.id}.part")
@@ -225,7 +249,7 @@ def _keep(site: Site, ticket: Ticket, folder: Path, manifest: Any) -> None:
     row = {
         "id": manifest.id, "cover": manifest.cover, "purpose": manifest.purpose, "backbone": manifest.backbone,
         "dim": manifest.dim, "metric": dict(manifest.settings).get("metric", "cosine"),
-        "recipe": manifest.recipe_digest, "origin": manifest.origin, "provisional": True,
+        "recipe": manifest.recipe_digest, "origin": origin or manifest.origin, "provisional": True,
         "folder": f"encoders/{manifest.id}", "manifest": manifest.to_json(), "created_night": ticket.night,
         "created_at": datetime.fromisoformat(manifest.created_utc),
     }  # fmt: skip

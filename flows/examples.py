@@ -14,7 +14,7 @@ from siamese.recipe import recipe_for
 
 def read_examples(site: Site, connection: Any, cover: str) -> list[Example]:
     """Read every eligible scan of a cover whose encoder input is there, in the order of their keys."""
-    labels = _labels_by_subject(queries.labels(connection), aliases(site, connection))
+    labels = labels_by_subject(queries.labels(connection), aliases(site, connection))
     recipe = recipe_for(cover).digest()
     return [
         Example(
@@ -49,9 +49,10 @@ def _holds(label: Mapping[str, Any], scan: Mapping[str, Any]) -> bool:
     return date is not None and start <= date <= end
 
 
-def _labels_by_subject(
+def labels_by_subject(
     rows: Sequence[Mapping[str, Any]], aliases: Mapping[str, str]
 ) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    """Return the labels of each (subject, key); a merged patient's count for the person they are now."""
     found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         key = str(row["subject_key"])

@@ -28,7 +28,7 @@ STUB = (
     "The figures of the night are in the tables; see <code>scantwin status</code>.</p>\n"
 )
 OUTSIDE = [
-    "folders that `scantwin export`, `scantwin volume` or --page wrote, and copies of them",
+    "folders that `scantwin export`, `scantwin volume`, `scantwin evaluate --out` or --page wrote, and copies of them",
     "backups and snapshots that others make of the store, the database or its log",
     "files that could not be read: nobody knows whose they are",
 ]

@@ -28,6 +28,18 @@ def read_labels(config: Path, path: Path) -> dict[str, Any]:
         WrongUsage: The file is no CSV of labels at all.
     """
     site = open_site(config)
+    rows, refused = label_rows(site, path)
+    with site.db.write() as connection:
+        n_new = store.save_labels(connection, rows)
+    return {"schema": 1, "imported": n_new, "known": len(rows) - n_new, "refused": refused}
+
+
+def label_rows(site: Site, path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Read a CSV of labels; returns rows as the table holds them, and the refused lines. Nothing is written.
+
+    Raises:
+        WrongUsage: The file is no CSV of labels at all.
+    """
     rows, refused = [], []
     with _opened(path) as file:
         reader = csv.DictReader(file)
@@ -39,9 +51,7 @@ def read_labels(config: Path, path: Path) -> dict[str, Any]:
                 rows.append(_row(site, known, line))
             except RefusedLine as error:
                 refused.append({"line": reader.line_num, "why": str(error)})
-    with site.db.write() as connection:
-        n_new = store.save_labels(connection, rows)
-    return {"schema": 1, "imported": n_new, "known": len(rows) - n_new, "refused": refused}
+    return rows, refused
 
 
 def _opened(path: Path) -> TextIO:

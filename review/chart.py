@@ -80,6 +80,37 @@ def bar_chart(rows: Sequence[tuple[str, float, str]], *, summary: str) -> Chart:
     return Chart(summary, bottom + 4, left, right, top, bottom, bars=bars)
 
 
+def interval_chart(
+    rows: Sequence[tuple[str, float, float, float, str]], *, summary: str, x_title: str, marked: int = -1
+) -> Chart | None:
+    """A dot and its interval in each row, all on one axis; None without rows.
+
+    Args:
+        rows: (label, value, low, high, text at the right edge), all finite.
+        summary: One sentence for those who do not see the drawing.
+        x_title: What the axis measures.
+        marked: Index of the row that stands out.
+    """
+    if not rows:
+        return None
+    left, right, top = 190.0, WIDTH - 150.0, 4.0
+    ticks = _nice_ticks(min(0.0, *(low for _, _, low, _, _ in rows)), max(1.0, *(high for _, _, _, high, _ in rows)))
+    scale = (right - left) / (ticks[-1] - ticks[0])
+    bars = []
+    for i, (label, value, low, high, text) in enumerate(rows):
+        y, style = top + ROW * i, 1 if i == marked else 0
+        at, start = left + scale * (value - ticks[0]), left + scale * (low - ticks[0])
+        bars.append(Bar(_round(start), y + 8, _round(max(1.0, scale * (high - low))), 3.0, style=style))
+        bars.append(Bar(_round(at - 4), y + 5, 8.0, 9.0, style=style))
+        bars.append(Bar(left, y, 0.0, 0.0, label))
+        bars.append(Bar(right, y, 0.0, 0.0, "", text))
+    bottom = top + ROW * len(rows)
+    x_ticks = tuple(Tick(_round(left + scale * (tick - ticks[0])), _label(tick)) for tick in ticks)
+    return Chart(
+        summary, bottom + 2 * TITLE + 6, left, right, top, bottom, x_ticks=x_ticks, x_title=x_title, bars=tuple(bars)
+    )
+
+
 def column_chart(columns: Sequence[tuple[str, float]], *, summary: str, y_title: str, marked: int = -1) -> Chart:
     """Upright columns in the order given; the one at index `marked` stands out."""
     left, right, top, bottom = 56.0, WIDTH - 12.0, 26.0, 150.0
@@ -103,9 +134,9 @@ def column_chart(columns: Sequence[tuple[str, float]], *, summary: str, y_title:
 
 
 def line_chart(
-    series: Mapping[str, Sequence[tuple[float, float]]], *, summary: str, x_title: str, y_title: str
+    series: Mapping[str, Sequence[tuple[float, float]]], *, summary: str, x_title: str, y_title: str, whole: bool = True
 ) -> Chart | None:
-    """One line per name through its finite points (x, y), or None when no point is finite."""
+    """One line per name through its finite points (x, y), or None when no point is finite; `whole`: x counts."""
     finite = {
         name: [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)] for name, points in series.items()
     }
@@ -113,7 +144,7 @@ def line_chart(
     ys = [y for points in finite.values() for _, y in points]
     if not xs:
         return None
-    x_ticks, y_ticks = _nice_ticks(min(xs), max(xs), whole=True), _nice_ticks(min(0.0, *ys), max(ys))
+    x_ticks, y_ticks = _nice_ticks(min(xs), max(xs), whole=whole), _nice_ticks(min(0.0, *ys), max(ys))
     frame = _Frame((x_ticks[0], x_ticks[-1]), (y_ticks[0], y_ticks[-1]))
     curves = tuple(
         _line(name, style, [frame.place(x, y) for x, y in points])

@@ -50,6 +50,7 @@ EXPORTED = {
     "night_summary": Rule(clock=("begun_at", "ended_at")),
     "stage": Rule(drop=("counts",), clock=("begun_at",)),
     "encoder": Rule(drop=("folder", "manifest"), clock=("created_at",)),
+    "evaluation": Rule(drop=("result",), clock=("made_at",)),
 }
 
 

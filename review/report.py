@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy import Connection
@@ -99,6 +100,11 @@ def render(page: NightPage) -> str:
 def render_matches(page: MatchesPage) -> str:
     """Return the clinician's page of one scan as HTML."""
     return _templates().get_template("matches.html.j2").render(page=page, lanes=LANES)
+
+
+def page_of(template: str, out: Path, **values: Any) -> Path:
+    """Write a template filled with values to the file `out`, replaced in one step, and return it."""
+    return _write(out, _templates().get_template(template).render(**values))
 
 
 @cache

@@ -1,6 +1,7 @@
 """The figures of pairs: alike or unlike, of one kind, within a fold."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,17 @@ from siamese.questions import Task
 from siamese.relevance import agreed
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """P pairs of scans of known relation, of one kind each and within a fold."""
+
+    distances: Floats  # (P,)
+    alike: NDArray[np.bool_]  # (P,)
+    left: Ints  # (P,) patient code of one end
+    right: Ints  # (P,) of the other
 
 
 def pair_figures(
@@ -37,6 +49,14 @@ def pair_figures(
         n: Number of resamples.
         seed: Of the resamples.
     """
+    found = known_pairs(cohort, folds, vectors, task, metric=metric)
+    return pair_estimates(found.distances, found.alike, found.left, found.right, n=n, seed=seed)
+
+
+def known_pairs(
+    cohort: Cohort, folds: Sequence[Ints], vectors: Sequence[Vectors], task: Task, *, metric: Metric = "cosine"
+) -> Pairs:
+    """Return all pairs of known relation, folds pooled; arguments as for `pair_figures`."""
     lengths, alike, left, right = [np.empty(0)], [np.empty(0, bool)], [np.empty(0, int)], [np.empty(0, int)]
     for rows, space in zip(folds, vectors, strict=True):
         place = {cohort.keys[row]: i for i, row in enumerate(rows.tolist())}
@@ -49,9 +69,7 @@ def pair_figures(
             alike.append(relation[one, other] == ALIKE)
             left.append(patients[one])
             right.append(patients[other])
-    return pair_estimates(
-        np.concatenate(lengths), np.concatenate(alike), np.concatenate(left), np.concatenate(right), n=n, seed=seed
-    )
+    return Pairs(*(np.concatenate(parts) for parts in (lengths, alike, left, right)))
 
 
 def all_distances(vectors: Vectors, metric: Metric) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from review.chart import bar_chart, column_chart, line_chart, step_chart
+from review.chart import bar_chart, column_chart, interval_chart, line_chart, step_chart
 
 
 def test_the_longest_bar_is_as_wide_as_the_plot_and_others_in_proportion():
@@ -50,3 +50,13 @@ def test_ticks_enclose_the_values_and_are_few(low, high):
     chart = line_chart({"a": [(0, low), (1, high)]}, summary="", x_title="", y_title="")
     ticks = [float(tick.label.replace(",", "")) for tick in chart.y_ticks]
     assert min(ticks) <= low and max(ticks) >= high and 2 <= len(ticks) <= 8
+
+
+def test_an_interval_lies_where_its_ends_say_and_the_dot_between():
+    chart = interval_chart([("ours", 0.5, 0.25, 1.0, "0.5")], summary="", x_title="", marked=0)
+    line, dot, label, text = chart.bars
+    width = chart.right - chart.left
+    assert (line.x, line.width) == (chart.left + 0.25 * width, 0.75 * width)
+    assert dot.x + dot.width / 2 == chart.left + 0.5 * width
+    assert (line.style, label.label, text.value) == (1, "ours", "0.5")
+    assert interval_chart([], summary="", x_title="") is None

@@ -7,10 +7,11 @@ from datetime import date
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from db.evaluations import save_evaluation
 from db.store import save_labels, save_verdict
-from db.tables import Scan
+from db.tables import Encoder, Scan
 from db.views import VIEWS
 from review.columns import typed
 from review.masking import EXPORTED
@@ -46,6 +47,14 @@ def full(house):
             {"subject": "study", "subject_key": "not-seen-yet", "finding": "cyst", "value": "absent",
              "source": "CANARY 2", "valid_from": date(2025, 1, 1)},
         ])  # fmt: skip
+        encoder = connection.execute(select(Encoder.id, Encoder.cover)).first()
+        save_evaluation(connection, {
+            "night": None, "encoder": encoder.id, "cover": encoder.cover, "task": "patient", "kind": "",
+            "gallery": "open", "n_queries": 4, "n_patients": 2, "lift_over": "", "code": "provisional",
+            "result": '{"scan": "CANARY"}',
+            **dict.fromkeys(("p_at_1", "p_at_1_low", "p_at_1_high", "map_at_r", "map_at_r_low", "map_at_r_high",
+                             "lift", "lift_low", "lift_high"), None),
+        })  # fmt: skip
     house.identity()
     return house
 

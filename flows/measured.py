@@ -1,0 +1,64 @@
+"""What the terminal says of an evaluation."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from flows.terminal import console
+from review.conclusions import conclusions, headline
+from review.evidence import METRICS, NAMES, shown, signed
+
+Json = Mapping[str, Any]
+
+SHOWN = ("p_at_1", "map_at_r")  # what fits a terminal; the page has all
+
+
+def show_evaluation(found: Json, *, quiet: bool) -> None:
+    """Print the headline, all plain ways with intervals, who was asked, and where the page lies."""
+    if quiet:
+        return
+    for report in (found, *found["further"]):
+        _show(report)
+    labels = found["labels"]
+    if labels["source"] == "csv":
+        console().print(f"{labels['used']} labels from the CSV, {len(labels['refused'])} lines refused; none imported")
+        for line in labels["refused"][:10]:
+            console().print(f"  line {line['line']}: {line['why']}", markup=False)
+    if not found.get("recorded", True):
+        console().print(
+            "This reading is recorded on the page only; --out DIR keeps a store that numbers the next ones."
+        )
+
+
+def _show(report: Json) -> None:
+    console().print(f"\n{report['cover']} · task {report['task']} · encoder {report['encoder']}", markup=False)
+    console().print(headline(report) + ".", markup=False, soft_wrap=True)
+    console().print(_figures(report))
+    for name, why in report["evaluation"]["unavailable"].items():
+        console().print(f"{NAMES.get(name, name)} could not be computed: {why}.", markup=False)
+    console().print(report["never_seen"], markup=False, soft_wrap=True)
+    for fold in report["disjoint"]:
+        console().print(
+            f"patients known to the encoder {fold['seen_patients']}, asked about {fold['asked_patients']}, both "
+            f"{fold['shared_patients']}; reading {report['reading']} of {report['cover']} test patients"
+        )
+    may, may_not = conclusions(report)
+    console().print(" ".join(may), markup=False, soft_wrap=True)
+    console().print("It may not be concluded that", *may_not, markup=False, soft_wrap=True)
+    console().print(f"page: {report['page']}", markup=False, soft_wrap=True)
+
+
+def _figures(report: Json) -> Table:
+    section = report["evaluation"]["galleries"][report["gallery"]]["headline"]
+    table = Table(box=None, pad_edge=False)
+    for title in ("", *(METRICS[name] for name in SHOWN), "lift in P@1"):
+        table.add_column(title, justify="left" if not title else "right", no_wrap=True)
+    table.add_row(*_row("encoder", section["metrics"]), "")
+    for who, figures in section["others"].items():
+        table.add_row(*_row(who, figures), signed(section["lift"][who]["p_at_1"]))
+    return table
+
+
+def _row(who: str, figures: Json) -> Sequence[str]:
+    return (NAMES.get(who, who), *(shown(figures[name]) for name in SHOWN))

@@ -1,0 +1,97 @@
+"""What may and what may not be concluded from an evaluation, in plain words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Json = Mapping[str, Any]
+
+RIGHT = {
+    "finding": "shares a finding with the scan that asks",
+    "patient": "is of the same patient",
+}
+GALLERY = {"prior": "among earlier scans", "open": "among all other studies, whatever their date"}
+FEW = 100  # patients; below it the page says how wide an interval is
+SMALL_RISE = 0.02  # of P@1: an identity leak that is worth a sentence
+
+
+def headline(report: Json) -> str:
+    """Return the first sentence of the page: P@1, its interval, and the strongest plain way."""
+    first = report["metrics"]["p_at_1"]
+    if first["value"] is None:
+        return "No search had anything relevant to find: nothing was measured"
+    told = (
+        f"In {percent(first['value'])} of {report['queries']:,} searches ({percent(first['low'])} to "
+        f"{percent(first['high'])}) the first answer {RIGHT[report['task']]}"
+    )
+    return told + "; " + _beside(report)
+
+
+def _beside(report: Json) -> str:
+    lift = report["lift"]
+    if lift is None:
+        return "there is no plain way to hold this against"
+    other = report["baselines"][lift["over"]]["p_at_1"]["value"]
+    said = f"{_name(lift['over'])}, of the plain ways the hardest to beat, reaches {percent(other)}"
+    ahead = "is not shown to beat" if report["provisional"] else "beats"
+    return f"{said}; the encoder {ahead} every one of them"
+
+
+def percent(share: float) -> str:
+    """Write a share as whole per cent, or with a digit where rounding would say none or all."""
+    whole = round(100 * share)
+    return f"{100 * share:.1f} %" if whole in (0, 100) and share not in (0.0, 1.0) else f"{whole} %"
+
+
+def _name(baseline: str) -> str:
+    names = {
+        "chance": "guessing",
+        "untrained": "the same network untrained",
+        "demographics": "age and sex",
+        "metadata": "metadata",
+        "histogram": "a grey-value histogram",
+        "thumbnail": "a thumbnail",
+    }
+    return names[baseline]
+
+
+def conclusions(report: Json) -> tuple[list[str], list[str]]:
+    """Return the sentences that may be concluded, and what may not be, to be read behind "that"."""
+    return _may(report), _may_not(report)
+
+
+def _may(report: Json) -> list[str]:
+    on = report["measured_on"]
+    if report["metrics"]["p_at_1"]["value"] is None:
+        return ["Nothing: no search had a right answer in its gallery."]
+    told = [
+        f"On these {on['patients']:,} patients, {GALLERY[report['gallery']]}, the figures above are what this encoder "
+        f"reaches through the search that the nights use."
+    ]
+    if report["provisional"]:
+        told.append("It has not earned its place: its matches stay provisional.")
+    else:
+        told.append("It finds something that neither chance, nor columns, nor simple pictures find.")
+    return told
+
+
+def _may_not(report: Json) -> list[str]:
+    main = report["evaluation"]["galleries"][report["gallery"]]
+    told = ["a near scan has the same disease, or readers become faster or more often right;"]
+    told.append("other archives, scanners or kinds would give these figures;")
+    if report["patients"] < FEW:
+        told.append(f"more than the intervals say: {report['patients']} patients are few;")
+    if report["reading"] > 1:
+        told.append(
+            f"this was the first look: it is reading {report['reading']} of these test patients, and the best of many "
+            f"readings looks better than it is;"
+        )
+    if report["gallery"] == "open":
+        told.append("a night would show this: dates are unknown or shifted, so later scans could answer too;")
+    shortcuts = [found["trait"].replace("_", " ") for found in main["confounds"] if found["is_shortcut"]]
+    if shortcuts:
+        told.append(f"the finding itself was seen: here it follows the {' and the '.join(shortcuts)};")
+    leak = main["identity_leak"]
+    if leak and leak["rise"]["value"] is not None and leak["rise"]["value"] > SMALL_RISE:
+        told.append(f"the person is ignored: with own scans in the gallery P@1 rises by {leak['rise']['value']:.3f};")
+    told[-1] = told[-1].removesuffix(";") + "."
+    return told

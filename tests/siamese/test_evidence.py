@@ -1,0 +1,59 @@
+"""Curves against numbers worked out by hand and slow loops."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siamese.cohort import Cohort, Fold
+from siamese.evidence import curves, risk_by_coverage, roc
+from siamese.twopatients import Pairs
+
+
+def pairs(alike, unlike):
+    values = np.array([*alike, *unlike], float)
+    ends = np.zeros(len(values), np.int64)
+    return Pairs(values, np.arange(len(values)) < len(alike), ends, ends)
+
+
+def test_the_roc_by_hand():
+    assert roc(pairs([0.1, 0.3], [0.2, 0.3])) == ((0.0, 0.0), (0.0, 0.5), (0.5, 0.5), (1.0, 1.0))
+    assert roc(pairs([], [0.2])) == ()
+
+
+def test_risk_by_coverage_by_hand():
+    points = risk_by_coverage(np.array([0.3, 0.1, 0.2, 0.2]), np.array([False, True, True, False]))
+    assert points == ((0.25, 0.0), (0.75, 1 / 3), (1.0, 0.5))
+    assert risk_by_coverage(np.empty(0), np.empty(0, bool)) == ()
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=40))
+def test_risk_by_coverage_is_what_a_slow_loop_counts(searches):
+    points = risk_by_coverage(np.array([float(d) for d, _ in searches]), np.array([r for _, r in searches]))
+    slow = []
+    for cutoff in sorted({d for d, _ in searches}):
+        answered = [right for d, right in searches if d <= cutoff]
+        slow.append((len(answered) / len(searches), answered.count(False) / len(answered)))
+    assert np.allclose(points, slow)
+
+
+def test_sheets_show_the_best_and_the_worst_query_once_a_patient():
+    n = 20
+    angle = np.repeat(np.arange(n) * 0.3, 2) + np.tile([0.0, 0.01], n)
+    angle[1] = 3.15  # the first patient's second scan lies elsewhere
+    vectors = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+    day = 86_400_000_000
+    cohort = Cohort(
+        keys=[f"s{i}" for i in range(2 * n)], patients=[f"p{i // 2}" for i in range(2 * n)],
+        studies=[f"u{i}" for i in range(2 * n)], kinds=["xr"] * (2 * n),
+        from_us=np.arange(2 * n) * day, until_us=np.arange(2 * n) * day + 1,
+        present=[frozenset()] * (2 * n), absent=[frozenset()] * (2 * n),
+    )  # fmt: skip
+    fold = Fold("test", np.arange(2 * n), vectors, frozenset())
+    drawn = curves(cohort, [fold], task="patient", gallery="open")
+    assert [sheet.sort for sheet in drawn.sheets] == ["best"] * 3 + ["median"] * 3 + ["worst"] * 3
+    assert {sheet.scan for sheet in drawn.sheets if sheet.score == 0.0} <= {"s0", "s1"}
+    assert drawn.sheets[-1].score == 0.0 or drawn.sheets[-3].score == 0.0
+    owners = [int(sheet.scan[1:]) // 2 for sheet in drawn.sheets]
+    assert len(set(owners)) == len(owners)
+    assert sum(drawn.alike) == n and sum(drawn.unlike) == 2 * n * (2 * n - 1) // 2 - n
+    assert all(list(s.neighbours) == sorted(s.neighbours, key=lambda near: near.distance) for s in drawn.sheets)
