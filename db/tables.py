@@ -9,8 +9,7 @@ from db.person_tables import BackupMade, IdentityMerge, IdentityPerson, Identity
 
 __all__ = [
     "IDENTITY", "Activation", "BackupMade", "Base", "Calibration", "Embedding", "Encoder", "Evaluation", "File",
-    "FurtherScan",
-    "IdentityFile", "IdentityMerge", "IdentityPatient", "IdentityPerson", "IdentityRejection", "IdentityScan",
-    "IdentityStudy", "Label", "LaneOutcome", "Lease", "Match", "Night", "Patient", "Scan", "Stage", "Study",
-    "Tombstone", "Verdict",
+    "FurtherScan", "IdentityFile", "IdentityMerge", "IdentityPatient", "IdentityPerson", "IdentityRejection",
+    "IdentityScan", "IdentityStudy", "Label", "LaneOutcome", "Lease", "Match", "Night", "Patient", "Scan", "Stage",
+    "Study", "Tombstone", "Verdict",
 ]  # fmt: skip

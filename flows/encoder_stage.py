@@ -143,7 +143,14 @@ ENCODER, REFUSED = "encoder", "refused.txt"
 
 def promote(site: Site, ticket: Ticket, candidate: Any, active: Sequence[Any]) -> int:
     """Switch to a candidate when only a starter serves and validation does not speak against it; 1 if switched."""
+    from flows.promoting import decide_on
+
     starters = [row for row in active if row["origin"] == "starter"]
+    same = [row for row in active if row["purpose"] == candidate.purpose]
+    rival = next(iter(same or starters), None)
+    decision = decide_on(site, ticket, candidate.id, str(rival["id"])) if rival is not None else None
+    if decision is not None:
+        return _as_decided(site, ticket, candidate, starters, decision)
     if len(starters) < len(active) or not beats_reference(candidate):
         with site.db.write(ticket.right) as connection:
             encoder_queries.hold(
@@ -151,17 +158,34 @@ def promote(site: Site, ticket: Ticket, candidate: Any, active: Sequence[Any]) -
             )
         return 0
     with site.db.write(ticket.right) as connection:
-        for row in starters:
-            if row["purpose"] != candidate.purpose:
-                store.activate(
-                    connection, cover=candidate.cover, purpose=str(row["purpose"]), encoder=None,
-                    night=ticket.night, reason="a trained encoder takes the starter's place",
-                )  # fmt: skip
-        store.activate(
-            connection, cover=candidate.cover, purpose=candidate.purpose, encoder=candidate.id, night=ticket.night,
-            reason="first one trained on this archive; not below the starter on validation",
-        )  # fmt: skip
+        reason = "first one trained on this archive; not below the starter on validation"
+        _activate(connection, ticket, candidate, starters, reason)
     return 1
+
+
+def _as_decided(site: Site, ticket: Ticket, candidate: Any, starters: Sequence[Any], decision: Any) -> int:
+    """Switch to a candidate that has earned it by the protocol, else note why it stays in the shadow."""
+    reason = "; ".join(decision.reasons)
+    with site.db.write(ticket.right) as connection:
+        store.set_provisional(connection, candidate.id, decision.provisional)
+        if not decision.promote:
+            encoder_queries.hold(connection, candidate.id, reason)
+            return 0
+        _activate(connection, ticket, candidate, starters, reason)
+    return 1
+
+
+def _activate(connection: Any, ticket: Ticket, candidate: Any, starters: Sequence[Any], reason: str) -> None:
+    for row in starters:
+        if row["purpose"] != candidate.purpose:
+            store.activate(
+                connection, cover=candidate.cover, purpose=str(row["purpose"]), encoder=None, night=ticket.night,
+                reason="a trained encoder takes the starter's place",
+            )  # fmt: skip
+    store.activate(
+        connection, cover=candidate.cover, purpose=candidate.purpose, encoder=candidate.id, night=ticket.night,
+        reason=reason,
+    )  # fmt: skip
 
 
 def held_reason(candidate: Any, *, is_trained: bool) -> str:

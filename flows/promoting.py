@@ -1,0 +1,96 @@
+"""Promoting: a candidate is held against the active encoder, on the same queries of people neither ever saw."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db import queries
+from flows.asked import NotFound
+from flows.batch import slices
+from flows.cohorts import Asked, baselines_of, read_asked
+from flows.embedding_stage import embed_scans
+from flows.site import Site
+from flows.space import order_of
+from flows.ticket import Ticket
+from siamese.distance import Metric
+from siamese.evaluation import evaluate
+from siamese.gallery import Gallery
+from siamese.pairs import VALIDATION_BELOW
+from siamese.promotion import Decision, decide_by
+from siamese.questions import Task
+from siamese.search import nearest_priors
+
+ACTIVE = "active"  # the rival's name
+TEST = (VALIDATION_BELOW, 1.0)
+DEEPEST = 10
+Vectors = NDArray[np.float32]
+
+
+def decide_on(site: Site, ticket: Ticket, candidate: str, active: str) -> Decision | None:
+    """Compare a candidate with the active encoder by the protocol; None where too few people are left to ask about.
+
+    The candidate's vectors of these people's scans are kept: the next night need not make them again.
+    """
+    with site.db.read() as connection:
+        row, rival = queries.encoder_row(connection, candidate), queries.encoder_row(connection, active)
+        vectors = _vectors(connection, active)
+        made = _vectors(connection, candidate)
+    waiting = [f"{candidate} {scan}" for scan in sorted(vectors.keys() - made.keys())]
+    for some in slices(waiting, site.settings.flows.scans_per_task):
+        embed_scans(site, ticket, some)
+    task: Task = "finding" if row["purpose"] == "finding" else "patient"
+    try:
+        with site.db.read() as connection:
+            asked = read_asked(site, connection, row, task=task)
+    except NotFound:
+        return None
+    if asked is None or not set(asked.cohort.keys) <= vectors.keys() or rival["metric"] != row["metric"]:
+        return None
+    theirs = np.stack([vectors[key] for key in asked.cohort.keys])
+    found = evaluate(
+        asked.cohort, [asked.fold], baselines_of(site, asked), task=task, rivals={ACTIVE: theirs},
+        metric=row["metric"],
+    )  # fmt: skip
+    decision = decide_by(found, ACTIVE)
+    shared = overlap(site, asked, theirs, row["metric"])
+    return Decision(
+        decision.promote, decision.provisional, (*decision.reasons, f"overlap@10 with the active encoder {shared:.2f}")
+    )
+
+
+def overlap(site: Site, asked: Asked, theirs: Vectors, metric: Metric) -> float:
+    """Return which share of the first ten of each list both encoders show, mean over queries that have a list."""
+    shares: list[float] = []
+    for rows in asked.cohort.rows_by_kind(np.arange(len(asked.cohort))).values():
+        ours, other = (
+            nearest_priors(
+                _gallery(asked, rows, vectors), np.arange(len(rows)), k=DEEPEST, order=order_of(site), metric=metric
+            )
+            for vectors in (asked.fold.vectors, theirs)
+        )
+        shares += [_shared([n.index for n in a], [n.index for n in b]) for a, b in zip(ours, other, strict=True) if a]
+    return float(np.mean(shares)) if shares else float("nan")
+
+
+def _shared(a: Sequence[int], b: Sequence[int]) -> float:
+    return len(set(a) & set(b)) / len(a)
+
+
+def _gallery(asked: Asked, rows: NDArray[np.int64], vectors: Vectors) -> Gallery:
+    cohort = asked.cohort
+    return Gallery(
+        [cohort.keys[i] for i in rows.tolist()], np.ascontiguousarray(vectors[rows]), cohort.patient_codes[rows],
+        cohort.from_us[rows], cohort.until_us[rows], cohort.study_codes[rows],
+    )  # fmt: skip
+
+
+def _vectors(connection: Any, encoder: str) -> Mapping[str, Vectors]:
+    """Return the vectors of main scans of people who are test, by scan."""
+    found: dict[str, Vectors] = {}
+    for kind in queries.kinds_of(connection, encoder):
+        some = queries.embeddings_of(connection, encoder, kind, between=TEST)
+        for scan, content in zip(some.scans, some.vectors, strict=True):
+            found[scan] = np.frombuffer(content, "<f4").astype(np.float32)
+    return found
