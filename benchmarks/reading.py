@@ -137,11 +137,17 @@ def ours_tasks(folder: Path) -> Tasks:
     """Read as the night does: headers, stacks, volume; or the volume of a known stack."""
     from scans.archive import list_files, real_path
     from scans.header import read_header
+    from scans.outcome import Refusal
     from scans.stack import Member, Stack, group
     from scans.volume import read_volume
 
     def stack() -> Stack:
-        members = [Member(e.path, e.path, read_header(real_path(folder, e.path))) for e in list_files(folder)]
+        members = []
+        for entry in list_files(folder):
+            try:
+                members.append(Member(entry.path, entry.path, read_header(real_path(folder, entry.path))))
+            except Refusal:  # an XML file lies in a real series
+                continue
         (only,) = group(members).stacks
         return only
 
