@@ -31,9 +31,9 @@ check: $(STAMP)  ## ruff and mypy --strict
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(STAMP)  ## the README's figures, each beside its peer (about 20 minutes)
+bench: $(STAMP)  ## the README's figures, each beside its peer (about an hour)
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
-	@for name in search night listing growth phantoms assay; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in search night listing growth reading phantoms assay; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 clean:  ## remove .venv and ./demo
 	@rm -rf .venv demo
