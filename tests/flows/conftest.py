@@ -137,3 +137,29 @@ def make_site(tmp_path) -> MakeSite:
 def write_dicom() -> Callable[..., Path]:
     """Write one image of the small hospital's sort; see `dicom`."""
     return dicom
+
+
+@pytest.fixture
+def call(capsys):
+    """Run the command in this process; returns exit code, standard output and standard error."""
+
+    from flows.cli import main
+
+    def caller(*words):
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
+
+    return caller
+
+
+@pytest.fixture
+def matched(hospital, make_site):
+    """A site after one night over the small hospital."""
+    from nights import run
+
+    site = make_site()
+    hospital.deliver(site.archive)
+    run(site)
+    return site

@@ -6,30 +6,7 @@ from pathlib import Path
 import pytest
 from nights import run, tables
 
-from flows.cli import main
 from flows.site import _opened
-
-
-@pytest.fixture
-def call(capsys):
-    """Run the command in this process; returns exit code, standard output and standard error."""
-
-    def caller(*words):
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
-    return caller
-
-
-@pytest.fixture
-def matched(hospital, make_site):
-    """A site after one night over the small hospital."""
-    site = make_site()
-    hospital.deliver(site.archive)
-    run(site)
-    return site
 
 
 def test_help_lists_every_command(call):

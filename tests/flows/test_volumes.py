@@ -4,7 +4,6 @@ import gzip
 
 import nibabel
 import numpy as np
-import pytest
 from enhanced import frame, write_enhanced
 from nights import run, tables
 from pydicom import dcmread
@@ -12,31 +11,8 @@ from sqlalchemy import select
 
 from db.base import table_of
 from db.tables import File, FurtherScan, Scan
-from flows.cli import main
 
 CUBE = np.random.default_rng(0).integers(0, 900, (6, 40, 50)).astype(np.int16)
-
-
-@pytest.fixture
-def call(capsys):
-    """Run the command in this process; returns exit code, standard output and standard error."""
-
-    def caller(*words):
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
-    return caller
-
-
-@pytest.fixture
-def matched(hospital, make_site):
-    """A site after one night over the small hospital."""
-    site = make_site()
-    hospital.deliver(site.archive)
-    run(site)
-    return site
 
 
 def rows_of(site, model):
