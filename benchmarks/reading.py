@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ SYNTAXES = {
     "jpeg-2000": "1.2.840.10008.1.2.4.90",
 }
 SIDE, NOISE = 512, 8.0  # pixels a side; HU
+DCM2NIIX = str(Path(sys.executable).with_name("dcm2niix"))  # .venv/bin need not be on PATH
 PEERS = ("SimpleITK", "MONAI", "highdicom", "dcm2niix")
 
 
@@ -226,8 +228,8 @@ def dcm2niix(folder: Path) -> Voxels:
     import nibabel
 
     with tempfile.TemporaryDirectory() as out:
-        words = ["dcm2niix", "-z", "n", "-b", "n", "-v", "n", "-o", out, str(folder)]
-        subprocess.run(words, check=True, capture_output=True)
+        words = ["-z", "n", "-b", "n", "-v", "n", "-o", out, str(folder)]
+        subprocess.run([DCM2NIIX, *words], check=True, capture_output=True)
         (only,) = Path(out).glob("*.nii")
         voxels = np.asarray(nibabel.load(only).dataobj, np.float32)
     return np.ascontiguousarray(voxels.transpose(2, 1, 0))

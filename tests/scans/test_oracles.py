@@ -5,6 +5,7 @@ Both are turned to NIfTI's canonical directions first, so that only the order of
 
 import shutil
 import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ from scans.outcome import Refusal
 from scans.stack import Member, Stack, group
 from scans.volume import read_volume
 
+DCM2NIIX = Path(sys.executable).with_name("dcm2niix")  # beside the interpreter: .venv/bin need not be on PATH
 AGREE_MM = 0.001  # NIfTI keeps the affine in single precision, 500 mm from the origin that is 0.00006
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operate.md"
 Image = nibabel.Nifti1Image
@@ -61,7 +63,7 @@ def by_dcm2niix(members: Sequence[Member], folder: Path, out: Path) -> list[Imag
         place.mkdir(parents=True)
     for number, path in enumerate(sorted({member.path for member in members})):
         shutil.copy(folder / path, source / f"{number:05d}.dcm")
-    words = ["dcm2niix", "-z", "n", "-b", "n", "-p", "n", "-f", "%s", "-o", str(target), str(source)]
+    words = [str(DCM2NIIX), "-z", "n", "-b", "n", "-p", "n", "-f", "%s", "-o", str(target), str(source)]
     assert subprocess.run(words, capture_output=True).returncode in (0, 2)  # 2: nothing that it reads
     images = [nibabel.as_closest_canonical(nibabel.load(path)) for path in sorted(target.glob("*.nii"))]
     return [one for image in images for one in (nibabel.four_to_three(image) if image.ndim == 4 else [image])]
