@@ -3,8 +3,9 @@
 `python -m benchmarks.reading [--json] [--data DIR] [--rounds 7]`. Real series come from the folder given with
 --data (one folder of DICOM each, or tar.xz files of such); phantom series are written in each lossless transfer
 syntax. Each contestant reads in a process of its own that has warmed up, in turns; "known" is ours when the headers
-were read before, as in every night's second half. All arrays are asserted equal before a clock starts; a peer that
-refuses a series or reads other values is named and left out there. dcm2niix is timed with its writing.
+were read before, as in every night's second half; the guard is on in both. All arrays are asserted equal before a
+clock starts; a peer that refuses a series or reads other values is named and left out there. dcm2niix is timed with
+its writing.
 """
 
 from __future__ import annotations
@@ -136,29 +137,27 @@ OTHER_ORDER = "same values, slices in another order"
 
 
 def ours_tasks(folder: Path) -> Tasks:
-    """Read as the night does: headers, stacks, volume; or the volume of a known stack."""
+    """Read as the night does, guard on: headers, stacks, volume; or the volume of a known stack."""
     from scans.archive import list_files, real_path
-    from scans.header import read_header
-    from scans.outcome import Refusal
+    from scans.guard import Guard
+    from scans.header import Header
     from scans.stack import Member, Stack, group
     from scans.volume import read_volume
 
+    guard = Guard()
+
     def stack() -> Stack:
-        members = []
-        for entry in list_files(folder):
-            try:
-                members.append(Member(entry.path, entry.path, read_header(real_path(folder, entry.path))))
-            except Refusal:  # an XML file lies in a real series
-                continue
-        (only,) = group(members).stacks
+        names = [entry.path for entry in list_files(folder)]
+        headers = guard.headers([real_path(folder, name) for name in names])
+        known = [(name, one) for name, one in zip(names, headers, strict=True) if isinstance(one, Header)]
+        (only,) = group([Member(name, name, header) for name, header in known]).stacks  # an XML file lies in one series
         return only
 
+    def volume(stack: Stack) -> Voxels:
+        return read_volume(stack, folder, guard.decode).voxels
+
     known = stack()
-    return {
-        "cold": lambda: read_volume(stack(), folder).voxels,
-        "known": lambda: read_volume(known, folder).voxels,
-        "voxels": lambda: read_volume(known, folder).voxels,
-    }
+    return {"cold": lambda: volume(stack()), "known": lambda: volume(known), "voxels": lambda: volume(known)}
 
 
 # --- the peers ----------------------------------------------------------------------------------

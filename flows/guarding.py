@@ -1,13 +1,14 @@
-"""The guard of this process: one child looks at all files from outside, see `scans.guard`."""
+"""The guard of this process: its children look at all files from outside, see `scans.guard`."""
 
 from functools import lru_cache
 
 from flows.site import Site
-from scans.guard import Guard, Limits
+from scans.guard import Guard
+from scans.sentry import Limits
 
 
 def guard_of(site: Site) -> Guard:
-    """Return the guard with the site's limits; its child starts with the first file and ends with the process."""
+    """Return the guard with the site's limits; its children start when needed and end with the process."""
     return _guard(Limits(site.settings.scans.guard_seconds, site.settings.scans.guard_mib))
 
 

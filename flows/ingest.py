@@ -19,9 +19,9 @@ from flows.scanning import build_series, settle_studies
 from flows.site import Site
 from flows.ticket import Ticket
 from scans.archive import Entry, real_path
-from scans.guard import Found
 from scans.header import Header
 from scans.outcome import Refusal, outcome
+from scans.sentry import Found
 
 UNSETTLED = {"mtime_ns": UNSETTLED_MTIME, "inode": 0}  # of a file to look at again, so that it counts as changed
 LOOK_AGAIN = ("no-permission", "disk-error")  # refusals that may pass without the file changing

@@ -38,6 +38,8 @@ DEFLATED_WITHIN = 4096  # bytes at the start of a file, in which it says that it
 SQUEEZED_STEP, INFLATED_STEP = 1 << 14, 1 << 20  # bytes in and out at once
 PIXEL_TAGS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
 PACKED_STARTS = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"7z\xbc\xaf\x27\x1c", b"Rar!")
+LOGGERS = ("pydicom", "pylibjpeg", "openjpeg")  # their children inherit the level
+SILENT = logging.CRITICAL + 1
 _ONE_AT_A_TIME = threading.RLock()
 
 
@@ -102,17 +104,24 @@ def quiet() -> Iterator[list[str]]:
     A warning may quote a value, and a value may be a name. One thread at a time: the filters that
     Python keeps for warnings belong to the whole process.
     """
-    logger = logging.getLogger("pydicom")
     texts: list[str] = []
     with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        level = logger.level
-        logger.setLevel(logging.CRITICAL + 1)  # its children inherit it
+        loud = [(logger, logger.level) for logger in map(logging.getLogger, LOGGERS) if logger.level != SILENT]
+        silence_libraries()
         try:
             yield texts
         finally:
-            logger.setLevel(level)
+            for logger, level in loud:
+                logger.setLevel(level)
             texts.extend(str(warning.message) for warning in caught)
+
+
+def silence_libraries() -> None:
+    """Let no library that reads files log anything in this process, or until `quiet` ends."""
+    for logger in map(logging.getLogger, LOGGERS):
+        if logger.level != SILENT:  # to set a level empties a cache of all loggers
+            logger.setLevel(SILENT)
 
 
 def parse(content: bytes, tags: Sequence[int]) -> Parsed:
@@ -126,8 +135,8 @@ def parse(content: bytes, tags: Sequence[int]) -> Parsed:
         Exception: Whatever pydicom raises on damaged bytes.
     """
     has_preamble = content[128:132] == b"DICM"
-    if has_preamble and DEFLATED in content[:DEFLATED_WITHIN]:
-        _check_inflated(content)
+    if DEFLATED in content[:DEFLATED_WITHIN] and _is_deflated(content, has_preamble):
+        return _deflated(content, tags, has_preamble)
     if not has_preamble and content.startswith(PACKED_STARTS):
         raise PackedFiles()
     file = io.BytesIO(content)
@@ -142,7 +151,7 @@ def parse(content: bytes, tags: Sequence[int]) -> Parsed:
     dataset = read_partial(file, at_pixels, force=not has_preamble, specific_tags=list(tags))
     syntax = str(dataset.file_meta.get("TransferSyntaxUID") or "")
     if syntax == DeflatedExplicitVRLittleEndian:
-        return _deflated(content, tags, has_preamble)
+        raise Unreadable(f"a deflated file that does not say so within {DEFLATED_WITHIN} bytes")
     if not found:
         _check_end(file, len(content), has_preamble)
     offset, length = found.get("offset", 0), found.get("length", 0)
@@ -159,13 +168,15 @@ def parse(content: bytes, tags: Sequence[int]) -> Parsed:
     )
 
 
-def _check_inflated(content: bytes) -> None:
-    """Refuse a deflated data set that would fill the memory, without keeping what comes out."""
+def _is_deflated(content: bytes, has_preamble: bool) -> bool:
+    """Read the transfer syntax; refuse a data set that would fill the memory, keeping nothing of what comes out."""
     file = io.BytesIO(content)
-    file.seek(132)
-    read_dataset(
+    file.seek(132 if has_preamble else 0)
+    meta = read_dataset(
         file, is_implicit_VR=False, is_little_endian=True, stop_when=lambda number, vr, length: number >> 16 != 2
     )
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        return False
     inflater, n_bytes = zlib.decompressobj(-zlib.MAX_WBITS), 0
     while (rest := file.read(SQUEEZED_STEP)) and not inflater.eof:
         while rest:
@@ -173,11 +184,12 @@ def _check_inflated(content: bytes) -> None:
             rest = inflater.unconsumed_tail
             if n_bytes > LARGEST_INFLATED:
                 raise TooLarge(f"more than {LARGEST_INFLATED} bytes in a deflated file of {len(content)}")
+    return True
 
 
 def _deflated(content: bytes, tags: Sequence[int], has_preamble: bool) -> Parsed:
     """Parse a deflated data set; its pixels have no place in the file."""
-    dataset = read_partial(io.BytesIO(content), specific_tags=[*tags, *PIXEL_TAGS])
+    dataset = read_partial(io.BytesIO(content), force=not has_preamble, specific_tags=[*tags, *PIXEL_TAGS])
     number = next((n for n in PIXEL_TAGS if n in dataset), 0)
     value = dataset.get_item(number).value if number else b""
     return Parsed(

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from scans.dicomfile import silence_libraries
 from scans.header import Header, read_header
 from scans.outcome import Refusal, TooMuchMemory
 from scans.pixels import decode_file, n_pixels
@@ -30,6 +31,7 @@ MIB = 1 << 20
 def main(pipe: Connection, seconds: float, mib: int) -> None:
     """Answer questions until the parent closes the pipe."""
     _limit(mib)
+    silence_libraries()
     with contextlib.suppress(EOFError, OSError):
         _answer(pipe, {"ready": True})
         while True:

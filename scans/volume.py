@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from scans.archive import real_path
 from scans.header import Header
 from scans.kind import Kind
 from scans.outcome import MixedEncoding, MultiFrame, NoGeometry, TooLarge
+from scans.parallel import side_by_side
 from scans.pixels import Decode, read_stored
 from scans.repair import even_grid
 from scans.sopclass import is_multi_frame
@@ -107,18 +109,24 @@ def _read_slices(members: Sequence[Member], root: Path, decode: Decode | None) -
     """Return real values, (z, y, x) float32, and where padding is; each file is opened once, however many frames."""
     first = members[0].header
     voxels = np.empty((len(members), first.rows, first.columns), dtype=np.float32)
-    is_padding: np.ndarray | None = None
     by_path: dict[str, list[tuple[int, Member]]] = {}
     for z, member in enumerate(members):
         by_path.setdefault(member.path, []).append((z, member))
-    for name, slices in by_path.items():
-        path = real_path(root, name)
+
+    def read(name: str) -> list[tuple[int, np.ndarray]]:
+        """Fill in the slices of one file, return where in which of them padding is."""
+        slices, path = by_path[name], real_path(root, name)
         stored = read_stored(path, slices[0][1].header, decode)
         for z, member in slices:
             voxels[z] = real_values(stored.values[member.frame], path, member.header)
-            if stored.is_padding is not None:
-                is_padding = np.zeros(voxels.shape, dtype=bool) if is_padding is None else is_padding
-                is_padding[z] = stored.is_padding[member.frame]
+        return [] if stored.is_padding is None else [(z, stored.is_padding[member.frame]) for z, member in slices]
+
+    padded = list(chain.from_iterable(side_by_side(read, by_path)))
+    if not padded:
+        return voxels, None
+    is_padding = np.zeros(voxels.shape, dtype=bool)
+    for z, where in padded:
+        is_padding[z] = where
     return voxels, is_padding
 
 

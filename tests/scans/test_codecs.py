@@ -59,8 +59,8 @@ def by_packbits(content: bytes) -> np.ndarray:
 
 SECOND = {  # another library than the one of DECODERS
     RLE: by_packbits,
-    "1.2.840.10008.1.2.4.57": by_imagecodecs(imagecodecs.ljpeg_decode),
-    JPEG_LOSSLESS: by_imagecodecs(imagecodecs.ljpeg_decode),
+    "1.2.840.10008.1.2.4.57": by_gdcm,
+    JPEG_LOSSLESS: by_gdcm,
     JPEG_LS: by_imagecodecs(imagecodecs.jpegls_decode),
     J2K: by_gdcm,
     "1.2.840.10008.1.2.4.201": by_imagecodecs(imagecodecs.htj2k_decode),

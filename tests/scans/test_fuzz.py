@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scans.guard import Guard, Limits
+from scans.guard import Guard
 from scans.header import Header
 from scans.outcome import Refusal
 from scans.phantoms.damage import _xray
@@ -29,6 +29,7 @@ from scans.phantoms.scanner import (
 )
 from scans.pixels import read_stored
 from scans.samples import samples
+from scans.sentry import Limits
 
 N_CASES = int(os.environ.get("SCANTWIN_FUZZ", "1000"))
 BATCH = 50

@@ -1,25 +1,23 @@
-"""The guard: a file can harm nothing but a child process, and costs no other file its turn."""
+"""The guard: as many children as there are cores, and nobody notices which of them answered."""
 
 import os
-import resource
 import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydicom.uid import RLELossless
 
-from scans.guard import Guard, GuardBroken, Limits
-from scans.header import Header, read_header
-from scans.outcome import DecoderCrashed, Gone, TookTooLong, TooMuchMemory, Unreadable
-from scans.phantoms.damage import ITEM, _with_sequences
+from scans import guard as guards
+from scans.guard import Guard
+from scans.header import read_header
+from scans.outcome import DecoderCrashed, NotDicom
+from scans.parallel import N_THREADS, side_by_side
 from scans.pixels import read_stored
+from scans.sentry import Limits
 
 
 @pytest.fixture
@@ -28,153 +26,78 @@ def guard() -> Iterator[Guard]:
         yield one
 
 
-@pytest.fixture
-def good(save: Callable[..., Path]) -> list[Path]:
-    return [save(f"good{index}", index=index) for index in range(3)]
+def children_of(guard: Guard) -> list[int]:
+    return [sentry._child._process.pid for sentry in guard._sentries if sentry._child is not None]
 
 
-def slow(tmp_path: Path, n_items: int) -> Path:
-    """A file whose parsing takes the square of its items: 8,000 a second, 200,000 for ever."""
-    path = tmp_path / f"slow{n_items}"
-    path.write_bytes(_with_sequences(ITEM * n_items))
-    return path
-
-
-def child_of(guard: Guard) -> int:
-    assert guard._child is not None
-    return guard._child._process.pid
-
-
-@contextmanager
-def killing(guard: Guard, n_children: int) -> Iterator[None]:
-    """Kill the first children that have computed for two seconds, which only the slow file takes."""
-    done = threading.Event()
-
-    def kill() -> None:
-        killed: set[int] = set()
-        while len(killed) < n_children and not done.wait(0.02):
-            child = guard._child
-            if child is not None and child._process.pid not in killed and cpu_seconds(child._process.pid) > 2:
-                killed.add(child._process.pid)
-                os.kill(child._process.pid, signal.SIGSEGV)
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    yield
-    done.set()
-    thread.join()
-
-
-def cpu_seconds(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def test_the_guard_finds_what_the_reader_finds_in_the_same_order(guard, good, tmp_path):
+@pytest.mark.parametrize("n_files", [0, 1, 15, 16, 17, 33, 250])
+def test_headers_come_in_the_order_of_the_files_whoever_reads_them(guard, save, tmp_path, n_files):
     (tmp_path / "text").write_text("no DICOM")
-    paths = [good[0], tmp_path / "text", good[1], tmp_path / "absent", good[2]]
+    some = [save(f"good{index}", index=index) for index in range(7)] + [tmp_path / "text"]
+    paths = [some[index % len(some)] for index in range(n_files)]
     found = guard.headers(paths)
-    assert [found[0], found[2], found[4]] == [read_header(path) for path in good]
-    assert [found[1].code, type(found[3])] == ["not-dicom", Gone]
+    assert len(found) == n_files
+    for path, one in zip(paths, found, strict=True):
+        assert isinstance(one, NotDicom) if path.name == "text" else one == read_header(path)
 
 
-def test_more_files_than_fit_in_one_question_are_all_answered(guard, good):
-    assert guard.headers(good * 70) == [read_header(path) for path in good] * 70
+def test_few_files_start_one_child_and_many_start_one_for_each_thread(guard, save):
+    path = save("good")
+    assert children_of(guard) == []
+    guard.headers([path] * guards.FEWEST)
+    assert len(children_of(guard)) == 1
+    guard.headers([path] * guards.FEWEST * 2 * N_THREADS)
+    assert len(children_of(guard)) == N_THREADS
 
 
-def test_pixels_come_through_as_they_were_decoded(guard, save):
-    words = np.arange(12, dtype="<i2").reshape(4, 3) - 5
-    path = save(PixelData=words.tobytes())
-    from pydicom import dcmread
-
-    dataset = dcmread(path)
-    dataset.compress(RLELossless)
-    dataset.save_as(path)
-    stored = read_stored(path, read_header(path), guard.decode)
-    assert stored.values[0].tolist() == words.tolist() and stored.values.dtype == np.int16
+def test_many_threads_decode_what_one_does(guard, save):
+    paths = [save(f"packed{index}", index=index, value=index, syntax=RLELossless) for index in range(6)] * 4
+    headers = [read_header(path) for path in paths]
+    with ThreadPoolExecutor(2 * N_THREADS) as threads:
+        found = list(threads.map(guard.decode, paths, headers))
+    for path, header, words in zip(paths, headers, found, strict=True):
+        assert np.array_equal(words.reshape(-1), read_stored(path, header).values.reshape(-1))
 
 
-def test_a_crash_costs_one_file_and_no_other(guard, good, tmp_path):
-    paths = [good[0], slow(tmp_path, 200_000), *good[1:]]
-    with killing(guard, 3):  # in the batch, alone, and alone in a fresh child
-        found = guard.headers(paths)
-    assert isinstance(found[1], DecoderCrashed) and found[1].facts == "SIGSEGV"
-    assert [found[0], *found[2:]] == [read_header(path) for path in good]
+def test_a_sentry_that_lost_its_child_serves_on(guard, save):
+    paths = [save(f"good{index}", index=index) for index in range(3)] * 40
+    wanted = guard.headers(paths)
+    for pid in children_of(guard):
+        os.kill(pid, signal.SIGSEGV)
+    assert guard.headers(paths) == wanted
 
 
-def test_a_file_whose_child_died_once_is_tried_again_alone(guard, good, tmp_path):
-    with killing(guard, 1):
-        found = guard.headers([good[0], slow(tmp_path, 14_000), good[1]])
-    assert isinstance(found[1], Unreadable)  # what it really is
-    assert isinstance(found[2], Header)
+def test_a_sentry_that_raised_is_free_again(guard, save, monkeypatch):
+    header = read_header(save("good"))
+
+    def dies(*_: object) -> None:
+        raise DecoderCrashed("SIGSEGV")
+
+    monkeypatch.setattr(guards.Sentry, "decode", dies)
+    for _ in range(3 * N_THREADS):
+        with pytest.raises(DecoderCrashed):
+            guard.decode(Path("any"), header)
+    assert guard._free.qsize() == N_THREADS
 
 
-def test_a_file_that_takes_too_long_costs_no_other_its_turn(good, tmp_path):
-    with Guard(Limits(seconds=1, mib=512)) as guard:
-        found = guard.headers([good[0], slow(tmp_path, 200_000), good[1]])
-    assert [type(one) for one in found] == [Header, TookTooLong, Header]
+def test_work_is_done_side_by_side_and_given_in_order():
+    together = threading.Barrier(N_THREADS, timeout=20)  # breaks unless as many threads wait at once
+
+    def work(number: int) -> int:
+        together.wait()
+        return number * number
+
+    assert list(side_by_side(work, range(3 * N_THREADS))) == [number * number for number in range(3 * N_THREADS)]
 
 
-def test_a_file_that_wants_too_much_memory_costs_no_other_its_turn(guard, good, tmp_path):
-    with open(tmp_path / "large", "wb") as file:
-        file.truncate(1 << 30)  # takes no room on the disk
-    found = guard.headers([good[0], tmp_path / "large", good[1]])
-    assert [type(one) for one in found] == [Header, TooMuchMemory, Header]
+def test_what_fails_is_raised_at_its_turn():
+    def work(number: int) -> int:
+        if number == 5:
+            raise ValueError("five")
+        return number
 
-
-def test_the_next_child_serves_after_one_was_killed_between_two_files(guard, good):
-    guard.headers(good[:1])
-    os.kill(child_of(guard), signal.SIGKILL)
-    time.sleep(0.2)
-    assert guard.headers(good) == [read_header(path) for path in good]
-
-
-def test_an_installation_that_starts_no_child_refuses_no_file(good, monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    with Guard() as guard, pytest.raises(GuardBroken, match="doctor"):
-        guard.headers(good)
-
-
-def test_the_child_knows_no_secret_and_imports_neither_torch_nor_prefect(guard, good, monkeypatch):
-    monkeypatch.setenv("SCANTWIN_DB__URL", "postgresql://canary")
-    guard.headers(good[:1])
-    pid = child_of(guard)
-    assert b"canary" not in Path(f"/proc/{pid}/environ").read_bytes()
-    mapped = Path(f"/proc/{pid}/maps").read_text()
-    assert "numpy" in mapped and "torch" not in mapped
-    code = "import sys, scans.guarded; print(*sys.modules)"
-    words = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "prefect", "sqlalchemy", "monai"} & set(words)
-
-
-def test_the_child_writes_no_file_and_does_not_hear_ctrl_c(guard, good):
-    guard.headers(good[:1])
-    pid = child_of(guard)
-    assert resource.prlimit(pid, resource.RLIMIT_FSIZE)[0] == 0
-    assert os.getpgid(pid) != os.getpgid(0)
-    os.kill(pid, signal.SIGINT)
-    guard.headers(good)
-    assert child_of(guard) == pid
-
-
-def test_the_child_ends_with_its_parent(good):
-    code = (
-        "import os, signal, sys; from pathlib import Path; from scans.guard import Guard\n"
-        "guard = Guard(); guard.headers([Path(sys.argv[1])])\n"
-        "print(guard._child._process.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, str(good[0])], capture_output=True, text=True)
-    pid, end = int(done.stdout), time.monotonic() + 20
-    while time.monotonic() < end and _is_running(pid):
-        time.sleep(0.05)
-    assert not _is_running(pid)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    found = []
+    with pytest.raises(ValueError, match="five"):
+        for number in side_by_side(work, range(100)):
+            found.append(number)
+    assert found == [0, 1, 2, 3, 4]
