@@ -154,7 +154,7 @@ def ours_tasks(folder: Path) -> Tasks:
         return only
 
     def volume(stack: Stack) -> Voxels:
-        return read_volume(stack, folder, guard.decode).voxels
+        return read_volume(stack, folder, guard).voxels
 
     known = stack()
     return {"cold": lambda: volume(stack()), "known": lambda: volume(known), "voxels": lambda: volume(known)}

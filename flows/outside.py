@@ -96,7 +96,7 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
         patient, own_lane = patient_outside(site, connection, header)
     study = site.keys.key("study", header.identity.study_uid)
     query = Query(stack.kind.key, patient, study, when.from_utc, when.until_utc, own_lane)
-    tensor = to_tensor(read_volume(stack, ROOT, guard_of(site).decode), recipe_for(stack.kind.cover))
+    tensor = to_tensor(read_volume(stack, ROOT, guard_of(site)), recipe_for(stack.kind.cover))
     lanes: list[dict[str, Any]] = []
     with site.db.read() as connection:
         for encoder in queries.active_encoders(connection):

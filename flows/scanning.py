@@ -135,7 +135,7 @@ def _prepare(site: Site, stack: Stack, scan: str, *, is_known: bool) -> int | No
         return 0
     if is_known and path.exists() and drawn:
         return None
-    volume = read_volume(stack, site.archive, guard_of(site).decode)
+    volume = read_volume(stack, site.archive, guard_of(site))
     tensor = to_tensor(volume, recipe)
     n_pictures = _write_pictures(site.picture_folder(scan), scan, volume) if shown else 0
     save_tensor(path, tensor)

@@ -31,12 +31,12 @@ class Series:
 
     def grouping(self, site: Site) -> Grouping:
         """Group the files by the site's rules; copies stored in different bytes are decoded to compare them."""
-        rules, decode = site.settings.scans, guard_of(site).decode
+        rules, guard = site.settings.scans, guard_of(site)
         return group(
             self.members,
             conflicts=self.conflicts,
             rejected=self.rejected,
-            decoded=lambda member: decoded_digest(real_path(site.archive, member.path), member.header, decode),
+            decoded=lambda member: decoded_digest(real_path(site.archive, member.path), member.header, guard),
             table=rules.kinds,
             repair=rules.repair,
         )

@@ -35,7 +35,7 @@ def write_volume(config: Path, scan: str, out: Path) -> dict[str, Any]:
     site = open_site(config)
     stack, key = _stack(site, scan)
     try:
-        volume = read_volume(stack, site.archive, guard_of(site).decode)
+        volume = read_volume(stack, site.archive, guard_of(site))
     except Refusal as refusal:
         raise NotFound(f"the scan's files cannot be read as they were: {refusal}; see `scantwin night`") from None
     save_nifti(volume, out)

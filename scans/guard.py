@@ -50,6 +50,15 @@ class Guard:
         with self._one() as sentry:
             return sentry.decode(path, header)
 
+    def table(self, path: Path, header: Header) -> np.ndarray:
+        """Read the Modality LUT of one file; as `scans.values.lookup_table`.
+
+        Raises:
+            Refusal, OSError, GuardBroken: As `decode`.
+        """
+        with self._one() as sentry:
+            return sentry.table(path, header)
+
     def close(self) -> None:
         """End the children; the next file starts another one."""
         for sentry in self._sentries:

@@ -11,7 +11,8 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from scans.dicomfile import silence_libraries
 from scans.header import Header, read_header
 from scans.outcome import Refusal, TooMuchMemory
 from scans.pixels import decode_file, n_pixels
+from scans.values import lookup_table
 
 PER_PIXEL = 8  # bytes; decoders of JPEG 2000 work in 32 bit, and hold a picture twice
 FLUSH_SECONDS = 0.02
@@ -38,9 +40,11 @@ def main(pipe: Connection, seconds: float, mib: int) -> None:
             question = json.loads(pipe.recv_bytes())
             if "headers" in question:
                 _answer_headers(pipe, question["headers"], seconds)
-            if "pixels" in question:
-                _start_clock(seconds)
-                _answer_pixels(pipe, Path(question["pixels"]), Header.from_json(question["header"]), mib)
+            for what, read in (("pixels", _pixels), ("table", _table)):
+                if what in question:
+                    _start_clock(seconds)
+                    header = Header.from_json(question["header"])
+                    _answer_numbers(pipe, partial(read, Path(question[what]), header, mib))
 
 
 def _limit(mib: int) -> None:
@@ -78,17 +82,25 @@ def _looked_at(path: Path) -> str | dict[str, Any]:
         return _told(error)
 
 
-def _answer_pixels(pipe: Connection, path: Path, header: Header, mib: int) -> None:
+def _answer_numbers(pipe: Connection, read: Callable[[], np.ndarray]) -> None:
     try:
-        _check_memory(header, mib)
-        words = np.ascontiguousarray(decode_file(path, header)).reshape(-1)
+        numbers = np.ascontiguousarray(read()).reshape(-1)
     except (Refusal, OSError, MemoryError) as error:
         _answer(pipe, _told(error))
         return
-    _answer(pipe, {"dtype": words.dtype.str, "size": words.size})
-    rest = words.view(np.uint8).data
+    _answer(pipe, {"dtype": numbers.dtype.str, "size": numbers.size})
+    rest = numbers.view(np.uint8).data
     while rest:
         rest = rest[os.write(pipe.fileno(), rest) :]
+
+
+def _pixels(path: Path, header: Header, mib: int) -> np.ndarray:
+    _check_memory(header, mib)
+    return decode_file(path, header)
+
+
+def _table(path: Path, header: Header, mib: int) -> np.ndarray:
+    return lookup_table(path, header)
 
 
 def _check_memory(header: Header, mib: int) -> None:

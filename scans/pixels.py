@@ -2,9 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -33,17 +33,23 @@ class Stored:
     is_padding: np.ndarray | None  # same shape, bool; None: nothing is padding
 
 
-Decode = Callable[[Path, Header], np.ndarray]
-"""How pixels that need a decoder are read: `decode_file`, or the same in a guarded child (scans.guard)."""
+class Opener(Protocol):
+    """Who opens a file whose content has to be understood: children of `scans.guard`, for files from outside."""
+
+    def decode(self, path: Path, header: Header) -> np.ndarray:
+        """Decode the pixels of a file, as `decode_file`."""
+
+    def table(self, path: Path, header: Header) -> np.ndarray:
+        """Read the Modality LUT of a file, as `scans.values.lookup_table`."""
 
 
-def read_stored(path: Path, header: Header, decode: Decode | None = None) -> Stored:
+def read_stored(path: Path, header: Header, opener: Opener | None = None) -> Stored:
     """Read the pixel values of one grey-scale file.
 
     Args:
         path: The file that the header was read from.
         header: What the header pass learned: plain pixels are taken from their offset, not parsed again.
-        decode: What reads all others; None: `decode_file`.
+        opener: Who reads all others; None: this very process.
 
     Raises:
         Colour: More than one sample a pixel, or a palette.
@@ -60,7 +66,7 @@ def read_stored(path: Path, header: Header, decode: Decode | None = None) -> Sto
     if header.transfer_syntax_uid in LITTLE_ENDIAN and header.pixel_offset is not None:
         words = _at_offset(path, header, header.pixel_offset)
     else:
-        words = (decode or decode_file)(path, header)
+        words = (opener.decode if opener else decode_file)(path, header)
     if words.size != n_pixels(header):
         raise DecodeFailed(f"{words.size} pixels decoded, {n_pixels(header)} expected")
     words = words.reshape(header.n_frames, header.rows, header.columns)
@@ -69,14 +75,14 @@ def read_stored(path: Path, header: Header, decode: Decode | None = None) -> Sto
     return Stored(values, _padding(words, values, header))
 
 
-def decoded_digest(path: Path, header: Header, decode: Decode | None = None) -> str:
+def decoded_digest(path: Path, header: Header, opener: Opener | None = None) -> str:
     """Return a digest that grey-scale copies of one image share, however losslessly they are compressed.
 
     Raises:
         Refusal: As `read_stored`.
         OSError: The disk or the share failed, which is worth another try.
     """
-    values = read_stored(path, header, decode).values
+    values = read_stored(path, header, opener).values
     shape = (header.photometric, *values.shape)
     return hashlib.sha256(repr(shape).encode() + values.astype("<i8").tobytes()).hexdigest()
 

@@ -32,7 +32,7 @@ PATIENCE = 10  # waiting for a disk is not computing: times guard_seconds, until
 LONGEST_ANSWER = 1 << 26  # bytes of some headers as JSON
 LARGEST_ANSWER = 4 << 30  # bytes of one file's pixels
 AT_ONCE = 100  # headers asked for in one message
-DTYPES = frozenset({"|u1", "|i1", "<u2", "<i2", "<u4", "<i4", ">u2", ">i2", ">u4", ">i4"})
+DTYPES = frozenset({"<f4", "|u1", "|i1", "<u2", "<i2", "<u4", "<i4", ">u2", ">i2", ">u4", ">i4"})
 REFUSALS = {
     kind.code: kind
     for kind in vars(outcome).values()
@@ -86,12 +86,23 @@ class Sentry:
             OSError: The disk or the share failed, which is worth another try.
             GuardBroken: No child can be started.
         """
+        return self._numbers("pixels", path, header, n_pixels(header))
+
+    def table(self, path: Path, header: Header) -> np.ndarray:
+        """Read the Modality LUT of one file; as `scans.values.lookup_table`.
+
+        Raises:
+            Refusal, OSError, GuardBroken: As `decode`.
+        """
+        return self._numbers("table", path, header, 1 << header.bits_allocated)
+
+    def _numbers(self, what: str, path: Path, header: Header, size: int) -> np.ndarray:
         with self._lock:
             for _ in range(2):
                 child = self._living()
                 is_certain = child.is_fresh
                 try:
-                    return child.pixels(path, header)
+                    return child.numbers(what, path, header, size)
                 except _Lost as lost:
                     self.close()
                     if isinstance(lost.refusal, DiskError):
@@ -193,13 +204,13 @@ class _Child:
         self.is_fresh = False
         return [Header.from_json(answer) if isinstance(answer, str) else _error(answer) for answer in answers]
 
-    def pixels(self, path: Path, header: Header) -> np.ndarray:
-        """Return what the child decodes, flat.
+    def numbers(self, what: str, path: Path, header: Header, wanted: int) -> np.ndarray:
+        """Return pixels or a table, so many numbers as are wanted, flat.
 
         Raises:
             _Lost, Refusal, OSError: As they say.
         """
-        self._send({"pixels": os.fspath(path), "header": header.to_json()})
+        self._send({what: os.fspath(path), "header": header.to_json()})
         answer = self._receive()
         self.is_fresh = False
         if "dtype" not in answer:
@@ -207,8 +218,8 @@ class _Child:
         size, dtype = int(answer["size"]), str(answer["dtype"])
         if dtype not in DTYPES or size * np.dtype(dtype).itemsize > LARGEST_ANSWER:
             raise _Lost(DecoderCrashed("an answer that makes no sense"))
-        if size != n_pixels(header):
-            raise _Lost(DecodeFailed(f"{size} pixels decoded, {n_pixels(header)} expected"))
+        if size != wanted:
+            raise _Lost(DecodeFailed(f"{size} numbers decoded, {wanted} expected"))
         words = np.empty(size, dtype)
         self._fill(words.view(np.uint8).data)
         return words

@@ -13,26 +13,32 @@ from pydicom.pixels.processing import apply_modality_lut
 from scans.dicomfile import quiet, read_bytes
 from scans.header import Header
 from scans.outcome import BadValue, ConstantImage, NotFinite
+from scans.pixels import Opener
 
 AIR_HU = -1000.0
+TABLE_DEPTHS = (8, 16)  # Bits Allocated of pixels that a Modality LUT can be for (PS3.3 C.11.1.1)
 
 
-def real_values(stored: np.ndarray, path: Path, header: Header) -> np.ndarray:
+def real_values(stored: np.ndarray, path: Path, header: Header, opener: Opener | None = None) -> np.ndarray:
     """Return stored pixel values after the modality LUT or the rescale of this very instance.
 
     Args:
         stored: Integers, any shape.
         path: The file, opened again only if it holds a Modality LUT.
         header: Its header. An absent slope is 1, an absent intercept 0.
+        opener: Who reads a Modality LUT; None: this very process.
 
     Returns:
         float32, same shape.
 
     Raises:
         BadValue: The transformation makes no sense.
+        Refusal, OSError: As the opener.
     """
     if header.has_modality_lut:
-        return _looked_up(stored, path, header)
+        table = (opener.table if opener else lookup_table)(path, header)
+        meant: np.ndarray = table[stored.astype(np.int64) & (len(table) - 1)]
+        return meant
     slope = 1.0 if header.rescale_slope is None else header.rescale_slope
     intercept = 0.0 if header.rescale_intercept is None else header.rescale_intercept
     if slope == 0:
@@ -46,12 +52,28 @@ def real_values(stored: np.ndarray, path: Path, header: Header) -> np.ndarray:
     return real
 
 
-def _looked_up(stored: np.ndarray, path: Path, header: Header) -> np.ndarray:
+def lookup_table(path: Path, header: Header) -> np.ndarray:
+    """Read the Modality LUT of a file; for hostile files, in a child process.
+
+    Returns:
+        float32, what each stored value means; a negative value is found at its bits read without a sign.
+
+    Raises:
+        BadValue: The table is damaged, or for pixels of another depth than 8 or 16 bits.
+        Refusal: As `read_bytes`.
+        OSError: The disk or the share failed, which is worth another try.
+    """
+    if header.bits_allocated not in TABLE_DEPTHS:
+        raise BadValue(f"a modality LUT for {header.bits_allocated} bits allocated")
+    words = np.arange(1 << header.bits_allocated, dtype=f"u{header.bits_allocated // 8}")
+    stored = words.view(f"i{words.dtype.itemsize}") if header.pixel_representation == 1 else words
     content = read_bytes(path)
     try:
         with quiet():
             dataset = dcmread(io.BytesIO(content), stop_before_pixels=True, force=not header.has_preamble)
-            return apply_modality_lut(stored, dataset).astype(np.float32)
+            return apply_modality_lut(stored.astype(np.int64), dataset).astype(np.float32)
+    except MemoryError:
+        raise
     except Exception as error:  # pydicom raises what it likes on a damaged table
         raise BadValue(f"modality LUT: {type(error).__name__}") from None
 

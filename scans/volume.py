@@ -13,7 +13,7 @@ from scans.header import Header
 from scans.kind import Kind
 from scans.outcome import MixedEncoding, MultiFrame, NoGeometry, TooLarge
 from scans.parallel import side_by_side
-from scans.pixels import Decode, read_stored
+from scans.pixels import Opener, read_stored
 from scans.repair import even_grid
 from scans.sopclass import is_multi_frame
 from scans.stack import Member, Stack
@@ -77,7 +77,7 @@ class Volume:
         )
 
 
-def read_volume(stack: Stack, root: Path, decode: Decode | None = None) -> Volume:
+def read_volume(stack: Stack, root: Path, opener: Opener | None = None) -> Volume:
     """Read the pixels of a stack.
 
     Every slice is rescaled by its own slope and intercept, padding becomes air before anything can be
@@ -87,7 +87,7 @@ def read_volume(stack: Stack, root: Path, decode: Decode | None = None) -> Volum
     Args:
         stack: Instances that make one volume, in order.
         root: The archive's folder, which the members' paths are relative to.
-        decode: What reads pixels that need a decoder, see `scans.pixels.read_stored`.
+        opener: Who opens files whose content has to be understood, see `scans.pixels.read_stored`.
 
     Raises:
         Refusal: The stack shows nothing that can be compared; its class says why.
@@ -95,7 +95,7 @@ def read_volume(stack: Stack, root: Path, decode: Decode | None = None) -> Volum
     """
     headers = [member.header for member in stack.members]
     _check_shapes(headers)
-    voxels, is_padding = _read_slices(stack.members, root, decode)
+    voxels, is_padding = _read_slices(stack.members, root, opener)
     is_inverted = stack.kind.cover == "2d" and headers[0].photometric == "MONOCHROME1"
     if is_padding is not None:
         fill_padding(voxels, is_padding, modality=headers[0].modality, inverted=is_inverted)
@@ -105,7 +105,7 @@ def read_volume(stack: Stack, root: Path, decode: Decode | None = None) -> Volum
     return _placed(voxels, is_padding, headers, stack)
 
 
-def _read_slices(members: Sequence[Member], root: Path, decode: Decode | None) -> tuple[np.ndarray, np.ndarray | None]:
+def _read_slices(members: Sequence[Member], root: Path, opener: Opener | None) -> tuple[np.ndarray, np.ndarray | None]:
     """Return real values, (z, y, x) float32, and where padding is; each file is opened once, however many frames."""
     first = members[0].header
     voxels = np.empty((len(members), first.rows, first.columns), dtype=np.float32)
@@ -116,9 +116,9 @@ def _read_slices(members: Sequence[Member], root: Path, decode: Decode | None) -
     def read(name: str) -> list[tuple[int, np.ndarray]]:
         """Fill in the slices of one file, return where in which of them padding is."""
         slices, path = by_path[name], real_path(root, name)
-        stored = read_stored(path, slices[0][1].header, decode)
+        stored = read_stored(path, slices[0][1].header, opener)
         for z, member in slices:
-            voxels[z] = real_values(stored.values[member.frame], path, member.header)
+            voxels[z] = real_values(stored.values[member.frame], path, member.header, opener)
         return [] if stored.is_padding is None else [(z, stored.is_padding[member.frame]) for z, member in slices]
 
     padded = list(chain.from_iterable(side_by_side(read, by_path)))

@@ -39,7 +39,7 @@ def ending(guard: Guard, path: Path) -> str:
     if not isinstance(found, Header):
         return found.code if isinstance(found, Refusal) else repr(found)
     try:
-        read_stored(path, found, guard.decode)
+        read_stored(path, found, guard)
     except Refusal as refusal:
         return refusal.code
     return "used"

@@ -30,6 +30,7 @@ from scans.phantoms.scanner import (
 from scans.pixels import read_stored
 from scans.samples import samples
 from scans.sentry import Limits
+from scans.values import real_values
 
 N_CASES = int(os.environ.get("SCANTWIN_FUZZ", "1000"))
 BATCH = 50
@@ -85,7 +86,8 @@ def endings(guard: Guard, paths: list[Path]) -> list[str]:
 
 def pixels_or_refusal(guard: Guard, path: Path, header: Header) -> Refusal | None:
     try:
-        stored = read_stored(path, header, guard.decode)
+        stored = read_stored(path, header, guard)
+        real_values(stored.values, path, header, guard)
     except Refusal as refusal:
         return refusal
     assert stored.values.shape == (header.n_frames, header.rows, header.columns)

@@ -8,6 +8,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
+from scans.guard import Guard
 from scans.header import Header, read_header
 from scans.outcome import BadValue, ConstantImage, NotFinite
 from scans.pixels import read_stored
@@ -97,7 +98,7 @@ def test_an_image_of_two_values_is_one():
     check_image(np.array([0.0, 1e-6], dtype=np.float32))
 
 
-def with_lut(tmp_path, stored, descriptor, table, **tags):
+def with_lut(tmp_path, stored, descriptor, table, opener=None, **tags):
     from enhanced import item  # any sequence of one item
 
     words = np.asarray([stored], dtype="<i2")
@@ -111,7 +112,7 @@ def with_lut(tmp_path, stored, descriptor, table, **tags):
         setattr(ds, name, value)
     ds.save_as(tmp_path / "lut")
     head = read_header(tmp_path / "lut")
-    return real_values(read_stored(tmp_path / "lut", head).values[0], tmp_path / "lut", head)[0].tolist()
+    return real_values(read_stored(tmp_path / "lut", head).values[0], tmp_path / "lut", head, opener)[0].tolist()
 
 
 def test_a_modality_lut_begins_at_its_first_value_and_holds_beyond_its_ends(tmp_path):
@@ -121,3 +122,22 @@ def test_a_modality_lut_begins_at_its_first_value_and_holds_beyond_its_ends(tmp_
 
 def test_a_modality_lut_goes_before_a_rescale_that_should_not_be_there(tmp_path):
     assert with_lut(tmp_path, [0, 1], [2, 0, 16], [5, 9], RescaleSlope="7", RescaleIntercept="1") == [5.0, 9.0]
+
+
+def test_the_guards_child_reads_the_modality_lut_and_this_process_does_not(tmp_path, monkeypatch):
+    monkeypatch.delattr("scans.values.lookup_table")
+    with Guard() as guard:
+        found = with_lut(tmp_path, [-32768, -2, 0, 32767], [3, -2, 16], [100, 700, 40000], guard)
+    assert found == [100.0, 100.0, 40000.0, 40000.0]
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_a_modality_lut_that_is_cut_short_is_a_bad_value(tmp_path, guarded):
+    with Guard() as guard, pytest.raises(BadValue, match="modality LUT"):
+        with_lut(tmp_path, [0, 1], [300, 0, 16], [5, 9], guard if guarded else None)
+
+
+def test_a_modality_lut_is_for_eight_or_sixteen_bits(header):
+    deep = dataclasses.replace(header, has_modality_lut=True, bits_allocated=32)
+    with pytest.raises(BadValue, match="32 bits"):
+        real_values(np.array([1], dtype=np.int32), NOWHERE, deep)
