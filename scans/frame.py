@@ -47,6 +47,7 @@ FIELDS = (
     Field("dimensions", 0x00209157, "indices", 0),
     Field("image_type", 0x00089007, "codes", 0),
     Field("part", 0x00089208, "code", 0),
+    Field("acquisition_contrast", 0x00089209, "code", 0),
     Field("kernel", 0x00181210, "text", 0),
     Field("region", 0x00082218, "meaning", 0),
 )
@@ -72,6 +73,7 @@ class Frame:
     acquisition_number: int | None = None
     temporal_position: int | None = None
     image_type: tuple[str, ...] | None = None
+    acquisition_contrast: str | None = None
     kernel: str | None = None
     region: str | None = None
     stack_id: str | None = None

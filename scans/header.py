@@ -104,6 +104,7 @@ class Header:
     repetition_time_ms: float | None = tag(0x00180080, "number")
     echo_time_ms: float | None = tag(0x00180081, "number")
     inversion_time_ms: float | None = tag(0x00180082, "number")
+    acquisition_contrast: str = tag(0x00089209, "code")  # enhanced MR: T1, T2, FLUID_ATTENUATED, ..., MIXED, UNKNOWN
     flip_angle_deg: float | None = tag(0x00181314, "number")
     echo_number: int | None = tag(0x00180086, "integer")
     b_value: float | None = tag(0x00189087, "double")

@@ -25,6 +25,10 @@ NAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     ("t2", re.compile(r"T2|T2-?W\w*|T2\w*|HASTE|SSFSE|BLADE|PROPELLER|\w*-T2W?")),
 )
+CONTRASTS = {  # AcquisitionContrast of enhanced MR, PS3.3 C.8.13.3.1.5; T1 tells nothing: field maps say it too
+    "DIFFUSION": "dwi", "FLUID_ATTENUATED": "flair", "PERFUSION": "perfusion", "PROTON_DENSITY": "pd", "STIR": "stir",
+    "T2": "t2", "T2_STAR": "t2star", "TOF": "angio",
+}  # fmt: skip
 CONTRAST_WORDS = frozenset({"+C", "GD", "GAD", "POST", "KM", "CONTRAST", "GADO", "POSTGAD", "POST-GAD", "CE", "T1C"})
 NO_CONTRAST = frozenset({"PRE", "WO", "W-O", "WITHOUT", "NATIVE", "NATIV", "NON-CONTRAST", "NONCONTRAST"})
 WITHOUT = frozenset({"", "NO", "NONE", "N", "NOT GIVEN", "WITHOUT", "NO CONTRAST", "NATIVE", "0"})
@@ -76,6 +80,8 @@ def b_value_of(header: Header) -> float | None:
 def sequence_of(header: Header) -> tuple[str, str]:
     """Return the family and what told it, ("unknown", "") if nothing does."""
     family, rule = _by_words(header)
+    if family == "unknown" and header.acquisition_contrast in CONTRASTS:
+        family, rule = CONTRASTS[header.acquisition_contrast], "AcquisitionContrast"
     if family == "unknown":
         family, rule = _by_times(header)
     if family == "t1" and contrast_of(header) == "given":

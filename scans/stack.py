@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from types import MappingProxyType
 
 from scans.geometry import place
@@ -302,13 +303,22 @@ def _content(header: Header, pixels: str = "") -> tuple[object, ...]:
     )  # fmt: skip
 
 
+@cache
+def _content_fields() -> tuple[tuple[str, object], ...]:
+    """Return name and empty value of the fields that make a scan; empty ones do not count.
+
+    So a version that reads one more tag gives another key only to scans that have it.
+    """
+    return tuple(sorted((f.name, f.default) for f in fields(Header) if f.name not in NOT_CONTENT))
+
+
 def _digest(members: Sequence[Member], repairs: str = "") -> str:
     """Return the digest of all that decides volume, kind and date; not of how the file was sent or who it names."""
     digest = hashlib.sha256()
     for member in members:
         header = member.header
-        shown = {f.name: getattr(header, f.name) for f in fields(header) if f.name not in NOT_CONTENT}
-        digest.update(repr((_content(header), sorted(shown.items()))).encode() + b"\n")
+        shown = [(name, value) for name, empty in _content_fields() if (value := getattr(header, name)) != empty]
+        digest.update(repr((_content(header), shown)).encode() + b"\n")
     if repairs:  # what was mended is another scan
         digest.update(repairs.encode())
     return digest.hexdigest()

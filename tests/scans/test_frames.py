@@ -175,3 +175,24 @@ def test_a_series_converted_by_another_library_gives_the_classic_volume(make_ser
     (volume,) = volumes(tmp_path / "converted")
     wanted = read_volume(classic, tmp_path)
     assert np.array_equal(volume.voxels, wanted.voxels) and np.allclose(volume.affine, wanted.affine)
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "kind", "rule"),
+    [
+        ("Serie 7", "T2_STAR", "mr/head/3d/t2star", "AcquisitionContrast"),
+        ("Serie 7", "FLUID_ATTENUATED", "mr/head/3d/flair", "AcquisitionContrast"),
+        ("Serie 7", "UNKNOWN", "mr/head/3d/unknown", ""),
+        ("Serie 7", "MIXED", "mr/head/3d/unknown", ""),
+        ("Serie 7", "T1", "mr/head/3d/unknown", ""),  # scanners write it for field maps too
+        ("T1 3D", "T2", "mr/head/3d/t1", "SeriesDescription"),  # a protocol's name says more than a default
+    ],
+)
+def test_a_frame_tells_its_contrast_where_words_do_not(tmp_path, words, told, kind, rule):
+    frames = slices()
+    for group_of_one, _ in frames:
+        group_of_one.MRImageFrameTypeSequence[0].AcquisitionContrast = told
+    path = write_enhanced(tmp_path / "mr", frames, SeriesDescription=words)
+    (stack,) = grouped(path).stacks
+    assert stack.kind.key == kind
+    assert stack.kind.rule.endswith(rule)

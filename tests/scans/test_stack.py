@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scans.header import Header, read_header
 from scans.outcome import NoGeometry
-from scans.stack import Grouping, Member, group
+from scans.stack import NOT_CONTENT, Grouping, Member, _content_fields, group
 
 CR = "1.2.840.10008.5.1.4.1.1.1"
 MR = "1.2.840.10008.5.1.4.1.1.4"
@@ -56,7 +56,7 @@ def test_the_passport_tells_how_the_slices_were_stored(make_members: Maker) -> N
     members[1] = changed(members[1], rescale_slope=2.0, transfer_syntax_uid="1.2.840.10008.1.2.1")
     (stack,) = group(members).stacks
     passport = stack.passport
-    assert (passport.decoder, passport.burned_in, passport.n_files) == ("native,pydicom", "NO", 3)
+    assert (passport.decoder, passport.burned_in, passport.n_files) == ("imagecodecs,native", "NO", 3)
     assert (passport.rescale_varies, passport.repairs, passport.n_missing) == (True, "", 0)
     assert (passport.smallest_gap_mm, passport.largest_gap_mm) == (2.5, 2.52)
 
@@ -372,3 +372,16 @@ def test_a_copy_that_cannot_be_decoded_is_in_conflict(make_members: Maker) -> No
         raise NoGeometry
 
     assert {e.code for e in group([*members, packed], decoded=decoded).endings} == {"uid-conflict"}
+
+
+def test_a_field_that_a_header_does_not_have_changes_no_scan(make_members: Maker, monkeypatch) -> None:
+    """A version that reads one more tag must not make all scans new."""
+    members = make_members([0.0, 3.0, 6.0])
+    digest = group(members).stacks[0].digest
+    told = [changed(member, acquisition_contrast="T1") for member in members]
+    assert group(told).stacks[0].digest != digest
+    monkeypatch.setattr("scans.stack.NOT_CONTENT", NOT_CONTENT | {"acquisition_contrast"})
+    _content_fields.cache_clear()  # as a version that does not know the tag
+    assert group(told).stacks[0].digest == digest
+    monkeypatch.undo()
+    _content_fields.cache_clear()
