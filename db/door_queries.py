@@ -18,16 +18,19 @@ IDENTITY_FILE, IDENTITY_PATIENT = table_of(IdentityFile), table_of(IdentityPatie
 STAGE, VERDICT, EMBEDDING = table_of(Stage), table_of(Verdict), table_of(Embedding)
 
 
-def files_with_outcome(connection: Connection, wanted: str | None) -> list[dict[str, Any]]:
-    """Return path, outcome, code, why and scan of files by path; `wanted` is an outcome, a code, or None.
+def files_with_outcome(
+    connection: Connection, wanted: str | None, *, after: str = "", most: int = 1000
+) -> list[dict[str, Any]]:
+    """Return path, outcome, code, why and scan of some files, by path; `wanted` is an outcome, a code, or None.
 
-    Identity is joined here: for the operator's door alone.
+    Identity is joined here: for the operator's door alone. The next page begins after the last path of this one.
     """
     columns = (IDENTITY_FILE.c.path, FILE.c.outcome, FILE.c.code, FILE.c.why, FILE.c.scan)
     joined = select(*columns).join(IDENTITY_FILE, IDENTITY_FILE.c.key == FILE.c.key)
+    joined = joined.where(IDENTITY_FILE.c.path > after)
     if wanted is not None:
         joined = joined.where(or_(FILE.c.outcome == wanted, FILE.c.code == wanted))
-    return rows_of(connection, joined.order_by(IDENTITY_FILE.c.path))
+    return rows_of(connection, joined.order_by(IDENTITY_FILE.c.path).limit(most))
 
 
 def paths_of(connection: Connection, files: Iterable[str]) -> dict[str, str]:

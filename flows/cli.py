@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -233,7 +234,7 @@ def files(*, outcome: str | None = None, config: Config = DEFAULT, as_json: Json
     from flows.terminal import show_files
 
     found = every_file(config, outcome)
-    _print_json(found) if as_json else show_files(found, quiet=quiet)
+    _print_json_list(found) if as_json else show_files(found, quiet=quiet)
     return 0
 
 
@@ -555,6 +556,15 @@ def main(words: list[str] | None = None) -> None:
 
 def _print_json(value: Any) -> None:
     print(json.dumps(value, default=str))
+
+
+def _print_json_list(rows: Iterable[Any]) -> None:
+    """Print a list that may be longer than memory."""
+    mark = "["
+    for row in rows:
+        print(mark + json.dumps(row, default=str), end="")
+        mark = ",\n"
+    print("]" if mark != "[" else "[]")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from db import door_queries, encoder_queries, queries
 from flows.asked import WrongUsage
 from flows.reviewed import review_figures
-from flows.site import open_site
+from flows.site import Site, open_site
 from flows.summary import counted
 from scans.outcome import OUTCOMES, outcome
 
@@ -70,8 +70,8 @@ def _code(row: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def every_file(config: Path, wanted: str | None) -> list[dict[str, Any]]:
-    """Where every file ended, by path; `wanted` is an outcome, a code, or None for all.
+def every_file(config: Path, wanted: str | None) -> Iterator[dict[str, Any]]:
+    """Where every file ended, by path and page by page; `wanted` is an outcome, a code, or None for all.
 
     Raises:
         WrongUsage: No outcome and no code is called that.
@@ -81,11 +81,19 @@ def every_file(config: Path, wanted: str | None) -> list[dict[str, Any]]:
         raise WrongUsage(
             f"no outcome or code {wanted!r}; outcomes are {', '.join(states)}, codes {', '.join(OUTCOMES)}"
         )
-    site = open_site(config)
-    with site.db.read() as connection:
-        rows = door_queries.files_with_outcome(connection, wanted)
-        paths = door_queries.paths_of(connection, {key for row in rows for key in OTHER_FILE.findall(row["why"])})
-    return [_explained(row, paths) for row in rows]
+    return _ends(open_site(config), wanted)
+
+
+def _ends(site: Site, wanted: str | None) -> Iterator[dict[str, Any]]:
+    last = ""
+    while True:
+        with site.db.read() as connection:
+            rows = door_queries.files_with_outcome(connection, wanted, after=last)
+            paths = door_queries.paths_of(connection, {key for row in rows for key in OTHER_FILE.findall(row["why"])})
+        if not rows:
+            return
+        yield from (_explained(row, paths) for row in rows)
+        last = rows[-1]["path"]
 
 
 def _explained(row: dict[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:

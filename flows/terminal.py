@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -289,17 +289,19 @@ def _show_watched(out: Console, alarms: Sequence[dict[str, Any]], held: Sequence
                   f"{row['held_reason']}", soft_wrap=True, markup=False)  # fmt: skip
 
 
-def show_files(found: Sequence[dict[str, Any]], *, quiet: bool) -> None:
+def show_files(found: Iterable[dict[str, Any]], *, quiet: bool) -> None:
     """Where files ended, one a line."""
     if quiet:
         return
+    n_files = 0
     for row in found:
+        n_files += 1
         scan = f"  scan {row['scan'][:KEY]}" if row["scan"] else ""
         print(f"{row['outcome']:<12} {row['code']:<24} {_visible(row['path'])}{scan}")
         if row["code"] != "used":
             found_here = f" ({_visible(row['why'])})" if row["why"] != row["meaning"] else ""
             print(f"{'':<12} {row['meaning'].removesuffix('.')}{found_here}. {row['action']}")
-    print(f"{len(found)} files")
+    print(f"{n_files} files")
 
 
 def show_kinds(found: dict[str, Any], *, quiet: bool) -> None:

@@ -39,6 +39,9 @@ def test_files_are_listed_with_their_paths_by_outcome_or_code(archive) -> None:
             ("gone", []),
         ):
             assert door_queries.files_with_outcome(connection, wanted) == found
+        assert door_queries.files_with_outcome(connection, None, most=1) == [bad]
+        assert door_queries.files_with_outcome(connection, None, after="a", most=1) == [used]
+        assert door_queries.files_with_outcome(connection, None, after="b") == []
 
 
 def test_an_id_that_two_issuers_gave_is_two_patients(db) -> None:
