@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, delete, func, select, update
 
 from db.base import table_of
 from db.engine import database_time
@@ -49,6 +49,12 @@ def present_persons(connection: Connection) -> list[dict[str, Any]]:
     """Return the persons who have a readable file, whole rows, by key."""
     has = select(FILE.c.key).where(FILE.c.person == PERSON.c.key, FILE.c.state == "read").exists()
     return rows_of(connection, select(PERSON).where(has).order_by(PERSON.c.key))
+
+
+def n_files(connection: Connection) -> dict[str, int]:
+    """Return person -> how many readable files are theirs."""
+    counts = select(FILE.c.person, func.count()).where(FILE.c.state == "read").group_by(FILE.c.person)
+    return {person: n for person, n in connection.execute(counts).tuples()}
 
 
 def all_persons(connection: Connection) -> list[dict[str, Any]]:

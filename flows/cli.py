@@ -348,6 +348,17 @@ def unmerge(csv: Path, *, config: Config = DEFAULT, as_json: Json = False, quiet
     return _corrected("unmerge", csv, config, as_json, quiet)
 
 
+@patients_app.command(name="conflicts")
+def patient_conflicts(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """List ids that stand for nobody, or for people who cannot be one: their studies count for themselves."""
+    from flows.patients import conflicts
+    from flows.terminal import show_conflicts
+
+    found = conflicts(config)
+    _print_json(found) if as_json else show_conflicts(found, quiet=quiet)
+    return 0
+
+
 def _corrected(verb: Literal["merge", "unmerge"], csv: Path, config: Path, as_json: bool, quiet: bool) -> int:
     from flows.patients import correct
     from flows.terminal import show_correction

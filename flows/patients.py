@@ -1,4 +1,4 @@
-"""The hospital's corrections: patient ids that were merged into another one, or taken apart again."""
+"""Patient ids that cannot be trusted, and the hospital's corrections: ids merged into another, or taken apart again."""
 
 import csv
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from db import forgetting, persons
 from db.persons import Id
 from flows.asked import WrongUsage
 from flows.labels import RefusedLine
-from flows.persons import is_placeholder, patients_of, resolved
+from flows.persons import conflict, is_placeholder, patients_of, resolved
 from flows.site import Site, open_site
 from siamese.pairs import split_of
 
@@ -49,6 +49,24 @@ def correct(config: Path, path: Path, verb: Verb) -> dict[str, Any]:
         persons.disturb_persons(connection, moved)
     report = {"schema": 1, verb + "d": len(changed), "persons": len(moved), "refused": refused}
     return report | _straddling(site, {(was[key], will[key]) for key in moved if was[key] and will[key]})
+
+
+def conflicts(config: Path) -> list[dict[str, Any]]:
+    """Return the ids that are not trusted, with the reason; each study of theirs counts for itself."""
+    site = open_site(config)
+    with site.db.read() as connection:
+        rows = persons.present_persons(connection)
+        n_files = persons.n_files(connection)
+    by_id: dict[Id, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_id.setdefault((row["patient_id"], row["issuer"]), []).append(row)
+    found = []
+    for (patient_id, issuer), some in sorted(by_id.items()):
+        why = "a placeholder" if is_placeholder(site, patient_id) else conflict(some)
+        if why:
+            files = sum(n_files[row["key"]] for row in some)
+            found.append({"id": patient_id, "issuer": issuer, "why": why, "persons": len(some), "files": files})
+    return found
 
 
 def _opened(path: Path) -> TextIO:

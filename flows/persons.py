@@ -55,20 +55,21 @@ def is_placeholder(site: Site, patient_id: str) -> bool:
     return _plain(patient_id) in {_plain(word) for word in site.settings.scans.placeholder_ids}
 
 
-def conflict(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Say whether persons under one id cannot be one person.
+def conflict(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say why persons under one id cannot be one person, "" if they can.
 
     They cannot when two birth dates differ, when one is male and one female, or when two names share no word
     while no birth date speaks for both. Spelling, order, married names and absent values are no conflict.
     """
     births = {row["birth_date"] for row in rows if DATE.fullmatch(row["birth_date"])}
-    if len(births) > 1 or {"M", "F"} <= {row["sex"] for row in rows}:
-        return True
-    undated = [row for row in rows if not DATE.fullmatch(row["birth_date"])]
-    if not undated:
-        return False
+    if len(births) > 1:
+        return f"{len(births)} birth dates"
+    if {"M", "F"} <= {row["sex"] for row in rows}:
+        return "male and female"
+    if all(DATE.fullmatch(row["birth_date"]) for row in rows):
+        return ""
     names = [words for row in rows if (words := frozenset(WORD.findall(row["name"].upper())))]
-    return any(not (a & b) for a in names for b in names)
+    return "names without a common word" if any(not (a & b) for a in names for b in names) else ""
 
 
 def resolved(who: Id, merges: Mapping[Id, Id]) -> Id:

@@ -325,6 +325,18 @@ def show_kinds(found: dict[str, Any], *, quiet: bool) -> None:
     )
 
 
+def show_conflicts(found: Sequence[dict[str, Any]], *, quiet: bool) -> None:
+    """Patient ids that are not trusted, one a line."""
+    if quiet:
+        return
+    for row in found:
+        issuer = f" of {_visible(row['issuer'])}" if row["issuer"] else ""
+        print(
+            f"{_visible(row['id']) or '(empty)'}{issuer}: {row['why']}; {row['persons']} persons, {row['files']} files"
+        )
+    print(f"{len(found)} ids have no own lane" if found else "every id is trusted")
+
+
 def _visible(text: str) -> str:
     """Text for a terminal: what would move the cursor is written out."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from db import persons
 from db.base import table_of
 from db.tables import LaneOutcome, Match, Patient, Scan
+from flows.patients import conflicts
 from flows.persons import conflict, is_placeholder, resolved
 from flows.verify import verify_matches
 
@@ -16,20 +17,20 @@ def person(name="", birth_date="", sex=""):
 
 
 @pytest.mark.parametrize(
-    ("rows", "is_conflict"),
+    ("rows", "why"),
     [
-        ([person("Doe^Jane", "19700101")], False),
-        ([person("Doe^Jane", "19700101"), person("Smith^Jane", "19700101")], False),
-        ([person("DOE^JANE"), person("jane doe")], False),
-        ([person("Doe^Jane", "19700101"), person("Doe^Jane", "19700102")], True),
-        ([person("Doe^A", sex="M"), person("Doe^A", sex="F")], True),
-        ([person("Doe^Jane"), person("Roe^Richard")], True),
-        ([person("Doe^Jane", "19700101"), person("", "")], False),
-        ([person("Doe^Jane", "19700101"), person("Roe^Richard", "19700101")], False),
+        ([person("Doe^Jane", "19700101")], ""),
+        ([person("Doe^Jane", "19700101"), person("Smith^Jane", "19700101")], ""),
+        ([person("DOE^JANE"), person("jane doe")], ""),
+        ([person("Doe^Jane", "19700101"), person("Doe^Jane", "19700102")], "2 birth dates"),
+        ([person("Doe^A", sex="M"), person("Doe^A", sex="F")], "male and female"),
+        ([person("Doe^Jane"), person("Roe^Richard")], "names without a common word"),
+        ([person("Doe^Jane", "19700101"), person("", "")], ""),
+        ([person("Doe^Jane", "19700101"), person("Roe^Richard", "19700101")], ""),
     ],
 )
-def test_people_under_one_id_are_one_unless_date_sex_or_name_forbids_it(rows, is_conflict):
-    assert conflict(rows) is is_conflict
+def test_people_under_one_id_are_one_unless_date_sex_or_name_forbids_it(rows, why):
+    assert conflict(rows) == why
 
 
 @pytest.mark.parametrize("patient_id", ["", "0", "000-00", " anon ", "Unknown", "no  id"])
@@ -117,3 +118,12 @@ def test_an_own_lane_flag_is_written_with_the_patient(make_site, write_dicom):
     with site.db.read() as connection:
         assert sorted(connection.scalars(select(Patient.own_lane))) == [False, True]
         assert persons.merges(connection) == {}
+
+
+def test_ids_that_are_not_trusted_are_listed_with_the_reason(make_site, write_dicom):
+    site = make_site(placeholder_ids='["ANON"]')
+    deliver(write_dicom, site, ("ANON", 1, 1), ("P1", 2, 1), ("P1", 3, 2), ("P2", 4, 2), PatientSex="F")
+    deliver(write_dicom, site, ("P2", 5, 3), PatientSex="M")
+    run(site)
+    found = {row["id"]: (row["why"], row["persons"], row["files"]) for row in conflicts(site.config)}
+    assert found == {"ANON": ("a placeholder", 1, 1), "P2": ("male and female", 2, 2)}
