@@ -45,7 +45,7 @@ def servers_of(site):
 
 
 def wait_for_stage(site, child, *names):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and child.poll() is None:
         with site.db.read() as connection:
             if door_queries.running_stage(connection) in names:
