@@ -1,4 +1,4 @@
-"""What a page of evidence draws: pairs by distance, the ROC, risk by coverage, and queries to look at."""
+"""What a page of evidence draws: pairs, ROC, risk by coverage, expected by chance, a map, and queries to look at."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from siamese.asking import OURS, Asking, ask_all
 from siamese.cohort import Cohort, Fold
 from siamese.distance import Metric
+from siamese.embedding_map import Map, embedding_map
 from siamese.evaluation import GALLERIES, SMALL_GALLERY
 from siamese.questions import Task
+from siamese.reliability import Reliability, reliability
 from siamese.twopatients import Pairs, known_pairs
 
 Ints = NDArray[np.int64]
@@ -53,6 +55,8 @@ class Curves:
     unlike: tuple[int, ...]
     roc: Points  # (share of unlike pairs within, share of alike pairs within)
     risk: Points  # (share of searches answered, share of these whose first answer is wrong), surest first
+    reliability: Reliability
+    map: Map  # of the first fold: two encoders' spaces have no common map
     sheets: tuple[Sheet, ...]
 
 
@@ -75,6 +79,8 @@ def curves(cohort: Cohort, folds: Sequence[Fold], *, task: Task, gallery: str, m
         tuple(np.histogram(pairs.distances[~pairs.alike], edges)[0].tolist()),
         roc(pairs),
         _risk(asking),
+        reliability(cohort, folds, task=task, metric=metric),
+        embedding_map(cohort, folds[0]),
         _sheets(cohort, asking),
     )
 
