@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from review.chart import Chart, interval_chart, line_chart, step_chart
+from review.chart import Chart, interval_chart
 from review.conclusions import conclusions, headline
+from review.evidence_charts import NAMES, at_first, learning_chart, loss_chart, maps, pair_charts
 from review.lanes import CardMaker
 from review.page import ScanFacts, Training
 from review.report import page_of
@@ -24,15 +25,6 @@ METRICS = {
     "recall_at_10": "recall@10",
 }
 PAIR_METRICS = {"roc_auc": "ROC AUC", "eer": "equal error rate", "tmr_at_1_percent": "true matches at 1 % false ones"}
-NAMES = {
-    "encoder": "this encoder",
-    "chance": "chance",
-    "metadata": "metadata only",
-    "demographics": "age and sex only",
-    "histogram": "grey-value histogram",
-    "thumbnail": "thumbnail",
-    "untrained": "same network, untrained",
-}
 TRAITS = {"scanner": "scanner", "sex": "sex", "age_decade": "age"}
 SORTS = {"best": "Best searches", "median": "Middling searches", "worst": "Worst searches"}
 MOST_SUBGROUPS = 12  # of a trait; a site may have a hundred scanners
@@ -90,10 +82,13 @@ def write_evidence(connection: Connection, report: Json, *, training: Training, 
         figures=_figures(main["headline"]),
         behind=_behind(report, main["headline"]),
         unavailable={NAMES.get(name, name): why for name, why in whole["unavailable"].items()},
-        at_first=_at_first(main["headline"]),
+        at_first=at_first(main["headline"]),
         pair_metrics=list(PAIR_METRICS.values()),
         pairs=[_pair_line(name, found) for name, found in whole["pairs"].items()],
-        charts=_charts(report["drawn"]),
+        charts=pair_charts(report["drawn"], whole["pairs"].get("encoder", {}).get("roc_auc")),
+        not_calibrated=report["drawn"]["reliability"]["why_not"],
+        maps=maps(report["drawn"]),
+        map=report["drawn"]["map"],
         others=_other_lists(whole, report["gallery"]),
         findings=[
             Line(plain(name), tuple(shown(found[key]) for key in METRICS)) for name, found in main["findings"].items()
@@ -103,7 +98,8 @@ def write_evidence(connection: Connection, report: Json, *, training: Training, 
         confounds=[_confound(found) for found in main["confounds"]],
         shortcuts=[TRAITS.get(c["trait"], c["trait"]) for c in main["confounds"] if c["is_shortcut"]],
         hubs=[(short(hub["scan"]), hub["times"], hub["eligible"]) for hub in main["hubness"]["worst"]],
-        losses=_losses(training),
+        losses=loss_chart(training),
+        learning=learning_chart(report.get("learning_curve") or []),
         shown=shown,
     )
 
@@ -159,50 +155,8 @@ def signed(estimate: Json) -> str:
     return f"{estimate['value']:+.3f} ({estimate['low']:+.3f} to {estimate['high']:+.3f})"
 
 
-def _at_first(part: Json) -> Chart | None:
-    rows = {"encoder": part["metrics"], **part["others"]}
-    known = [
-        (NAMES.get(who, who), found["p_at_1"]) for who, found in rows.items() if found["p_at_1"]["value"] is not None
-    ]
-    return interval_chart(
-        [(who, e["value"], e["low"], e["high"], f"{e['value']:.3f}") for who, e in known],
-        summary="P@1 of this encoder and of every plain way, with 95 % intervals",
-        x_title="share of searches whose first answer is right",
-        marked=0,
-    )
-
-
 def _pair_line(who: str, found: Json) -> Line:
     return Line(NAMES.get(who, who), tuple(shown(found[name]) for name in PAIR_METRICS), who == "encoder")
-
-
-def _charts(drawn: Json) -> list[tuple[str, Chart]]:
-    made = (
-        (
-            "Distances of alike and unlike pairs, in % of each sort: the less the two overlap, the better",
-            step_chart(
-                drawn["edges"],
-                {"alike": drawn["alike"], "unlike": drawn["unlike"]},
-                summary="Distances of alike and unlike pairs",
-                x_title="distance",
-            ),
-        ),
-        (
-            "ROC of pairs: alike pairs found, against unlike ones taken along; dashed is chance",
-            _curve({"this encoder": drawn["roc"], "chance": [(0.0, 0.0), (1.0, 1.0)]}, "ROC", "unlike pairs within")
-            if drawn["roc"]
-            else None,
-        ),
-        (
-            "Risk by coverage: share of answered searches whose first answer is wrong, as a cut-off is widened",
-            _curve({"wrong first answers": drawn["risk"]}, "Risk by coverage", "share of searches answered"),
-        ),
-    )
-    return [(caption, chart) for caption, chart in made if chart is not None]
-
-
-def _curve(series: Mapping[str, Sequence[tuple[float, float]]], summary: str, x_title: str) -> Chart | None:
-    return line_chart(series, summary=summary, x_title=x_title, y_title="share", whole=False)
 
 
 def _other_lists(whole: Json, main: str) -> list[Line]:
@@ -267,8 +221,3 @@ def _confound(found: Json) -> Line:
     return Line(
         str(TRAITS.get(found["trait"], found["trait"])), (*cells, "a shortcut" if found["is_shortcut"] else "no")
     )
-
-
-def _losses(training: Training) -> Chart | None:
-    losses = {name: points for name, points in training.curves.items() if "loss" in name}
-    return line_chart(losses, summary="Loss by epoch", x_title="epoch", y_title="loss")

@@ -79,5 +79,3 @@ def _label(cohort: Cohort, row: int) -> str:
     if len(present) > 1:
         return SEVERAL
     return next(iter(present), NOTHING if absent else UNLABELLED)
-
-

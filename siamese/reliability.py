@@ -100,9 +100,7 @@ def reliability(
     return Reliability(_points(checks, rng), n_patients, "")
 
 
-def _unrelated(
-    cohort: Cohort, fold: Fold, rows: Ints, task: Task, metric: Metric, rng: np.random.Generator
-) -> Floats:
+def _unrelated(cohort: Cohort, fold: Fold, rows: Ints, task: Task, metric: Metric, rng: np.random.Generator) -> Floats:
     """Return from each patient's last scan the distance to each unrelated one's nearest scan, (P, P)."""
     patients = np.unique(cohort.patient_codes[rows])
     if len(patients) > MOST_PATIENTS:
