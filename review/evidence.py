@@ -1,6 +1,6 @@
 """Writes the page that says what an encoder is worth, from the figures of one evaluation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,13 @@ METRICS = {
     "recall_at_10": "recall@10",
 }
 PAIR_METRICS = {"roc_auc": "ROC AUC", "eer": "equal error rate", "tmr_at_1_percent": "true matches at 1 % false ones"}
-TRAITS = {"scanner": "scanner", "sex": "sex", "age_decade": "age"}
+TRAITS = {"scanner": "scanner", "site": "site", "sex": "sex", "age_decade": "age"}
+STRATA = {
+    "size": "Size of the largest finding",
+    "contrast": "Contrast to noise of the largest finding",
+    "site": "Site",
+    "time": "Time of the scan that asks",
+}
 SORTS = {"best": "Best searches", "median": "Middling searches", "worst": "Worst searches"}
 MOST_SUBGROUPS = 12  # of a trait; a site may have a hundred scanners
 FEWEST_IN_SUBGROUP = 5  # patients; the figure of fewer is that of single persons
@@ -47,6 +53,16 @@ class Card:
     facts: ScanFacts
     said: str
     is_relevant: bool | None  # None: the query
+
+
+@dataclass(frozen=True)
+class Group:
+    """The parts of the searches by one trait: a drawing, a table, and how many parts are too small to show."""
+
+    said: str
+    chart: Chart | None
+    lines: list[Line]
+    n_left_out: int
 
 
 @dataclass(frozen=True)
@@ -94,7 +110,13 @@ def write_evidence(connection: Connection, report: Json, *, training: Training, 
             Line(plain(name), tuple(shown(found[key]) for key in METRICS)) for name, found in main["findings"].items()
         ],
         sheets=_sheets(connection, report["drawn"]["sheets"], store),
-        subgroups=[_subgroup(trait, parts, report) for trait, parts in main["subgroups"].items()],
+        subgroups=[
+            _subgroup(TRAITS.get(trait, trait), parts, report, _as_counted)
+            for trait, parts in main["subgroups"].items()
+            if trait not in STRATA
+        ],
+        strata=_strata(main, report),
+        over=NAMES[(report["lift"] or {"over": "chance"})["over"]],
         confounds=[_confound(found) for found in main["confounds"]],
         shortcuts=[TRAITS.get(c["trait"], c["trait"]) for c in main["confounds"] if c["is_shortcut"]],
         hubs=[(short(hub["scan"]), hub["times"], hub["eligible"]) for hub in main["hubness"]["worst"]],
@@ -191,28 +213,50 @@ def _said(findings: Sequence[str]) -> str:
     return ", ".join(plain(name) for name in findings)
 
 
-def _subgroup(trait: str, parts: Json, report: Json) -> tuple[str, Chart | None, list[Line], int]:
+def _strata(main: Json, report: Json) -> list[Group]:
+    """Size, contrast, site and time, where they are known and at least two classes can be shown."""
+    known = {**main["strata"], **{name: parts for name, parts in main["subgroups"].items() if name in STRATA}}
+    return [
+        _subgroup(said, known[name], report, _rising)
+        for name, said in STRATA.items()
+        if sum(part["patients"] >= FEWEST_IN_SUBGROUP for part in known.get(name, {}).values()) > 1
+    ]
+
+
+def _as_counted(name: str) -> int:
+    return 0
+
+
+def _rising(name: str) -> tuple[int, str]:
+    """Order classes from below to above."""
+    return (0 if name.startswith("below") else 2 if name.endswith("and more") else 1, name)
+
+
+def _subgroup(said: str, parts: Json, report: Json, order: Callable[[str], Any]) -> Group:
     over = (report["lift"] or {"over": "chance"})["over"]
     enough = [item for item in parts.items() if item[1]["patients"] >= FEWEST_IN_SUBGROUP]
     largest = sorted(enough, key=lambda item: (-item[1]["patients"], item[0]))[:MOST_SUBGROUPS]
+    largest.sort(key=lambda item: order(item[0]))
     lines = [
         Line(
             plain(value),
             (f"{part['patients']:,}", f"{part['queries']:,}", shown(part["metrics"]["p_at_1"]),
-             signed(part["lift"][over]["p_at_1"])),
+             _value(part["others"]["chance"]["p_at_1"]), signed(part["lift"][over]["p_at_1"])),
         )
         for value, part in largest
     ]  # fmt: skip
+    known = [(value, part, e) for value, part in largest if (e := part["metrics"]["p_at_1"])["value"] is not None]
+    told = ", ".join(f"{plain(value)} {shown(e)}" for value, _, e in known)
     chart = interval_chart(
-        [
-            (plain(value)[:24], e["value"], e["low"], e["high"], f"n = {part['patients']:,}")
-            for value, part in largest
-            if (e := part["metrics"]["p_at_1"])["value"] is not None
-        ],
-        summary=f"P@1 by {TRAITS.get(trait, trait)}",
+        [(plain(value)[:24], e["value"], e["low"], e["high"], f"n = {part['patients']:,}") for value, part, e in known],
+        summary=f"P@1 with 95 % intervals by {said.lower()}: {told}",
         x_title="P@1",
     )
-    return TRAITS.get(trait, trait), chart, lines, len(parts) - len(largest)
+    return Group(said, chart, lines, len(parts) - len(largest))
+
+
+def _value(estimate: Json) -> str:
+    return "–" if estimate["value"] is None else f"{estimate['value']:.3f}"
 
 
 def _confound(found: Json) -> Line:

@@ -338,3 +338,21 @@ def test_a_cohort_without_any_right_answer_gives_no_figure_and_is_not_earned(n_p
     printed = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert (printed["queries"], printed["metrics"]["p_at_1"]["value"], printed["lift"]) == (0, None, None)
     assert printed["provisional"] and "nothing was measured" in found.reasons[0]
+
+
+def test_searches_are_cut_by_size_and_each_class_is_a_mean_of_its_own():
+    """An eye that sees large findings only: all right in one class, no better than chance in the other."""
+    cohort = made(n_patients=160, healthy=0.0)
+    sizes = ["18 mm and more" if int(p[1:]) % 2 else "below 11 mm" for p in cohort.patients]
+    cohort = replace(cohort, strata={"size": sizes})
+    vectors = seen_well(cohort)
+    small = np.array([size == "below 11 mm" for size in sizes])
+    vectors[small] = blind(cohort, 3)[small]
+    found = whole(cohort, vectors).galleries["open"]
+    assert set(found.strata) == {"size"} and "size" not in {c.trait for c in found.confounds}
+    large, tiny = found.strata["size"]["18 mm and more"], found.strata["size"]["below 11 mm"]
+    assert (large.patients, tiny.patients, large.queries + tiny.queries) == (80, 80, found.headline.queries)
+    assert large.metrics["p_at_1"].value == 1.0 and tiny.metrics["p_at_1"].high < 0.7
+    n = large.queries, tiny.queries
+    mean = (n[0] * large.metrics["p_at_1"].value + n[1] * tiny.metrics["p_at_1"].value) / sum(n)
+    assert found.headline.metrics["p_at_1"].value == pytest.approx(mean)
