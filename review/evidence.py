@@ -111,7 +111,7 @@ def write_evidence(connection: Connection, report: Json, *, training: Training, 
         ],
         sheets=_sheets(connection, report["drawn"]["sheets"], store),
         subgroups=[
-            _subgroup(TRAITS.get(trait, trait), parts, report, _as_counted)
+            _subgroup(TRAITS.get(trait, trait), parts, report, str if trait == "age_decade" else _as_counted)
             for trait, parts in main["subgroups"].items()
             if trait not in STRATA
         ],
@@ -141,7 +141,7 @@ def _measured(on: Json) -> list[Line]:
         Line("scans with a label", (f"{on['labelled_scans']:,}",)),
     ]
     parts = {"kinds": "kinds", "findings": "findings present"} | TRAITS
-    return rows + [Line(said, (_listed(on[name]),)) for name, said in parts.items() if on[name]]
+    return rows + [Line(said, (_listed(on[name]),)) for name, said in parts.items() if on.get(name)]
 
 
 def _listed(counts: Mapping[str, int]) -> str:

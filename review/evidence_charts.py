@@ -54,7 +54,8 @@ def pair_charts(drawn: Json, auc: Json | None) -> list[Captioned]:
         ),
         ("ROC of pairs: alike pairs found, against unlike ones taken along; dashed is chance", _roc(drawn, auc)),
         (
-            "Risk by coverage: share of answered searches whose first answer is wrong, as a cut-off is widened",
+            "Risk by coverage: share of answered searches whose first answer is wrong, as a cut-off is widened; a "
+            "search without a right answer is wrong whenever it is answered",
             _risk(drawn["risk"]),
         ),
         (
@@ -132,6 +133,8 @@ def maps(drawn: Json) -> list[Captioned]:
     made = []
     for name, caption in (("labels", "By label"), ("scanners", "By scanner")):
         groups = [plain(group) for group in found[name]]
+        if set(groups) <= set(GREY_GROUPS):
+            continue  # one colour tells nothing
         chart = map_chart(
             found["x"],
             found["y"],

@@ -11,7 +11,7 @@ OTHERS = "others"
 GREY = MOST_GROUPS  # style of what has no group of its own
 SHAPES = ("circle", "square", "up", "diamond", "down", "cross", "dot")  # by style, so that print without colour works
 SIZE = 3.6  # half of a mark, in viewBox units
-COLUMNS = 3  # of the legend
+COLUMNS = 2  # of the legend; names of scanners are long
 LEGEND_ROW = 18.0
 Row = tuple[float, float, float, float]  # x, y, low, high
 
@@ -46,7 +46,7 @@ def map_chart(
     grey = greys[0] if len(greys) == 1 else OTHERS
     shown = [(name, style[name], counts[name]) for name in named]
     shown += [(grey, GREY, sum(counts[name] for name in greys))] if greys else []
-    keys = legend([(f"{name[:26]} ({n})", i) for name, i, n in shown])
+    keys = legend([(f"{name[:30]} ({n})", i) for name, i, n in shown])
     top = LEGEND_ROW * math.ceil(len(keys) / COLUMNS) + 12
     frame = _square(x, y, top)
     order = sorted(range(len(x)), key=lambda i: -style.get(groups[i], GREY))  # grey below, the commonest on top
@@ -117,7 +117,8 @@ def _ticks(rows: Sequence[Row], is_log: bool, has_diagonal: bool) -> tuple[list[
     if not is_log:
         return nice_ticks(min(0.0, *xs), max(xs)), nice_ticks(min(0.0, *ys), max(1.0, *ys))
     seen = [value for value in (*xs, *(row[1] for row in rows)) if value > 0]
-    low, high = math.floor(math.log10(min(seen))), math.ceil(math.log10(max(*seen, *ys)))
+    lows = [row[2] for row in rows if row[2] >= min(seen) / 10]  # an interval that ends lower stops at the axis
+    low, high = math.floor(math.log10(min(*seen, *lows))), math.ceil(math.log10(max(*seen, *ys)))
     powers = [10.0**power for power in range(low, max(high, low + 1) + 1)]
     return powers, powers
 
@@ -149,7 +150,7 @@ def shape(at: tuple[float, float], name: str) -> str:
                   (-r, 0.3 * r)],
     }.get(name)  # fmt: skip
     if corners is None:  # a disc, smaller for what has no group
-        half = r if name == "circle" else 0.6 * r
+        half = r if name == "circle" else 0.75 * r
         return (
             f"M{x - half:.2f} {y:.2f}a{half:g} {half:g} 0 1 0 {2 * half:g} 0a{half:g} {half:g} 0 1 0 {-2 * half:g} 0Z"
         )

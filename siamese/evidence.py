@@ -1,6 +1,6 @@
 """What a page of evidence draws: pairs, ROC, risk by coverage, expected by chance, a map, and queries to look at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,16 +138,29 @@ def _sheets(cohort: Cohort, asking: Asking) -> tuple[Sheet, ...]:
     first = asking.answers[OURS].distances[rows, 0]
     ordered = np.lexsort((first, -scores)).tolist()  # best first; of equal ones the surest
     patients = cohort.patient_codes[asking.queries[rows]]
-    first_of_each = np.sort(np.unique(patients[ordered], return_index=True)[1])
-    one_each = [ordered[place] for place in first_of_each.tolist()]
-    middle = max(0, len(one_each) // 2 - N_SHEETS // 2)
-    chosen: dict[int, str] = {}
-    picks = {"best": one_each[:N_SHEETS], "worst": one_each[::-1][:N_SHEETS], "median": one_each[middle:][:N_SHEETS]}
-    for sort, places in picks.items():
-        for place in places:
-            chosen.setdefault(place, sort)
-    found = [_sheet(cohort, asking, int(rows[p]), sort, float(scores[p])) for p, sort in chosen.items()]
-    return tuple(sorted(found, key=lambda sheet: ("best", "median", "worst").index(sheet.sort)))
+    n, owners = len(ordered), [int(patients[place]) for place in ordered]
+    from_middle = sorted(range(n), key=lambda i: (abs(2 * i - n + 1), i))
+    told: set[int] = set()  # a patient is shown once
+    picks = {
+        "worst": _one_each(range(n - 1, -1, -1), owners, told),
+        "best": _one_each(range(n), owners, told),
+        "median": _one_each(from_middle, owners, told),
+    }
+    return tuple(
+        _sheet(cohort, asking, int(rows[ordered[i]]), sort, float(scores[ordered[i]]))
+        for sort in ("best", "median", "worst")
+        for i in sorted(picks[sort])
+    )
+
+
+def _one_each(order: Iterable[int], owners: Sequence[int], told: set[int]) -> list[int]:
+    """Return the first places of patients who were not told of yet, N_SHEETS at most."""
+    found: list[int] = []
+    for place in order:
+        if len(found) < N_SHEETS and owners[place] not in told:
+            told.add(owners[place])
+            found.append(place)
+    return found
 
 
 def _sheet(cohort: Cohort, asking: Asking, row: int, sort: str, score: float) -> Sheet:
