@@ -67,7 +67,7 @@ def test_a_count_that_promises_too_little_is_seen(monkeypatch):
 
 
 def test_pairs_that_share_a_finding_are_not_counted():
-    """All with the finding stand at one place: were they counted, half of all pairs would be at distance 0."""
+    """All with the finding stand at one place: were they counted, a quarter of all pairs would be at distance 0."""
     n = 240
     ill = [frozenset({"nodule"}) if i % 2 else frozenset() for i in range(n)]
     fold = asked(np.random.default_rng(3), n)
@@ -76,7 +76,7 @@ def test_pairs_that_share_a_finding_are_not_counted():
     well = [frozenset() if i % 2 else frozenset({"nodule"}) for i in range(n)]
     people = replace(cohort(n, ill), absent=well)
     found = reliability(people, [replace(fold, vectors=vectors)], task="finding")
-    assert found.points and found.points[3].observed < 0.25
+    assert 0.05 < found.points[3].observed < 0.15
 
 
 def test_below_a_hundred_patients_it_says_why_there_is_no_plot():
