@@ -21,7 +21,7 @@ NAMES = {
     "thumbnail": "thumbnail",
     "untrained": "same network, untrained",
 }
-GREY_GROUPS = ("unknown", "not labelled")
+GREY_GROUPS = ("unknown", "not labelled", "none of the findings")  # what they are the background of has colour
 
 
 def at_first(part: Json) -> Chart | None:

@@ -47,7 +47,7 @@ def map_chart(
     shown = [(name, style[name], counts[name]) for name in named]
     shown += [(grey, GREY, sum(counts[name] for name in greys))] if greys else []
     keys = legend([(f"{name[:30]} ({n})", i) for name, i, n in shown])
-    top = LEGEND_ROW * math.ceil(len(keys) / COLUMNS) + 12
+    top = LEGEND_ROW * math.ceil((MOST_GROUPS + 1) / COLUMNS) + 12  # the same for maps side by side
     frame = _square(x, y, top)
     order = sorted(range(len(x)), key=lambda i: -style.get(groups[i], GREY))  # grey below, the commonest on top
     marks = tuple(_mark(frame.place(x[i], y[i]), style.get(groups[i], GREY)) for i in order)
@@ -60,7 +60,7 @@ def map_chart(
 
 def _square(x: Sequence[float], y: Sequence[float], top: float) -> Frame:
     """Return a frame in which a step along x is as long as one along y."""
-    left, right, bottom = 64.0, WIDTH - 12.0, top + 330.0
+    left, right, bottom = 64.0, WIDTH - 12.0, top + 400.0
     middle_x, middle_y = (min(x) + max(x)) / 2, (min(y) + max(y)) / 2
     unit = max((max(x) - min(x)) / (right - left), (max(y) - min(y)) / (bottom - top)) * 1.06 or 1.0
     half_x, half_y = unit * (right - left) / 2, unit * (bottom - top) / 2
