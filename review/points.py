@@ -105,7 +105,7 @@ def interval_points(
     for style, name in enumerate(names):
         points = series[name]
         if is_joined:
-            curves.append(_path("", 0, [frame.place(x, y) for x, y, _, _ in points]))
+            curves.append(_path("", style % 4, [frame.place(x, y) for x, y, _, _ in points]))
         for x, y, low, high in points:
             bounds = [frame.place(x, max(end, y_ticks[0]))[1] for end in (low, high)]
             marks.append(_mark(frame.place(x, y), style, bounds=(bounds[0], bounds[1])))

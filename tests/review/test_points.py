@@ -69,6 +69,7 @@ def test_a_learning_curve_has_one_line_a_way_in_the_order_of_patients():
     chart = learning_chart(rows)
     assert [key.name for key in chart.legend] == ["twins", "classes"]
     assert chart.marks[0].x < chart.marks[1].x and len(chart.curves) == 2 and len(chart.marks) == 3
+    assert [curve.style for curve in chart.curves] == [0, 1]  # each line in its marks' colour
     assert "twins: 0.40 from 25 patients, 0.60 from 100 patients" in chart.summary
 
 
