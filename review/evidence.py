@@ -107,7 +107,8 @@ def write_evidence(connection: Connection, report: Json, *, training: Training, 
         map=report["drawn"]["map"],
         others=_other_lists(whole, report["gallery"]),
         findings=[
-            Line(plain(name), tuple(shown(found[key]) for key in METRICS)) for name, found in main["findings"].items()
+            Line(plain(name), (f"{found['p_at_1']['n']:,}", *(shown(found[key]) for key in METRICS)))
+            for name, found in main["findings"].items()
         ],
         sheets=_sheets(connection, report["drawn"]["sheets"], store),
         subgroups=[
@@ -141,11 +142,12 @@ def _measured(on: Json) -> list[Line]:
         Line("scans with a label", (f"{on['labelled_scans']:,}",)),
     ]
     parts = {"kinds": "kinds", "findings": "findings present"} | TRAITS
-    return rows + [Line(said, (_listed(on[name]),)) for name, said in parts.items() if on.get(name)]
+    return rows + [Line(said, (_listed(name, on[name]),)) for name, said in parts.items() if on.get(name)]
 
 
-def _listed(counts: Mapping[str, int]) -> str:
-    first = [f"{plain(name)} {n:,}" for name, n in list(counts.items())[:MOST_SUBGROUPS]]
+def _listed(name: str, counts: Mapping[str, int]) -> str:
+    rows = sorted(counts.items()) if name == "age_decade" else list(counts.items())
+    first = [f"{plain(value)} {n:,}" for value, n in rows[:MOST_SUBGROUPS]]
     left = len(counts) - len(first)
     return ", ".join(first) + (f" and {left} more" if left else "")
 
