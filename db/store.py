@@ -138,11 +138,12 @@ def save_embeddings(connection: Connection, rows: Iterable[Row]) -> int:
 
 
 def save_labels(connection: Connection, rows: Iterable[Row], *, night: int | None = None) -> int:
-    """Save labels; a row may leave out kind, valid_from, valid_until and grade. A newer import wins."""
+    """Save labels; a row may leave out all but subject, subject_key, finding, value and source. A newer import wins."""
     at = database_time(connection)
     full = [
         {
-            "kind": "", "grade": None, **row, "night": night, "at": at,
+            "kind": "", "grade": None, "size_mm": None, "contrast_to_noise": None, "site": None, **row,
+            "night": night, "at": at,
             "valid_from": row.get("valid_from") or ALWAYS_FROM,
             "valid_until": row.get("valid_until") or ALWAYS_UNTIL,
         }

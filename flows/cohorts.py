@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from db import queries
 from db.engine import utc_microseconds
 from flows.asked import NotFound
-from flows.examples import findings_of, labels_by_subject
+from flows.examples import described, findings_of, labels_by_subject
 from flows.persons import aliases
 from flows.site import Site
 from siamese.baselines import Baseline, by_columns, by_pictures
@@ -19,6 +19,7 @@ from siamese.cohort import Cohort, Fold
 from siamese.gallery import UNKNOWN_US
 from siamese.pairs import split_of
 from siamese.questions import Task
+from siamese.strata import contrast_classes, newest_quarter, size_classes
 from siamese.tensor import load_tensor
 
 Labels = Sequence[Mapping[str, Any]]
@@ -105,20 +106,29 @@ def _cohort(site: Site, connection: Any, scans: Sequence[Mapping[str, Any]], lab
         known = [row[column] if is_dated else None for row in scans]
         return np.array([UNKNOWN_US if at is None else utc_microseconds(at) for at in known], np.int64)
 
+    from_us, about = moments("acquired_from"), [described(row, by_subject) for row in scans]
+    sites = [one.site for one in about]
+    strata = {
+        "size": size_classes([one.size_mm for one in about]),
+        "contrast": contrast_classes([one.contrast_to_noise for one in about]),
+        "time": newest_quarter(from_us),
+    }
     return Cohort(
         keys=[str(row["key"]) for row in scans],
         patients=[str(row["patient"]) for row in scans],
         studies=[str(row["study"]) for row in scans],
         kinds=[str(row["kind"]) for row in scans],
-        from_us=moments("acquired_from"),
+        from_us=from_us,
         until_us=moments("acquired_until"),
         present=[findings_of(row, by_subject, "present") for row in scans],
         absent=[findings_of(row, by_subject, "absent") for row in scans],
         traits={
             "scanner": [_scanner(row) for row in scans],
+            **({"site": sites} if any(sites) else {}),
             "sex": [row["sex"] or None for row in scans],
             "age_decade": [_decade(row["age_years"]) for row in scans],
         },
+        strata={name: values for name, values in strata.items() if any(values)},
     )
 
 

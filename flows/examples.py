@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from db import queries
@@ -35,8 +36,37 @@ def findings_of(
     scan: Mapping[str, Any], labels: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], value: str
 ) -> frozenset[str]:
     """Findings that labels of the scan's study or patient give this value, for its kind and time."""
+    return frozenset(str(row["finding"]) for row in _labels_of(scan, labels) if row["value"] == value)
+
+
+@dataclass(frozen=True)
+class Described:
+    """What labels tell of a scan besides its findings; None where they do not."""
+
+    size_mm: float | None  # of the largest finding that is present
+    contrast_to_noise: float | None  # of the same one
+    site: str | None  # None too where labels name several
+
+
+def described(scan: Mapping[str, Any], labels: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]) -> Described:
+    """Size and contrast of the largest finding of a scan, and the site where it was made."""
+    about = _labels_of(scan, labels)
+    sites = {str(row["site"]) for row in about if row["site"]}
+    present = [row for row in about if row["value"] == "present"]
+    largest = max(present, key=lambda row: (row["size_mm"] or 0.0, row["contrast_to_noise"] or 0.0), default=None)
+    return Described(
+        None if largest is None else largest["size_mm"],
+        None if largest is None else largest["contrast_to_noise"],
+        sites.pop() if len(sites) == 1 else None,
+    )
+
+
+def _labels_of(
+    scan: Mapping[str, Any], labels: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
+) -> list[Mapping[str, Any]]:
+    """Return the labels of the scan's study or patient that hold for its kind and time."""
     about = [*labels.get(("study", scan["study"]), ()), *labels.get(("patient", scan["patient"]), ())]
-    return frozenset(str(row["finding"]) for row in about if row["value"] == value and _holds(row, scan))
+    return [row for row in about if _holds(row, scan)]
 
 
 def _holds(label: Mapping[str, Any], scan: Mapping[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """Labels from a CSV: what is present or absent, of a patient or a study."""
 
 import csv
+import math
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -13,7 +14,8 @@ from flows.persons import merged_ids
 from flows.site import Site, open_site
 
 SUBJECTS = ("patient", "study")
-KNOWN = {*SUBJECTS, "finding", "value", "kind", "from", "until", "grade", "source"}
+OPTIONAL = ("kind", "from", "until", "grade", "size_mm", "contrast_to_noise", "site", "source")
+KNOWN = {*SUBJECTS, "finding", "value", *OPTIONAL}
 LONGEST = 200
 
 
@@ -69,7 +71,7 @@ def _check_columns(found: Any) -> None:
     if missing or not subjects or unknown:
         raise WrongUsage(
             f"columns found: {', '.join(names) or 'none'}; wanted patient or study, finding, value, and at most "
-            f"kind, from, until, grade, source"
+            f"{', '.join(OPTIONAL)}"
         )
 
 
@@ -90,8 +92,23 @@ def _row(site: Site, known: Mapping[str, Any], line: Mapping[str | None, Any]) -
     return {
         "subject": subject, "subject_key": _subject_key(site, known, subject, values[subject]),
         "finding": values["finding"], "value": values["value"], "kind": values.get("kind", ""), "valid_from": start,
-        "valid_until": end, "grade": values.get("grade") or None, "source": values.get("source", "") or "csv",
+        "valid_until": end, "grade": values.get("grade") or None, "size_mm": _positive(values, "size_mm"),
+        "contrast_to_noise": _positive(values, "contrast_to_noise"), "site": values.get("site", "")[:LONGEST] or None,
+        "source": values.get("source", "") or "csv",
     }  # fmt: skip
+
+
+def _positive(values: Mapping[str, str], name: str) -> float | None:
+    text = values.get(name, "")
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise RefusedLine(f"{name} is {text[:20]!r}, wanted a number above 0")
+    return number
 
 
 def _subject_key(site: Site, known: Mapping[str, Any], subject: str, text: str) -> str:

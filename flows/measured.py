@@ -7,7 +7,8 @@ from rich.table import Table
 
 from flows.terminal import console
 from review.conclusions import conclusions, headline
-from review.evidence import METRICS, NAMES, shown, signed
+from review.evidence import METRICS, shown, signed
+from review.evidence_charts import NAMES
 
 Json = Mapping[str, Any]
 

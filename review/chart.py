@@ -44,6 +44,27 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A sign at a point, with the ends of its interval where it has one."""
+
+    x: float
+    y: float
+    style: int
+    path: str
+    bounds: tuple[float, float] | None = None  # y of both ends
+
+
+@dataclass(frozen=True)
+class LegendKey:
+    """A name behind its sign."""
+
+    name: str
+    x: float
+    y: float
+    mark: Mark
+
+
+@dataclass(frozen=True)
 class Chart:
     """A drawing in viewBox units, y downwards; left, right, top, bottom bound the plot."""
 
@@ -60,6 +81,8 @@ class Chart:
     y_title: str = ""
     bars: tuple[Bar, ...] = ()
     curves: tuple[Curve, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    legend: tuple[LegendKey, ...] = ()
 
 
 def bar_chart(rows: Sequence[tuple[str, float, str]], *, summary: str) -> Chart:
@@ -94,7 +117,7 @@ def interval_chart(
     if not rows:
         return None
     left, right, top = 190.0, WIDTH - 150.0, 4.0
-    ticks = _nice_ticks(min(0.0, *(low for _, _, low, _, _ in rows)), max(1.0, *(high for _, _, _, high, _ in rows)))
+    ticks = nice_ticks(min(0.0, *(low for _, _, low, _, _ in rows)), max(1.0, *(high for _, _, _, high, _ in rows)))
     scale = (right - left) / (ticks[-1] - ticks[0])
     bars = []
     for i, (label, value, low, high, text) in enumerate(rows):
@@ -115,7 +138,7 @@ def column_chart(columns: Sequence[tuple[str, float]], *, summary: str, y_title:
     """Upright columns in the order given; the one at index `marked` stands out."""
     left, right, top, bottom = 56.0, WIDTH - 12.0, 26.0, 150.0
     heights = [height if math.isfinite(height) and height > 0 else 0.0 for _, height in columns]
-    ticks = _nice_ticks(0.0, max(heights, default=0.0) or 1.0)
+    ticks = nice_ticks(0.0, max(heights, default=0.0) or 1.0)
     top_value = ticks[-1]
     step = (right - left) / max(len(columns), 1)
     bars = tuple(
@@ -144,8 +167,8 @@ def line_chart(
     ys = [y for points in finite.values() for _, y in points]
     if not xs:
         return None
-    x_ticks, y_ticks = _nice_ticks(min(xs), max(xs), whole=whole), _nice_ticks(min(0.0, *ys), max(ys))
-    frame = _Frame((x_ticks[0], x_ticks[-1]), (y_ticks[0], y_ticks[-1]))
+    x_ticks, y_ticks = nice_ticks(min(xs), max(xs), whole=whole), nice_ticks(min(0.0, *ys), max(ys))
+    frame = Frame((x_ticks[0], x_ticks[-1]), (y_ticks[0], y_ticks[-1]))
     curves = tuple(
         _line(name, style, [frame.place(x, y) for x, y in points])
         for style, (name, points) in enumerate(finite.items())
@@ -169,26 +192,30 @@ def step_chart(
     shares = {name: values for name, values in shares.items() if values}
     if not shares or not all(low < high for low, high in pairwise(edges)):
         return None
-    y_ticks = _nice_ticks(0.0, 100 * max(max(values) for values in shares.values()))
-    x_ticks = _nice_ticks(edges[0], edges[-1])
-    frame = _Frame((x_ticks[0], x_ticks[-1]), (0.0, y_ticks[-1]))
+    y_ticks = nice_ticks(0.0, 100 * max(max(values) for values in shares.values()))
+    x_ticks = nice_ticks(edges[0], edges[-1])
+    frame = Frame((x_ticks[0], x_ticks[-1]), (0.0, y_ticks[-1]))
     curves = tuple(_outline(n, i, edges, shares[n], frame) for i, n in enumerate(shares))
     return frame.chart(summary, x_ticks, y_ticks, x_title, "% of pairs", curves)
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
     """Maps values to viewBox units."""
 
     x_range: tuple[float, float]
     y_range: tuple[float, float]
-    left: float = 56.0
+    left: float = 64.0
     right: float = WIDTH - 12.0
     top: float = 26.0
     bottom: float = 210.0
+    is_log: bool = False  # of both axes
 
     def place(self, x: float, y: float) -> tuple[float, float]:
+        """Return where a value lies."""
         (x0, x1), (y0, y1) = self.x_range, self.y_range
+        if self.is_log:
+            x0, x1, y0, y1, x, y = (math.log10(value) for value in (x0, x1, y0, y1, x, y))
         across = (x - x0) / ((x1 - x0) or 1.0)
         up = (y - y0) / ((y1 - y0) or 1.0)
         return (
@@ -197,8 +224,12 @@ class _Frame:
         )
 
     def chart(
-        self, summary: str, x: list[float], y: list[float], x_title: str, y_title: str, curves: tuple[Curve, ...]
-    ) -> Chart:
+        self, summary: str, x: list[float], y: list[float], x_title: str, y_title: str, curves: tuple[Curve, ...],
+        *, marks: tuple[Mark, ...] = (), legend: tuple[LegendKey, ...] = (),
+    ) -> Chart:  # fmt: skip
+        """Return the chart with ticks at x and y; those outside the ranges are left out."""
+        x = [value for value in x if self.x_range[0] <= value <= self.x_range[1]]
+        y = [value for value in y if self.y_range[0] <= value <= self.y_range[1]]
         x_ticks = tuple(Tick(self.place(value, self.y_range[0])[0], _label(value)) for value in x)
         y_ticks = tuple(Tick(self.place(self.x_range[0], value)[1], _label(value)) for value in y)
         height = self.bottom + 2 * TITLE + 6
@@ -214,6 +245,8 @@ class _Frame:
             x_title=x_title,
             y_title=y_title,
             curves=curves,
+            marks=marks,
+            legend=legend,
         )
 
 
@@ -222,7 +255,7 @@ def _line(name: str, style: int, points: Sequence[tuple[float, float]]) -> Curve
     return Curve(name, style, path, tuple(points) if len(points) <= POINTS_WITH_DOTS else ())
 
 
-def _outline(name: str, style: int, edges: Sequence[float], shares: Sequence[float], frame: _Frame) -> Curve:
+def _outline(name: str, style: int, edges: Sequence[float], shares: Sequence[float], frame: Frame) -> Curve:
     corners = [frame.place(edges[0], 0.0)]
     for (low, high), share in zip(pairwise(edges), shares, strict=True):
         corners += [frame.place(low, 100 * share), frame.place(high, 100 * share)]
@@ -238,7 +271,7 @@ def _shares(values: Sequence[float], n_bins: int) -> list[float]:
     return [value / total for value in values] if total > 0 else []
 
 
-def _nice_ticks(low: float, high: float, *, whole: bool = False) -> list[float]:
+def nice_ticks(low: float, high: float, *, whole: bool = False) -> list[float]:
     """About five round numbers that enclose low and high."""
     span = (high - low) or abs(high) or 1.0
     raw = span / 4

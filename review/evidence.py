@@ -1,14 +1,15 @@
 """Writes the page that says what an encoder is worth, from the figures of one evaluation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
-from review.chart import Chart, interval_chart, line_chart, step_chart
+from review.chart import Chart, interval_chart
 from review.conclusions import conclusions, headline
+from review.evidence_charts import NAMES, at_first, learning_chart, loss_chart, maps, pair_charts
 from review.lanes import CardMaker
 from review.page import ScanFacts, Training
 from review.report import page_of
@@ -24,16 +25,13 @@ METRICS = {
     "recall_at_10": "recall@10",
 }
 PAIR_METRICS = {"roc_auc": "ROC AUC", "eer": "equal error rate", "tmr_at_1_percent": "true matches at 1 % false ones"}
-NAMES = {
-    "encoder": "this encoder",
-    "chance": "chance",
-    "metadata": "metadata only",
-    "demographics": "age and sex only",
-    "histogram": "grey-value histogram",
-    "thumbnail": "thumbnail",
-    "untrained": "same network, untrained",
+TRAITS = {"scanner": "scanner", "site": "site", "sex": "sex", "age_decade": "age"}
+STRATA = {
+    "size": "Size of the largest finding",
+    "contrast": "Contrast to noise of the largest finding",
+    "site": "Site",
+    "time": "Time of the scan that asks",
 }
-TRAITS = {"scanner": "scanner", "sex": "sex", "age_decade": "age"}
 SORTS = {"best": "Best searches", "median": "Middling searches", "worst": "Worst searches"}
 MOST_SUBGROUPS = 12  # of a trait; a site may have a hundred scanners
 FEWEST_IN_SUBGROUP = 5  # patients; the figure of fewer is that of single persons
@@ -55,6 +53,16 @@ class Card:
     facts: ScanFacts
     said: str
     is_relevant: bool | None  # None: the query
+
+
+@dataclass(frozen=True)
+class Group:
+    """The parts of the searches by one trait: a drawing, a table, and how many parts are too small to show."""
+
+    said: str
+    chart: Chart | None
+    lines: list[Line]
+    n_left_out: int
 
 
 @dataclass(frozen=True)
@@ -90,20 +98,31 @@ def write_evidence(connection: Connection, report: Json, *, training: Training, 
         figures=_figures(main["headline"]),
         behind=_behind(report, main["headline"]),
         unavailable={NAMES.get(name, name): why for name, why in whole["unavailable"].items()},
-        at_first=_at_first(main["headline"]),
+        at_first=at_first(main["headline"]),
         pair_metrics=list(PAIR_METRICS.values()),
         pairs=[_pair_line(name, found) for name, found in whole["pairs"].items()],
-        charts=_charts(report["drawn"]),
+        charts=pair_charts(report["drawn"], whole["pairs"].get("encoder", {}).get("roc_auc")),
+        not_calibrated=report["drawn"]["reliability"]["why_not"],
+        maps=maps(report["drawn"]),
+        map=report["drawn"]["map"],
         others=_other_lists(whole, report["gallery"]),
         findings=[
-            Line(plain(name), tuple(shown(found[key]) for key in METRICS)) for name, found in main["findings"].items()
+            Line(plain(name), (f"{found['p_at_1']['n']:,}", *(shown(found[key]) for key in METRICS)))
+            for name, found in main["findings"].items()
         ],
         sheets=_sheets(connection, report["drawn"]["sheets"], store),
-        subgroups=[_subgroup(trait, parts, report) for trait, parts in main["subgroups"].items()],
+        subgroups=[
+            _subgroup(TRAITS.get(trait, trait), parts, report, str if trait == "age_decade" else _as_counted)
+            for trait, parts in main["subgroups"].items()
+            if trait not in STRATA
+        ],
+        strata=_strata(main, report),
+        over=NAMES[(report["lift"] or {"over": "chance"})["over"]],
         confounds=[_confound(found) for found in main["confounds"]],
         shortcuts=[TRAITS.get(c["trait"], c["trait"]) for c in main["confounds"] if c["is_shortcut"]],
         hubs=[(short(hub["scan"]), hub["times"], hub["eligible"]) for hub in main["hubness"]["worst"]],
-        losses=_losses(training),
+        losses=loss_chart(training),
+        learning=learning_chart(report.get("learning_curve") or []),
         shown=shown,
     )
 
@@ -123,11 +142,12 @@ def _measured(on: Json) -> list[Line]:
         Line("scans with a label", (f"{on['labelled_scans']:,}",)),
     ]
     parts = {"kinds": "kinds", "findings": "findings present"} | TRAITS
-    return rows + [Line(said, (_listed(on[name]),)) for name, said in parts.items() if on[name]]
+    return rows + [Line(said, (_listed(name, on[name]),)) for name, said in parts.items() if on.get(name)]
 
 
-def _listed(counts: Mapping[str, int]) -> str:
-    first = [f"{plain(name)} {n:,}" for name, n in list(counts.items())[:MOST_SUBGROUPS]]
+def _listed(name: str, counts: Mapping[str, int]) -> str:
+    rows = sorted(counts.items()) if name == "age_decade" else list(counts.items())
+    first = [f"{plain(value)} {n:,}" for value, n in rows[:MOST_SUBGROUPS]]
     left = len(counts) - len(first)
     return ", ".join(first) + (f" and {left} more" if left else "")
 
@@ -159,50 +179,8 @@ def signed(estimate: Json) -> str:
     return f"{estimate['value']:+.3f} ({estimate['low']:+.3f} to {estimate['high']:+.3f})"
 
 
-def _at_first(part: Json) -> Chart | None:
-    rows = {"encoder": part["metrics"], **part["others"]}
-    known = [
-        (NAMES.get(who, who), found["p_at_1"]) for who, found in rows.items() if found["p_at_1"]["value"] is not None
-    ]
-    return interval_chart(
-        [(who, e["value"], e["low"], e["high"], f"{e['value']:.3f}") for who, e in known],
-        summary="P@1 of this encoder and of every plain way, with 95 % intervals",
-        x_title="share of searches whose first answer is right",
-        marked=0,
-    )
-
-
 def _pair_line(who: str, found: Json) -> Line:
     return Line(NAMES.get(who, who), tuple(shown(found[name]) for name in PAIR_METRICS), who == "encoder")
-
-
-def _charts(drawn: Json) -> list[tuple[str, Chart]]:
-    made = (
-        (
-            "Distances of alike and unlike pairs, in % of each sort: the less the two overlap, the better",
-            step_chart(
-                drawn["edges"],
-                {"alike": drawn["alike"], "unlike": drawn["unlike"]},
-                summary="Distances of alike and unlike pairs",
-                x_title="distance",
-            ),
-        ),
-        (
-            "ROC of pairs: alike pairs found, against unlike ones taken along; dashed is chance",
-            _curve({"this encoder": drawn["roc"], "chance": [(0.0, 0.0), (1.0, 1.0)]}, "ROC", "unlike pairs within")
-            if drawn["roc"]
-            else None,
-        ),
-        (
-            "Risk by coverage: share of answered searches whose first answer is wrong, as a cut-off is widened",
-            _curve({"wrong first answers": drawn["risk"]}, "Risk by coverage", "share of searches answered"),
-        ),
-    )
-    return [(caption, chart) for caption, chart in made if chart is not None]
-
-
-def _curve(series: Mapping[str, Sequence[tuple[float, float]]], summary: str, x_title: str) -> Chart | None:
-    return line_chart(series, summary=summary, x_title=x_title, y_title="share", whole=False)
 
 
 def _other_lists(whole: Json, main: str) -> list[Line]:
@@ -237,28 +215,50 @@ def _said(findings: Sequence[str]) -> str:
     return ", ".join(plain(name) for name in findings)
 
 
-def _subgroup(trait: str, parts: Json, report: Json) -> tuple[str, Chart | None, list[Line], int]:
+def _strata(main: Json, report: Json) -> list[Group]:
+    """Size, contrast, site and time, where they are known and at least two classes can be shown."""
+    known = {**main["strata"], **{name: parts for name, parts in main["subgroups"].items() if name in STRATA}}
+    return [
+        _subgroup(said, known[name], report, _rising)
+        for name, said in STRATA.items()
+        if sum(part["patients"] >= FEWEST_IN_SUBGROUP for part in known.get(name, {}).values()) > 1
+    ]
+
+
+def _as_counted(name: str) -> int:
+    return 0
+
+
+def _rising(name: str) -> tuple[int, str]:
+    """Order classes from below to above."""
+    return (0 if name.startswith("below") else 2 if name.endswith("and more") else 1, name)
+
+
+def _subgroup(said: str, parts: Json, report: Json, order: Callable[[str], Any]) -> Group:
     over = (report["lift"] or {"over": "chance"})["over"]
     enough = [item for item in parts.items() if item[1]["patients"] >= FEWEST_IN_SUBGROUP]
     largest = sorted(enough, key=lambda item: (-item[1]["patients"], item[0]))[:MOST_SUBGROUPS]
+    largest.sort(key=lambda item: order(item[0]))
     lines = [
         Line(
             plain(value),
             (f"{part['patients']:,}", f"{part['queries']:,}", shown(part["metrics"]["p_at_1"]),
-             signed(part["lift"][over]["p_at_1"])),
+             _value(part["others"]["chance"]["p_at_1"]), signed(part["lift"][over]["p_at_1"])),
         )
         for value, part in largest
     ]  # fmt: skip
+    known = [(value, part, e) for value, part in largest if (e := part["metrics"]["p_at_1"])["value"] is not None]
+    told = ", ".join(f"{plain(value)} {shown(e)}" for value, _, e in known)
     chart = interval_chart(
-        [
-            (plain(value)[:24], e["value"], e["low"], e["high"], f"n = {part['patients']:,}")
-            for value, part in largest
-            if (e := part["metrics"]["p_at_1"])["value"] is not None
-        ],
-        summary=f"P@1 by {TRAITS.get(trait, trait)}",
+        [(plain(value)[:24], e["value"], e["low"], e["high"], f"n = {part['patients']:,}") for value, part, e in known],
+        summary=f"P@1 with 95 % intervals by {said.lower()}: {told}",
         x_title="P@1",
     )
-    return TRAITS.get(trait, trait), chart, lines, len(parts) - len(largest)
+    return Group(said, chart, lines, len(parts) - len(largest))
+
+
+def _value(estimate: Json) -> str:
+    return "–" if estimate["value"] is None else f"{estimate['value']:.3f}"
 
 
 def _confound(found: Json) -> Line:
@@ -267,8 +267,3 @@ def _confound(found: Json) -> Line:
     return Line(
         str(TRAITS.get(found["trait"], found["trait"])), (*cells, "a shortcut" if found["is_shortcut"] else "no")
     )
-
-
-def _losses(training: Training) -> Chart | None:
-    losses = {name: points for name, points in training.curves.items() if "loss" in name}
-    return line_chart(losses, summary="Loss by epoch", x_title="epoch", y_title="loss")

@@ -45,7 +45,9 @@ EXPORTED = {
     "match_for_review": Rule(dates=MATCH_DATES, number=("last_verdict_by",)),
     "study_match": Rule(),
     "lane_outcome": Rule(),
-    "label": Rule(dates=(("valid_from", "patient"), ("valid_until", "patient")), clock=("at",), number=("source",)),
+    "label": Rule(
+        dates=(("valid_from", "patient"), ("valid_until", "patient")), clock=("at",), number=("source", "site")
+    ),
     "verdict": Rule(drop=("note",), clock=("at",), number=("by",)),
     "night_summary": Rule(clock=("begun_at", "ended_at")),
     "stage": Rule(drop=("counts",), clock=("begun_at",)),
@@ -68,6 +70,7 @@ class Mask:
             "by": _numbers(connection, Verdict, "by"),
             "last_verdict_by": _numbers(connection, Verdict, "by"),
             "source": _numbers(connection, Label, "source"),
+            "site": _numbers(connection, Label, "site"),
         }
         study = table_of(Study)
         self._patient_of_study = dict(connection.execute(select(study.c.key, study.c.patient)).tuples().all())
@@ -107,7 +110,12 @@ class Mask:
 def _numbers(connection: Connection, model: type[Verdict] | type[Label], column: str) -> dict[str, int]:
     """Number names by first use: a later name never changes an earlier number."""
     table = table_of(model)
-    names = select(table.c[column]).group_by(table.c[column]).order_by(func.min(table.c.id))
+    names = (
+        select(table.c[column])
+        .where(table.c[column].is_not(None))
+        .group_by(table.c[column])
+        .order_by(func.min(table.c.id))
+    )
     return {name: number for number, name in enumerate(connection.scalars(names), 1)}
 
 

@@ -107,8 +107,9 @@ def opportunity(cohort: Cohort, asking: Asking, order: Order) -> Opportunity:
     shares: dict[str, list[Floats]] = {trait: [np.empty(0)] for trait in codes}
     for question in asking.questions:
         for queries in blocks(question):
-            others, _ = may_answer(cohort, question, queries, order)
-            n_eligible[question.rows] += others.sum(axis=0)
+            others, own = may_answer(cohort, question, queries, order)
+            listed = others | own if question.grades is None else others  # lists of task "patient" hold both
+            n_eligible[question.rows] += listed.sum(axis=0)
             for trait, of in codes.items():
                 here = of[question.rows]
                 patients = cohort.patient_codes[question.rows]

@@ -37,12 +37,14 @@ class Cohort:
     absent: Sequence[frozenset[str]]
     traits: Mapping[str, Sequence[str | None]] = field(default_factory=lambda: MappingProxyType({}))
     # what is audited and makes subgroups: "scanner", "site", "sex", "age_decade"; None: unknown
+    strata: Mapping[str, Sequence[str | None]] = field(default_factory=lambda: MappingProxyType({}))
+    # how else searches are cut, see strata.py: "size", "contrast", "time"; nothing is audited for them
 
     def __post_init__(self) -> None:
         """Check the fields."""
         columns = ("patients", "studies", "kinds", "from_us", "until_us", "present", "absent")
         lengths = {name: len(getattr(self, name)) for name in columns}
-        lengths |= {name: len(values) for name, values in self.traits.items()}
+        lengths |= {name: len(values) for name, values in (*self.traits.items(), *self.strata.items())}
         for name, length in lengths.items():
             if length != len(self.keys):
                 raise ValueError(f"{name} has {length} values for {len(self.keys)} scans")

@@ -56,6 +56,7 @@ class GalleryReport:
     macro: Figures  # mean over findings
     findings: Mapping[str, Figures]
     subgroups: Mapping[str, Mapping[str, Section]]  # trait -> value
+    strata: Mapping[str, Mapping[str, Section]]  # "size", "contrast", "time" -> class
     confounds: tuple[Confound, ...]
     hubness: Hubness
     null_band: NullBand | None  # task "finding"
@@ -180,7 +181,8 @@ def _gallery(run: _Run, order: Order) -> GalleryReport:
         unanswerable=len(asking.queries) - len(good),
         macro=macro,
         findings=findings,
-        subgroups=_subgroups(run, asking, rows),
+        subgroups=_parts(run, asking, rows, run.cohort.traits),
+        strata=_parts(run, asking, rows, run.cohort.strata),
         **_audits(run, asking, order),
         null_band=_null_band(run, order) if is_finding else None,
         identity_leak=_identity_leak(run, asking, order) if is_finding else None,
@@ -229,9 +231,12 @@ def _by_finding(run: _Run, asking: Asking, rows: Ints) -> tuple[Figures, Mapping
     return macro, found
 
 
-def _subgroups(run: _Run, asking: Asking, rows: Ints) -> Mapping[str, Mapping[str, Section]]:
+def _parts(
+    run: _Run, asking: Asking, rows: Ints, columns: Mapping[str, Sequence[str | None]]
+) -> Mapping[str, Mapping[str, Section]]:
+    """Return the figures of the queries that have each value of each column."""
     found: dict[str, dict[str, Section]] = {}
-    for trait, column in run.cohort.traits.items():
+    for trait, column in columns.items():
         values = np.array([column[row] or "" for row in asking.queries[rows].tolist()], dtype=object)
         for value in sorted({str(v) for v in values if v}):
             some = rows[values == value]

@@ -1,6 +1,6 @@
-"""What a page of evidence draws: pairs by distance, the ROC, risk by coverage, and queries to look at."""
+"""What a page of evidence draws: pairs, ROC, risk by coverage, expected by chance, a map, and queries to look at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from siamese.asking import OURS, Asking, ask_all
 from siamese.cohort import Cohort, Fold
 from siamese.distance import Metric
+from siamese.embedding_map import Map, embedding_map
 from siamese.evaluation import GALLERIES, SMALL_GALLERY
 from siamese.questions import Task
+from siamese.reliability import Reliability, reliability
 from siamese.twopatients import Pairs, known_pairs
 
 Ints = NDArray[np.int64]
@@ -53,6 +55,8 @@ class Curves:
     unlike: tuple[int, ...]
     roc: Points  # (share of unlike pairs within, share of alike pairs within)
     risk: Points  # (share of searches answered, share of these whose first answer is wrong), surest first
+    reliability: Reliability
+    map: Map  # of the first fold: two encoders' spaces have no common map
     sheets: tuple[Sheet, ...]
 
 
@@ -75,6 +79,8 @@ def curves(cohort: Cohort, folds: Sequence[Fold], *, task: Task, gallery: str, m
         tuple(np.histogram(pairs.distances[~pairs.alike], edges)[0].tolist()),
         roc(pairs),
         _risk(asking),
+        reliability(cohort, folds, task=task, metric=metric),
+        embedding_map(cohort, folds[0]),
         _sheets(cohort, asking),
     )
 
@@ -132,16 +138,29 @@ def _sheets(cohort: Cohort, asking: Asking) -> tuple[Sheet, ...]:
     first = asking.answers[OURS].distances[rows, 0]
     ordered = np.lexsort((first, -scores)).tolist()  # best first; of equal ones the surest
     patients = cohort.patient_codes[asking.queries[rows]]
-    first_of_each = np.sort(np.unique(patients[ordered], return_index=True)[1])
-    one_each = [ordered[place] for place in first_of_each.tolist()]
-    middle = max(0, len(one_each) // 2 - N_SHEETS // 2)
-    chosen: dict[int, str] = {}
-    picks = {"best": one_each[:N_SHEETS], "worst": one_each[::-1][:N_SHEETS], "median": one_each[middle:][:N_SHEETS]}
-    for sort, places in picks.items():
-        for place in places:
-            chosen.setdefault(place, sort)
-    found = [_sheet(cohort, asking, int(rows[p]), sort, float(scores[p])) for p, sort in chosen.items()]
-    return tuple(sorted(found, key=lambda sheet: ("best", "median", "worst").index(sheet.sort)))
+    n, owners = len(ordered), [int(patients[place]) for place in ordered]
+    from_middle = sorted(range(n), key=lambda i: (abs(2 * i - n + 1), i))
+    told: set[int] = set()  # a patient is shown once
+    picks = {
+        "worst": _one_each(range(n - 1, -1, -1), owners, told),
+        "best": _one_each(range(n), owners, told),
+        "median": _one_each(from_middle, owners, told),
+    }
+    return tuple(
+        _sheet(cohort, asking, int(rows[ordered[i]]), sort, float(scores[ordered[i]]))
+        for sort in ("best", "median", "worst")
+        for i in sorted(picks[sort])
+    )
+
+
+def _one_each(order: Iterable[int], owners: Sequence[int], told: set[int]) -> list[int]:
+    """Return the first places of patients who were not told of yet, N_SHEETS at most."""
+    found: list[int] = []
+    for place in order:
+        if len(found) < N_SHEETS and owners[place] not in told:
+            told.add(owners[place])
+            found.append(place)
+    return found
 
 
 def _sheet(cohort: Cohort, asking: Asking, row: int, sort: str, score: float) -> Sheet:

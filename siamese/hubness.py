@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import skew
 
+from siamese.intervals import wilson
+
 Ints = NDArray[np.int64]
 
 N_WORST = 10
@@ -28,7 +30,7 @@ class Hubness:
 
     skewness: float | None  # of the shares; 0 is even, above 1 is hubby
     never: float  # share of eligible scans that no list holds
-    worst: tuple[Hub, ...]
+    worst: tuple[Hub, ...]  # by the share that each surely has: once out of one time makes no hub
 
 
 def hubness(keys: Sequence[str], shown: Ints, n_eligible: Ints) -> Hubness:
@@ -46,6 +48,10 @@ def hubness(keys: Sequence[str], shown: Ints, n_eligible: Ints) -> Hubness:
     share = times[asked] / n_eligible[asked]
     rows = zip(np.flatnonzero(asked).tolist(), times[asked].tolist(), n_eligible[asked].tolist(), strict=True)
     hubs = [Hub(keys[row], n_times, n_asked, n_times / n_asked) for row, n_times, n_asked in rows]
-    worst = sorted(hubs, key=lambda hub: (-hub.share, -hub.eligible, hub.scan))[:N_WORST]
+    worst = sorted(hubs, key=lambda hub: (-_surely(hub), hub.scan))[:N_WORST]
     skewness = float(skew(share)) if share.min() < share.max() else 0.0
     return Hubness(skewness, float(np.mean(times[asked] == 0)), tuple(worst))
+
+
+def _surely(hub: Hub) -> float:
+    return wilson(hub.share, hub.eligible)[0]

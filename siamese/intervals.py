@@ -164,10 +164,12 @@ def pair_estimates(
 def _resampled_pairs(distances: Floats, alike: Flags, left: Ints, right: Ints, n: int, seed: int) -> dict[str, Floats]:
     draws = resample(np.concatenate([left, right]), n=n, seed=seed)
     one, other = draws.codes[: len(left)], draws.codes[len(left) :]
-    ranks, within = PairRanks(distances, alike), one == other
+    ranks = PairRanks(distances, alike)
+    other = np.where(one == other, draws.weights.shape[1], other)  # a pair within one patient counts once a draw
     rows = []
     for weights in draws.weights:
-        found = ranks.metrics(np.where(within, weights[one], weights[one] * weights[other]))
+        both = np.append(weights, 1.0)
+        found = ranks.metrics(both.take(one) * both.take(other))
         if found["roc_auc"] is not None:
             rows.append([found[name] for name in PAIR_METRICS])
     table = np.array(rows, np.float64).reshape(-1, len(PAIR_METRICS))

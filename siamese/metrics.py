@@ -105,14 +105,19 @@ class PairRanks:
     """Pairs sorted once, so that they can be weighed many times."""
 
     def __init__(self, distances: Floats, alike: Flags) -> None:
-        self._places = (rankdata(distances, method="dense") - 1).astype(np.int64)
-        self._n_places = int(self._places.max(initial=-1)) + 1
-        self._alike = alike
+        places = (rankdata(distances, method="dense") - 1).astype(np.int64)
+        self._n_places = int(places.max(initial=-1)) + 1
+        self._rows = tuple(
+            rows[np.argsort(places[rows], kind="stable")] for rows in map(np.flatnonzero, (alike, ~alike))
+        )
+        self._places = tuple(places[rows] for rows in self._rows)  # rising, so that counting them runs through memory
 
     def metrics(self, weights: Floats) -> dict[str, float | None]:
         """Return the figures of `pair_metrics` with these weights (P,)."""
-        true = np.bincount(self._places[self._alike], weights[self._alike], self._n_places)
-        false = np.bincount(self._places[~self._alike], weights[~self._alike], self._n_places)
+        true, false = (
+            np.bincount(places, weights.take(rows), self._n_places)
+            for places, rows in zip(self._places, self._rows, strict=True)
+        )
         if true.sum() <= 0 or false.sum() <= 0:
             return dict.fromkeys(PAIR_METRICS, None)
         tmr = np.concatenate([[0.0], np.cumsum(true) / true.sum()])

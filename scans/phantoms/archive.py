@@ -8,7 +8,7 @@ from pathlib import Path
 from scans.phantoms.cohort import MODALITIES, draw_cohort
 from scans.phantoms.draw import Draw
 from scans.phantoms.preset import Preset, preset_named
-from scans.phantoms.truth import LABEL_COLUMNS, merge_table
+from scans.phantoms.truth import LABEL_KEY, merge_table
 from scans.phantoms.writer import Writer, Written, writers
 
 Progress = Callable[[int, int], None]  # studies done, studies in all
@@ -83,7 +83,7 @@ def write_archive(
             if progress:
                 progress(n_done, len(plan))
     merge_table(out / "truth.csv", truth, key=("patient_id", "study_time", "series_uid"))
-    merge_table(out / "labels.csv", labels, key=LABEL_COLUMNS)
+    merge_table(out / "labels.csv", labels, key=LABEL_KEY)
     return ArchiveSummary(
         n_patients=len({patient.index for patient, _, _ in plan}),
         n_studies=len(plan),

@@ -13,7 +13,7 @@ from scans.phantoms.modules import MODALITY_CODES, kernel_of
 from scans.phantoms.preset import Preset
 from scans.phantoms.study import Series, Study
 
-LABEL_COLUMNS = ("study", "finding", "value", "kind")
+LABEL_KEY = ("study", "finding", "value", "kind")
 
 
 def truth_row(draw: Draw, study: Study, series: Series) -> dict[str, str]:
@@ -48,12 +48,27 @@ def save_mask(path: Path, mask: np.ndarray) -> None:
 
 
 def label_rows(preset: Preset, study: Study) -> list[dict[str, str]]:
-    """Return what `scantwin labels import` takes: every finding of the region, present or absent."""
+    """Return what `scantwin labels import` takes: every finding of the region, present or absent.
+
+    What is present has the diameter at that visit and its contrast to noise, both of the largest of its name.
+    """
     chest, head = (*preset.chest_cards, *preset.chest_rare), (*preset.head_cards, *preset.head_rare)
     names = sorted(set(chest if study.region == "chest" else head))
-    present = {finding.name for finding in study.findings}
+    visit, present = study.visit.number, {finding.name: finding for finding in study.findings}
+    for finding in study.findings:
+        if finding.size_at(visit) > present[finding.name].size_at(visit):
+            present[finding.name] = finding
+    sizes = {name: f"{finding.size_at(visit):.1f}" for name, finding in present.items()}
+    contrasts = {name: f"{finding.contrast_to_noise:g}" for name, finding in present.items()}
     return [
-        {"study": study.uid, "finding": name, "value": "present" if name in present else "absent", "kind": kind}
+        {
+            "study": study.uid,
+            "finding": name,
+            "value": "present" if name in present else "absent",
+            "kind": kind,
+            "size_mm": sizes.get(name, ""),
+            "contrast_to_noise": contrasts.get(name, ""),
+        }
         for kind in sorted({series.kind for series in study.series})
         for name in names
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from nights import run, tables
 
+from db import queries
 from flows.site import _opened
 
 
@@ -210,6 +211,23 @@ def test_labels_are_imported_and_refused_lines_have_their_numbers(call, matched,
     assert "NOBODY" not in out
     _, out, _ = call("labels", "import", csv, "--json", "--config", matched.config)
     assert json.loads(out)["known"] == 2
+
+
+def test_labels_may_say_size_contrast_and_site(call, matched, tmp_path):
+    csv = tmp_path / "labels.csv"
+    csv.write_text(
+        "study,finding,value,size_mm,contrast_to_noise,site\n1.2.1.1,nodule,present,12.5,3,North\n"
+        "1.2.1.1,cyst,absent,,,\n1.2.1.1,band,present,huge,,\n1.2.1.1,band,present,,-1,\n1.2.1.1,band,present,nan,,\n"
+    )
+    report = json.loads(call("labels", "import", csv, "--json", "--config", matched.config)[1])
+    assert report["imported"] == 2
+    assert [(line["line"], line["why"].split(" ")[0]) for line in report["refused"]] == [
+        (4, "size_mm"), (5, "contrast_to_noise"), (6, "size_mm"),
+    ]  # fmt: skip
+    with matched.db.read() as connection:
+        rows = {row["finding"]: row for row in queries.labels(connection)}
+    assert [rows["nodule"][name] for name in ("size_mm", "contrast_to_noise", "site")] == [12.5, 3.0, "North"]
+    assert [rows["cyst"][name] for name in ("size_mm", "contrast_to_noise", "site")] == [None, None, None]
 
 
 def test_labels_without_the_right_columns_are_refused_whole(call, matched, tmp_path):

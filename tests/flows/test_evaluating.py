@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from nights import run
@@ -108,6 +109,39 @@ def test_labels_from_a_csv_are_used_and_not_imported(site, people):
     assert found["labels"] == {"source": "csv", "used": 14, "refused": []}
     with site.db.read() as connection:
         assert queries.labels(connection) == []
+
+
+def test_sizes_sites_and_times_stand_beside_the_headline(site, tmp_path):
+    against = tmp_path / "sized.csv"
+    lines = ["patient,finding,value,size_mm,site"]
+    for number in range(N_PATIENTS):
+        ill, place = number < 10, "North" if number % 2 else "South"
+        size = (8 if number < 5 else 20) if ill else ""
+        lines.append(f"E{number},nodule,{'present' if ill else 'absent'},{size},{place}")
+    against.write_text("\n".join(lines))
+    found = evaluate_site(site.config, against=against, **FEW)
+    report = found["evaluation"]["galleries"][found["gallery"]]
+    sizes = report["strata"]["size"]
+    assert set(sizes) <= {"below 11 mm", "18 mm and more"} and set(report["strata"]) == {"size", "time"}
+    assert sum(part["queries"] for part in sizes.values()) == found["queries"]
+    assert set(report["subgroups"]["site"]) == {"North", "South"}
+    assert "site" in {confound["trait"] for confound in report["confounds"]}
+    page = (site.store / "evidence" / "evaluation-2d-00001.html").read_text()
+    assert all(
+        said in page for said in ("Size of the largest finding", "below 11 mm", "By size, site and time", "North")
+    )
+    assert 'aria-label="P@1 with 95 % intervals by size of the largest finding: below 11 mm' in page
+
+
+def test_a_learning_curve_is_drawn_where_one_is_given(site, monkeypatch):
+    from flows import evaluating
+
+    curve = [{"n_patients": 20, "way": "twins", "mean": 0.4, "low": 0.3, "high": 0.5}]
+    made = evaluating._report
+    monkeypatch.setattr(evaluating, "_report", lambda *words: made(*words) | {"learning_curve": curve})
+    page = Path(evaluate_site(site.config, task="patient", **FEW)["page"]).read_text()
+    assert "twins: 0.40 from 20 patients" in page and "Map of the space" in page
+    assert "No calibration plot: no kind has 100 patients" in page
 
 
 def test_an_archive_without_labels_is_asked_for_the_patient_and_refused_for_a_finding(site):

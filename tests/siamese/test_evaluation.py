@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from siamese.asking import ask_all
+from siamese.asking import ask_all, opportunity
 from siamese.baselines import Baseline, MissingBaseline, by_columns
 from siamese.cohort import Cohort, Fold, disjointness, fold_of
 from siamese.distance import distance
@@ -338,3 +338,34 @@ def test_a_cohort_without_any_right_answer_gives_no_figure_and_is_not_earned(n_p
     printed = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert (printed["queries"], printed["metrics"]["p_at_1"]["value"], printed["lift"]) == (0, None, None)
     assert printed["provisional"] and "nothing was measured" in found.reasons[0]
+
+
+def test_searches_are_cut_by_size_and_each_class_is_a_mean_of_its_own():
+    """An eye that sees large findings only: all right in one class, no better than chance in the other."""
+    cohort = made(n_patients=160, healthy=0.0)
+    sizes = ["18 mm and more" if int(p[1:]) % 2 else "below 11 mm" for p in cohort.patients]
+    cohort = replace(cohort, strata={"size": sizes})
+    vectors = seen_well(cohort)
+    small = np.array([size == "below 11 mm" for size in sizes])
+    vectors[small] = blind(cohort, 3)[small]
+    found = evaluate(cohort, whole(cohort, vectors), baselines(cohort), task="finding", **FAST).galleries["open"]
+    assert set(found.strata) == {"size"} and "size" not in {c.trait for c in found.confounds}
+    large, tiny = found.strata["size"]["18 mm and more"], found.strata["size"]["below 11 mm"]
+    assert (large.patients, tiny.patients, large.queries + tiny.queries) == (80, 80, found.headline.queries)
+    assert large.metrics["p_at_1"].value > 0.95 and tiny.metrics["p_at_1"].high < 0.7
+    n = large.queries, tiny.queries
+    mean = (n[0] * large.metrics["p_at_1"].value + n[1] * tiny.metrics["p_at_1"].value) / sum(n)
+    assert found.headline.metrics["p_at_1"].value == pytest.approx(mean)
+
+
+@pytest.mark.parametrize("task", ["finding", "patient"])
+def test_no_scan_is_shown_more_often_than_it_could_be(task):
+    """Vectors that know the person: own scans stand in every list of task "patient"."""
+    cohort = made(n_patients=12)
+    rng = np.random.default_rng(2)
+    vectors = unit(rng.normal(size=(12, 8))[cohort.patient_codes] + rng.normal(scale=0.1, size=(24, 8)))
+    for order in ("earlier", "any"):
+        asking = ask_all(cohort, whole(cohort, vectors), {}, task=task, order=order)
+        shown = asking.answers["encoder"].rows[:, :10]
+        times = np.bincount(shown[shown >= 0], minlength=24)
+        assert (times <= opportunity(cohort, asking, order).n_eligible).all()

@@ -48,9 +48,14 @@ def test_the_numbers_of_a_version_never_change(preset: Preset) -> None:
     assert digest(json.dumps(asdict(preset), sort_keys=True)) == NUMBERS[f"{preset.name} {preset.version}"]
 
 
+def as_labels_were_first(path: Path) -> str:
+    """The table without the columns that later versions of the program added: what it says stays as it was."""
+    return "".join(",".join(line.split(",")[:4]) + "\n" for line in path.read_text().splitlines())
+
+
 def test_a_small_archive_has_the_truth_that_its_version_always_had(tmp_path: Path, preset: Preset) -> None:
     write_archive(tmp_path, n_patients=3, n_visits=1, seed=7, preset=preset.name)
-    text = (tmp_path / "truth.csv").read_text() + (tmp_path / "labels.csv").read_text()
+    text = (tmp_path / "truth.csv").read_text() + as_labels_were_first(tmp_path / "labels.csv")
     assert digest(text) == TRUTH[f"{preset.name} {preset.version}"]
 
 
