@@ -368,6 +368,11 @@ def evaluate(
     encoder: Annotated[str | None, Parameter(help="id of an encoder; with --folder also an encoder's folder")] = None,
     kind: Annotated[str, Parameter(help="only scans of this kind or below it")] = "",
     out: Annotated[Path | None, Parameter(help="folder of the page; with --folder also of its store")] = None,
+    folds: Annotated[
+        bool, Parameter(negative="", help="below 300 patients: train five encoders, ask each about whom it never saw")
+    ] = False,
+    seeds: Annotated[int | None, Parameter(help="with --folds: so many times, with mean and spread")] = None,
+    time_budget_minutes: Annotated[float | None, Parameter(help="with --folds: of each of its trainings")] = None,
     config: Config = DEFAULT,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -380,8 +385,21 @@ def evaluate(
 
     if folder is None and dates != "true":
         raise _wrong("--dates belongs to --folder; the site's own are in its configuration")
+    if folds and (folder is not None or encoder is not None):
+        raise _wrong("--folds trains encoders of its own on the site's archive: leave out --folder and --encoder")
+    if not folds and (seeds, time_budget_minutes) != (None, None):
+        raise _wrong("--seeds and --time-budget-minutes belong to --folds, which trains")
+    if (seeds is not None and seeds < 1) or (time_budget_minutes is not None and time_budget_minutes <= 0):
+        raise _wrong("--seeds and --time-budget-minutes: wanted numbers above 0")
     with progress_bar("evaluating", quiet=quiet or as_json) as step:
-        if folder is not None:
+        if folds:
+            from flows.evaluating_seeds import evaluate_seeds
+
+            found = evaluate_seeds(
+                config, seeds=seeds or 1, task=task, against=against, kind=kind, out=out, step=step,
+                time_budget_minutes=time_budget_minutes,
+            )  # fmt: skip
+        elif folder is not None:
             found = evaluate_folder(
                 folder, config, task=task, against=against, dates=dates, encoder=encoder, kind=kind, out=out, step=step
             )

@@ -28,7 +28,7 @@ def make_volume() -> Callable[..., Volume]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_example() -> Callable[..., Example]:
     """Return a maker of examples without files; "p1-2" is the second scan of patient p1."""
 
