@@ -33,10 +33,10 @@ class Evaluation(Base):
     encoder: Mapped[str | None] = mapped_column(
         ForeignKey("encoder.id"),
         index=True,
-        doc="whose worth this is; empty: of several, one a fold, none of them kept",
+        doc="whose worth this is; empty: of several, none of them kept",
     )
     folds: Mapped[int] = mapped_column(
-        default=1, server_default="1", doc="1: one encoder; 5: of five, each asked about people whom it never saw"
+        default=1, server_default="1", doc="5: of five encoders, each asked about people whom it never saw; else 1"
     )
     cover: Mapped[str] = mapped_column(Text, doc="the scans it serves")
     reading: Mapped[int] = mapped_column(doc="1, 2, 3 ... in each cover: how often its test patients were read")

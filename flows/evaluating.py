@@ -220,11 +220,22 @@ def without_keys(report: Mapping[str, Any]) -> dict[str, Any]:
     return copy
 
 
+def _learning(folder: Path, report: Mapping[str, Any]) -> Any:
+    """Return the newest learning curve of the cover and task that lies in the folder, or None."""
+    path = folder / curve_name(str(report["cover"]), str(report["task"]))
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def curve_name(cover: str, task: str) -> str:
+    """Return the name of the file that holds the newest learning curve of a cover and task."""
+    return f"learning-{cover}-{task}.json"
+
+
 def _publish(site: Site, asked: Asked, report: Mapping[str, Any], drawn: Curves, out: Path | None) -> dict[str, str]:
     """Write the page and its JSON; returns where they are."""
     folder = out or site.store / "evidence"
     page = folder / f"evaluation-{report['cover']}-{report['reading']:05d}.html"
-    content = {**report, "drawn": asdict(drawn)}
+    content = {**report, "drawn": asdict(drawn), "learning": _learning(folder, report)}
     write_atomically(page.with_suffix(".json"), json.dumps(content, allow_nan=False, indent=1).encode())
     with site.db.read() as connection:
         row = asked.encoder

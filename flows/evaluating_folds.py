@@ -82,12 +82,12 @@ def evaluate_folds(
         pass
     labels, refused = (None, []) if against is None else label_rows(site, against)
     pools = read_pools(site, task, kind, labels)
-    settings = _settings(site, time_budget_minutes, seed)
+    settings = settings_of(site, time_budget_minutes, seed)
     reports, reasons = [], []
     for number, pool in enumerate(pools):
         done = counted(step, number * FOLD_STEPS, len(pools) * FOLD_STEPS)
         judged = counted(step, number * FOLD_STEPS + N_FOLDS, len(pools) * FOLD_STEPS)
-        work = site.store / "training" / f"folds-{pool.cover}-{pool.task}-{_digest(site, settings, pool)}"
+        work = site.store / "training" / f"folds-{pool.cover}-{pool.task}-{digest_of(site, settings, pool)}"
         try:
             asked = _trained(site, pool, settings, work, done)
         except ValueError as error:
@@ -130,14 +130,15 @@ def read_pools(site: Site, task: Task | None, kind: str, labels: Labels | None) 
     return found
 
 
-def _settings(site: Site, time_budget_minutes: float | None, seed: int | None) -> Any:
+def settings_of(site: Site, time_budget_minutes: float | None, seed: int | None) -> Any:
+    """Return the configuration's training, with this budget and seed where they are given."""
     settings = training_settings(site)
     if time_budget_minutes is not None:
         settings = replace(settings, time_budget_s=time_budget_minutes * 60)
     return settings if seed is None else replace(settings, seed=seed)
 
 
-def _digest(site: Site, settings: Any, pool: Pool) -> str:
+def digest_of(site: Site, settings: Any, pool: Pool) -> str:
     """Return a name for these very trainings, so that a killed run finds its own checkpoints and no others."""
     seen = [[e.scan, e.patient, e.split_number, sorted(e.present), sorted(e.absent)] for e in pool.examples]
     return site.keys.key("training", json.dumps([repr(settings), seen]))[:12]

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from flows.terminal import console
 from review.conclusions import conclusions, headline
-from review.evidence import METRICS, NAMES, shown, signed
+from review.evidence import METRICS, NAMES, learning_lines, shown, signed
 
 Json = Mapping[str, Any]
 
@@ -85,3 +85,27 @@ def _show_spread(rows: Sequence[Json]) -> None:
                     f"(standard deviation {figure['deviation']:.3f})",
                     markup=False,
                 )
+
+
+def show_learning(found: Json, *, quiet: bool) -> None:
+    """Print each learning curve: P@1 by patients of training, of the twin and of the classifier."""
+    if quiet:
+        return
+    for curve in found["curves"]:
+        console().print(
+            f"\n{curve['cover']} · task {curve['task']} · {curve['backbone']} · "
+            f"{curve['curve'][-1]['queries']} searches · reading {curve['reading']} of test",
+            markup=False,
+        )
+        table = Table(box=None, pad_edge=False)
+        for title in ("patients", "seeds", "twin", "classifier", "untrained", "twin less classifier"):
+            table.add_column(title, justify="right", no_wrap=True)
+        for line in learning_lines(curve):
+            table.add_row(line.name, *line.cells)
+        console().print(table)
+        for at in curve["curve"]:
+            for reason in at["why_not"]:
+                console().print(f"{at['patients']} patients: {reason}", markup=False, soft_wrap=True)
+        console().print(f"kept in {curve['json']}; the next page of evidence draws it", markup=False, soft_wrap=True)
+    for reason in found["left_out"]:
+        console().print(f"left out: {reason}", markup=False, soft_wrap=True)

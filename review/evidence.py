@@ -104,6 +104,8 @@ def write_evidence(connection: Connection, report: Json, *, training: Training, 
         shortcuts=[TRAITS.get(c["trait"], c["trait"]) for c in main["confounds"] if c["is_shortcut"]],
         hubs=[(short(hub["scan"]), hub["times"], hub["eligible"]) for hub in main["hubness"]["worst"]],
         losses=_losses(training),
+        learning=learning_chart(report.get("learning")),
+        learned=learning_lines(report.get("learning")),
         shown=shown,
     )
 
@@ -272,3 +274,49 @@ def _confound(found: Json) -> Line:
 def _losses(training: Training) -> Chart | None:
     losses = {name: points for name, points in training.curves.items() if "loss" in name}
     return line_chart(losses, summary="Loss by epoch", x_title="epoch", y_title="loss")
+
+
+LEARNERS = {"siamese": "twin", "classifier": "classifier", "untrained": "untrained", "chance": "chance"}
+
+
+def learning_chart(learning: Json | None) -> Chart | None:
+    """Draw P@1 by patients of training, mean over seeds; None without a learning curve."""
+    if learning is None:
+        return None
+    points = {
+        said: [
+            (float(at["patients"]), at["figures"][who]["p_at_1"]["mean"])
+            for at in learning["curve"]
+            if at["figures"][who]["p_at_1"]["mean"] is not None
+        ]
+        for who, said in LEARNERS.items()
+    }
+    return line_chart(
+        {said: found for said, found in points.items() if found},
+        summary="P@1 by patients of training",
+        x_title="patients of training",
+        y_title="P@1",
+    )
+
+
+def learning_lines(learning: Json | None) -> list[Line]:
+    """One line for each number of patients: means over seeds with the smallest and the largest, and the lead."""
+    if learning is None:
+        return []
+    return [
+        Line(
+            f"{at['patients']:,}",
+            (
+                f"{len(at['seeds'])}",
+                *(_ranged(at["figures"][who]["p_at_1"]) for who in ("siamese", "classifier", "untrained")),
+                _ranged(at["lead"]["p_at_1"], sign="+"),
+            ),
+        )
+        for at in learning["curve"]
+    ]
+
+
+def _ranged(found: Json, *, sign: str = "") -> str:
+    if found["mean"] is None:
+        return "–"
+    return f"{found['mean']:{sign}.3f} ({found['low']:{sign}.3f} to {found['high']:{sign}.3f})"

@@ -122,5 +122,5 @@ def test_the_command_says_that_five_encoders_were_asked(site, call):
 
 
 def test_the_budget_of_a_training_is_the_one_asked_for(site):
-    assert evaluating_folds._settings(site, 2.0, 7).time_budget_s == 120
-    assert evaluating_folds._settings(site, None, 7).seed == 7
+    assert evaluating_folds.settings_of(site, 2.0, 7).time_budget_s == 120
+    assert evaluating_folds.settings_of(site, None, 7).seed == 7

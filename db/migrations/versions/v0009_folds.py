@@ -1,4 +1,4 @@
-"""An evaluation may be of five encoders, one a fold of patients, none of which is kept."""
+"""An evaluation may be of several encoders, one a fold of patients, none of which is kept."""
 
 import sqlalchemy as sa
 from alembic import op
