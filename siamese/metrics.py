@@ -105,21 +105,28 @@ class PairRanks:
     """Pairs sorted once, so that they can be weighed many times."""
 
     def __init__(self, distances: Floats, alike: Flags) -> None:
-        self._places = (rankdata(distances, method="dense") - 1).astype(np.int64)
-        self._n_places = int(self._places.max(initial=-1)) + 1
-        self._alike = alike
+        places = (rankdata(distances, method="dense") - 1).astype(np.int64)
+        self._n_places = int(places.max(initial=-1)) + 1
+        self._true, self._false = np.flatnonzero(alike), np.flatnonzero(~alike)
+        self._true_places, self._false_places = places[self._true], places[self._false]
 
     def metrics(self, weights: Floats) -> dict[str, float | None]:
         """Return the figures of `pair_metrics` with these weights (P,)."""
-        true = np.bincount(self._places[self._alike], weights[self._alike], self._n_places)
-        false = np.bincount(self._places[~self._alike], weights[~self._alike], self._n_places)
+        true = np.bincount(self._true_places, weights[self._true], self._n_places)
+        false = np.bincount(self._false_places, weights[self._false], self._n_places)
         if true.sum() <= 0 or false.sum() <= 0:
             return dict.fromkeys(PAIR_METRICS, None)
-        tmr = np.concatenate([[0.0], np.cumsum(true) / true.sum()])
-        fmr = np.concatenate([[0.0], np.cumsum(false) / false.sum()])
+        tmr, fmr = _shares(true), _shares(false)
         auc = float(np.sum(np.diff(fmr) * (tmr[1:] + tmr[:-1]) / 2.0))  # a tie counts as half
         best = int(np.searchsorted(fmr, MOST_FALSE + 1e-12, side="right")) - 1
         return {"roc_auc": auc, "eer": _equal_error(fmr, 1.0 - tmr), "tmr_at_1_percent": float(tmr[best])}
+
+
+def _shares(counts: Floats) -> Floats:
+    """Return the share of all that lies before each threshold, from none (0) to all (1)."""
+    sums = np.zeros(len(counts) + 1)
+    np.cumsum(counts, out=sums[1:])
+    return sums / sums[-1]
 
 
 def _equal_error(fmr: Floats, fnmr: Floats) -> float:
