@@ -32,8 +32,11 @@ def _beside(report: Json) -> str:
         return "there is no plain way to hold this against"
     other = report["baselines"][lift["over"]]["p_at_1"]["value"]
     said = f"{_name(lift['over'])}, of the plain ways the hardest to beat, reaches {percent(other)}"
-    ahead = "is not shown to beat" if report["provisional"] else "beats"
-    return f"{said}; the encoder {ahead} every one of them"
+    if report["folds"] > 1:
+        ahead = "five encoders, one a fold, " + ("are not shown to beat" if report["provisional"] else "beat")
+    else:
+        ahead = "the encoder " + ("is not shown to beat" if report["provisional"] else "beats")
+    return f"{said}; {ahead} every one of them"
 
 
 def percent(share: float) -> str:
@@ -96,7 +99,7 @@ def _may_not(report: Json) -> list[str]:
             f"readings looks better than it is;"
         )
     if report["folds"] > 1:
-        told.append("the active encoder has these figures: they are of five others that were trained in the same way;")
+        told.append("the active encoder has these figures: they are those of five others;")
     if report["gallery"] == "open":
         told.append("a night would show this: dates are unknown or shifted, so later scans could answer too;")
     shortcuts = [found["trait"].replace("_", " ") for found in main["confounds"] if found["is_shortcut"]]
