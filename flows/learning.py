@@ -142,7 +142,8 @@ def _point(pool: Pool, asked: Sequence[Example], cohort: Cohort, settings: Any, 
             name: embed(learner, (load_tensor(e.tensor, twin.recipe) for e in asked))
             for name, learner in learners.items()
         }
-        seen = frozenset(e.patient for e in few) - {e.patient for e in asked}
+        parts = split(few)
+        seen = frozenset(e.patient for name in ("train", "validation") for e in parts[name])
         point = ask_learners(
             cohort, vectors, Point(size, settings.seed, {}), seen, task=pool.task, metric=settings.metric
         )

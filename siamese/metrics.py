@@ -5,6 +5,7 @@ relevant. All functions take many lists at once and give one number a list.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,11 +123,11 @@ class PairRanks:
         return {"roc_auc": auc, "eer": _equal_error(fmr, 1.0 - tmr), "tmr_at_1_percent": float(tmr[best])}
 
 
-def _shares(counts: Floats) -> Floats:
+def _shares(counts: NDArray[Any]) -> Floats:
     """Return the share of all that lies before each threshold, from none (0) to all (1)."""
     sums = np.zeros(len(counts) + 1)
     np.cumsum(counts, out=sums[1:])
-    return sums / sums[-1]
+    return np.asarray(sums / sums[-1], np.float64)
 
 
 def _equal_error(fmr: Floats, fnmr: Floats) -> float:
