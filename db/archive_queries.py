@@ -61,8 +61,8 @@ def studies_without_main(connection: Connection) -> list[str]:
 
 
 def eligible_scans(connection: Connection, cover: str, recipe: str) -> list[dict[str, Any]]:
-    """Return main scans of a cover whose input was made by a recipe, with `split` of their patients."""
-    rows = select(SCAN, PATIENT.c.split).join(PATIENT, PATIENT.c.key == SCAN.c.patient)
+    """Return main scans of a cover whose input was made by a recipe, with `split` and `own_lane` of their patients."""
+    rows = select(SCAN, PATIENT.c.split, PATIENT.c.own_lane).join(PATIENT, PATIENT.c.key == SCAN.c.patient)
     made = and_(SCAN.c.recipe == recipe, SCAN.c.tensor.is_not(None))
     return rows_of(connection, rows.where(may_be_listed(), SCAN.c.cover == cover, made).order_by(SCAN.c.key))
 

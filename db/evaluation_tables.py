@@ -14,7 +14,7 @@ EVALUATION_CODES = ("earned", "provisional")
 
 
 class Evaluation(Base):
-    """One row an evaluation of one encoder: a reading of the test patients. Rows are never changed."""
+    """One row an evaluation of an encoder, or of a fold's each: a reading of test. Rows are never changed."""
 
     __tablename__ = "evaluation"
     __table_args__ = (
@@ -23,13 +23,21 @@ class Evaluation(Base):
         one_of("gallery", GALLERIES),
         one_of("code", EVALUATION_CODES),
         CheckConstraint("reading >= 1", name="reading"),
+        CheckConstraint("folds >= 1", name="folds"),
         UniqueConstraint("cover", "reading"),
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, doc="rises with time")
     night: Mapped[int | None] = mapped_column(ForeignKey("night.id"), doc="night that asked; empty: a person did")
-    encoder: Mapped[str] = mapped_column(ForeignKey("encoder.id"), index=True, doc="whose worth this is")
+    encoder: Mapped[str | None] = mapped_column(
+        ForeignKey("encoder.id"),
+        index=True,
+        doc="whose worth this is; empty: of several, none of them kept",
+    )
+    folds: Mapped[int] = mapped_column(
+        default=1, server_default="1", doc="5: of five encoders, each asked about people whom it never saw; else 1"
+    )
     cover: Mapped[str] = mapped_column(Text, doc="the scans it serves")
     reading: Mapped[int] = mapped_column(doc="1, 2, 3 ... in each cover: how often its test patients were read")
     task: Mapped[str] = mapped_column(Text, doc="finding: another patient with it; patient: the same patient")

@@ -380,6 +380,18 @@ def evaluate(
     encoder: Annotated[str | None, Parameter(help="id of an encoder; with --folder also an encoder's folder")] = None,
     kind: Annotated[str, Parameter(help="only scans of this kind or below it")] = "",
     out: Annotated[Path | None, Parameter(help="folder of the page; with --folder also of its store")] = None,
+    folds: Annotated[
+        bool, Parameter(negative="", help="below 300 patients: train five encoders, ask each about whom it never saw")
+    ] = False,
+    learning_curve: Annotated[
+        bool, Parameter(negative="", help="from how few patients it learns, beside a classifier of its backbone")
+    ] = False,
+    seeds: Annotated[
+        int | None, Parameter(help="with --folds (1 if not given) or --learning-curve (3): mean and spread over these")
+    ] = None,
+    time_budget_minutes: Annotated[
+        float | None, Parameter(help="of each training of --folds or --learning-curve")
+    ] = None,
     config: Config = DEFAULT,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -387,19 +399,43 @@ def evaluate(
     """Measure what an encoder is worth: on the archive, or on --folder DIR --against labels.csv."""
     from flows.evaluating import evaluate_site
     from flows.evaluating_folder import evaluate_folder
-    from flows.measured import show_evaluation
+    from flows.measured import show_evaluation, show_learning
     from flows.terminal import progress_bar
 
     if folder is None and dates != "true":
         raise _wrong("--dates belongs to --folder; the site's own are in its configuration")
+    if folds and learning_curve:
+        raise _wrong("--folds and --learning-curve: one at a time")
+    trains = folds or learning_curve
+    if trains and (folder is not None or encoder is not None):
+        raise _wrong("--folds and --learning-curve train on the site's archive: leave out --folder and --encoder")
+    if not trains and (seeds, time_budget_minutes) != (None, None):
+        raise _wrong("--seeds and --time-budget-minutes belong to --folds and --learning-curve, which train")
+    if (seeds is not None and seeds < 1) or (time_budget_minutes is not None and time_budget_minutes <= 0):
+        raise _wrong("--seeds and --time-budget-minutes: wanted numbers above 0")
     with progress_bar("evaluating", quiet=quiet or as_json) as step:
-        if folder is not None:
+        if learning_curve:
+            from flows.learning import learning_curves
+
+            found = learning_curves(
+                config, task=task, against=against, kind=kind, out=out, step=step, seeds=3 if seeds is None else seeds,
+                time_budget_minutes=time_budget_minutes,
+            )  # fmt: skip
+        elif folds:
+            from flows.evaluating_seeds import evaluate_seeds
+
+            found = evaluate_seeds(
+                config, seeds=seeds or 1, task=task, against=against, kind=kind, out=out, step=step,
+                time_budget_minutes=time_budget_minutes,
+            )  # fmt: skip
+        elif folder is not None:
             found = evaluate_folder(
                 folder, config, task=task, against=against, dates=dates, encoder=encoder, kind=kind, out=out, step=step
             )
         else:
             found = evaluate_site(config, task=task, against=against, encoder=encoder, kind=kind, out=out, step=step)
-    _print_json(found) if as_json else show_evaluation(found, quiet=quiet)
+    show = show_learning if learning_curve else show_evaluation
+    _print_json(found) if as_json else show(found, quiet=quiet)
     return 0
 
 

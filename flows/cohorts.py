@@ -38,9 +38,15 @@ class Asked:
 
     encoder: Mapping[str, Any]  # its row
     cohort: Cohort
-    fold: Fold
+    folds: Sequence[Fold]  # one; or five, each with the vectors of an encoder of its own
     rows: Sequence[Mapping[str, Any]]  # of scan
     sentence: str  # whom the encoder never saw, and why that is known
+
+    @property
+    def fold(self) -> Fold:
+        """The fold of the only encoder."""
+        (only,) = self.folds
+        return only
 
 
 def read_asked(
@@ -63,7 +69,7 @@ def read_asked(
         NotFound: Too few patients are left.
     """
     scans = queries.eligible_scans(connection, str(encoder["cover"]), str(encoder["recipe"]))
-    scans = [row for row in scans if not kind or row["kind"] == kind or str(row["kind"]).startswith(kind + "/")]
+    scans = [row for row in scans if is_of_kind(row, kind)]
     vectors, trusted = _vectors(connection, encoder, sorted({str(row["kind"]) for row in scans}))
     scans = [row for row in scans if row["key"] in vectors and (task == "finding" or trusted[row["key"]])]
     if not scans:
@@ -79,10 +85,15 @@ def read_asked(
             f"{encoder['id']}, wanted at least {FEWEST_PATIENTS}: nothing can be said yet; take in more scans, or "
             f"evaluate a folder: scantwin evaluate --folder DIR --against labels.csv"
         )
-    cohort = _cohort(site, connection, scans, queries.labels(connection) if labels is None else labels)
+    cohort = cohort_of(site, connection, scans, queries.labels(connection) if labels is None else labels)
     stacked = np.stack([vectors[str(row["key"])] for row in scans])
     fold = Fold("test", np.arange(len(scans)), stacked, seen)
-    return Asked(encoder, cohort, fold, scans, _who(str(encoder["origin"]), len(seen), n_asked))
+    return Asked(encoder, cohort, [fold], scans, _who(str(encoder["origin"]), len(seen), n_asked))
+
+
+def is_of_kind(scan: Mapping[str, Any], kind: str) -> bool:
+    """True when a scan is of this kind or of one below it; "" is every kind."""
+    return not kind or scan["kind"] == kind or str(scan["kind"]).startswith(kind + "/")
 
 
 def _vectors(
@@ -98,7 +109,8 @@ def _vectors(
     return vectors, trusted
 
 
-def _cohort(site: Site, connection: Any, scans: Sequence[Mapping[str, Any]], labels: Labels) -> Cohort:
+def cohort_of(site: Site, connection: Any, scans: Sequence[Mapping[str, Any]], labels: Labels) -> Cohort:
+    """Return rows of scan with their labels as an evaluation takes them."""
     by_subject = labels_by_subject(labels, aliases(site, connection))
     is_dated = site.settings.scans.dates == "true"  # else order across patients means nothing
 

@@ -63,26 +63,29 @@ def evaluate_site(
         pass
     labels, refused = (None, []) if against is None else label_rows(site, against)
     with site.db.read() as connection:
-        task = task or _task_of(connection, labels)
+        task = task or task_of(connection, labels)
         asked = _asked(site, connection, task, encoder, kind, labels)
     reports = []
     for number, one in enumerate(asked):
-        done = _counted(step, number * STEPS, len(asked) * STEPS)
-        reports.append(_evaluate(site, one, task, kind, out, done, n_resamples, n_permutations))
+        done = counted(step, number * STEPS, len(asked) * STEPS)
+        reports.append(evaluate_asked(site, one, task, kind, out, done, n_resamples, n_permutations))
     first, *further = sorted(reports, key=lambda report: -int(report["queries"]))
-    return {**first, "labels": _told(labels, refused), "further": further}
+    return {**first, "labels": told(labels, refused), "further": further}
 
 
-def _counted(step: Step | None, before: int, total: int) -> Callable[[int], None]:
+def counted(step: Step | None, before: int, total: int) -> Callable[[int], None]:
+    """Return a counter of the steps of one part among all."""
     return lambda done: None if step is None else step(before + done, total)
 
 
-def _told(labels: Labels | None, refused: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def told(labels: Labels | None, refused: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a report says of where its labels came from."""
     n_used = None if labels is None else len(labels)
     return {"source": "imported" if labels is None else "csv", "used": n_used, "refused": list(refused)}
 
 
-def _task_of(connection: Any, labels: Labels | None) -> Task:
+def task_of(connection: Any, labels: Labels | None) -> Task:
+    """Return "finding" where labels say that something is present, else "patient"."""
     rows = queries.labels(connection) if labels is None else labels
     return "finding" if any(row["value"] == "present" for row in rows) else "patient"
 
@@ -122,25 +125,26 @@ def _encoders(connection: Any, task: Task, encoder: str | None) -> list[Mapping[
     return [row for some in chosen for row in some]
 
 
-def _evaluate(
+def evaluate_asked(
     site: Site, asked: Asked, task: Task, kind: str, out: Path | None, done: Callable[[int], None],
     n_resamples: int, n_permutations: int,
 ) -> dict[str, Any]:  # fmt: skip
+    """Evaluate what was read, and write its row, page and JSON; returns the report."""
     done(1)
     baselines = baselines_of(site, asked)
     done(2)
     metric = asked.encoder["metric"]
     found = evaluate(
-        asked.cohort, [asked.fold], baselines, task=task, metric=metric, n_resamples=n_resamples,
+        asked.cohort, asked.folds, baselines, task=task, metric=metric, n_resamples=n_resamples,
         n_permutations=n_permutations,
     )  # fmt: skip
-    drawn = curves(asked.cohort, [asked.fold], task=task, gallery=found.main_gallery, metric=metric)
+    drawn = curves(asked.cohort, asked.folds, task=task, gallery=found.main_gallery, metric=metric)
     done(3)
     report = _report(asked, found, task, kind)
     with day_ticket(site) as ticket:  # nobody is forgotten between the look and the page
         _check_all_there(site, asked)
         reading = _record(site, ticket, report)
-        paths = _publish(site, {**report, "reading": reading}, drawn, out)
+        paths = _publish(site, asked, {**report, "reading": reading}, drawn, out)
     done(4)
     return {**report, "reading": reading} | paths
 
@@ -158,7 +162,8 @@ def _report(asked: Asked, found: Evaluation, task: Task, kind: str) -> dict[str,
     """Return the public JSON of one encoder's evaluation."""
     cohort = asked.cohort
     return found.to_json() | {
-        "encoder": str(asked.encoder["id"]),
+        "encoder": asked.encoder["id"],  # None: one a fold, none of them kept
+        "folds": len(asked.folds),
         "cover": str(asked.encoder["cover"]),
         "purpose": str(asked.encoder["purpose"]),
         "origin": str(asked.encoder["origin"]),
@@ -190,7 +195,8 @@ def _record(site: Site, ticket: Ticket, report: Mapping[str, Any]) -> int:
     """Write the row of an evaluation; returns which reading of test it was."""
     figures, lift = report["metrics"], report["lift"] or {"over": "", "p_at_1": None, "low": None, "high": None}
     row = {
-        "night": None, **{name: report[name] for name in ("encoder", "cover", "task", "kind", "gallery", "code")},
+        "night": None, **{name: report[name] for name in ("encoder", "folds", "cover", "task", "kind", "gallery")},
+        "code": report["code"],
         "n_queries": report["queries"], "n_patients": report["patients"],
         "lift_over": lift["over"], "lift": lift["p_at_1"], "lift_low": lift["low"], "lift_high": lift["high"],
         "result": json.dumps(without_keys(report), allow_nan=False),
@@ -214,14 +220,25 @@ def without_keys(report: Mapping[str, Any]) -> dict[str, Any]:
     return copy
 
 
-def _publish(site: Site, report: Mapping[str, Any], drawn: Curves, out: Path | None) -> dict[str, str]:
+def _learning(folder: Path, report: Mapping[str, Any]) -> Any:
+    """Return the newest learning curve of the cover and task that lies in the folder, or None."""
+    path = folder / curve_name(str(report["cover"]), str(report["task"]))
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def curve_name(cover: str, task: str) -> str:
+    """Return the name of the file that holds the newest learning curve of a cover and task."""
+    return f"learning-{cover}-{task}.json"
+
+
+def _publish(site: Site, asked: Asked, report: Mapping[str, Any], drawn: Curves, out: Path | None) -> dict[str, str]:
     """Write the page and its JSON; returns where they are."""
     folder = out or site.store / "evidence"
     page = folder / f"evaluation-{report['cover']}-{report['reading']:05d}.html"
-    content = {**report, "drawn": asdict(drawn)}
+    content = {**report, "drawn": asdict(drawn), "learning": _learning(folder, report)}
     write_atomically(page.with_suffix(".json"), json.dumps(content, allow_nan=False, indent=1).encode())
     with site.db.read() as connection:
-        row = queries.encoder_row(connection, str(report["encoder"]))
+        row = asked.encoder
         training = training_of(str(row["id"]), str(row["cover"]), str(row["purpose"]), str(row["manifest"]))
         write_evidence(connection, content, training=training, store=site.store, out=page)
     return {"page": str(page), "json": str(page.with_suffix(".json"))}

@@ -15,8 +15,16 @@ from siamese.recipe import recipe_for
 
 def read_examples(site: Site, connection: Any, cover: str) -> list[Example]:
     """Read every eligible scan of a cover whose encoder input is there, in the order of their keys."""
-    labels = labels_by_subject(queries.labels(connection), aliases(site, connection))
     recipe = recipe_for(cover).digest()
+    rows = queries.eligible_scans(connection, cover, recipe)
+    return examples_of(site, connection, rows, queries.labels(connection), recipe)
+
+
+def examples_of(
+    site: Site, connection: Any, rows: Sequence[Mapping[str, Any]], labels: Sequence[Mapping[str, Any]], recipe: str
+) -> list[Example]:
+    """Return rows of `eligible_scans` as examples, with what these rows of label say of them."""
+    by_subject = labels_by_subject(labels, aliases(site, connection))
     return [
         Example(
             scan=str(row["key"]),
@@ -24,11 +32,11 @@ def read_examples(site: Site, connection: Any, cover: str) -> list[Example]:
             study=str(row["study"]),
             kind=str(row["kind"]),
             tensor=site.tensor(recipe, str(row["key"])),
-            present=findings_of(row, labels, "present"),
-            absent=findings_of(row, labels, "absent"),
+            present=findings_of(row, by_subject, "present"),
+            absent=findings_of(row, by_subject, "absent"),
             split_number=float(row["split"]),
         )
-        for row in queries.eligible_scans(connection, cover, recipe)
+        for row in rows
     ]
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from flows.terminal import console
 from review.conclusions import conclusions, headline
-from review.evidence import METRICS, shown, signed
+from review.evidence import METRICS, learning_lines, shown, signed
 from review.evidence_charts import NAMES
 
 Json = Mapping[str, Any]
@@ -21,6 +21,10 @@ def show_evaluation(found: Json, *, quiet: bool) -> None:
         return
     for report in (found, *found["further"]):
         _show(report)
+    for reason in found.get("left_out", ()):
+        console().print(f"left out: {reason}", markup=False, soft_wrap=True)
+    if found.get("seeds"):
+        _show_spread(found["seeds"])
     labels = found["labels"]
     if labels["source"] == "csv":
         console().print(f"{labels['used']} labels from the CSV, {len(labels['refused'])} lines refused; none imported")
@@ -33,21 +37,27 @@ def show_evaluation(found: Json, *, quiet: bool) -> None:
 
 
 def _show(report: Json) -> None:
-    console().print(f"\n{report['cover']} · task {report['task']} · encoder {report['encoder']}", markup=False)
+    console().print(f"\n{report['cover']} · task {report['task']} · {_whose(report)}", markup=False)
     console().print(headline(report) + ".", markup=False, soft_wrap=True)
     console().print(_figures(report))
     for name, why in report["evaluation"]["unavailable"].items():
         console().print(f"{NAMES.get(name, name)} could not be computed: {why}.", markup=False)
     console().print(report["never_seen"], markup=False, soft_wrap=True)
     for fold in report["disjoint"]:
+        name = f"{fold['fold']}: " if report["folds"] > 1 else ""
         console().print(
-            f"patients known to the encoder {fold['seen_patients']}, asked about {fold['asked_patients']}, both "
-            f"{fold['shared_patients']}; reading {report['reading']} of {report['cover']} test patients"
+            f"{name}patients known to the encoder {fold['seen_patients']}, asked about "
+            f"{fold['asked_patients']}, both {fold['shared_patients']}; reading "
+            f"{report['reading']} of {report['cover']} test patients"
         )
     may, may_not = conclusions(report)
     console().print(" ".join(may), markup=False, soft_wrap=True)
     console().print("It may not be concluded that", *may_not, markup=False, soft_wrap=True)
     console().print(f"page: {report['page']}", markup=False, soft_wrap=True)
+
+
+def _whose(report: Json) -> str:
+    return f"encoder {report['encoder']}" if report["folds"] == 1 else "five encoders, one a fold"
 
 
 def _figures(report: Json) -> Table:
@@ -63,3 +73,40 @@ def _figures(report: Json) -> Table:
 
 def _row(who: str, figures: Json) -> Sequence[str]:
     return (NAMES.get(who, who), *(shown(figures[name]) for name in SHOWN))
+
+
+def _show_spread(rows: Sequence[Json]) -> None:
+    for row in rows:
+        console().print(f"\n{row['cover']} · task {row['task']} · mean of {row['seeds']} seeds", markup=False)
+        for name in SHOWN:
+            figure = row["metrics"][name]
+            if figure["mean"] is not None:
+                console().print(
+                    f"  {METRICS[name]} {figure['mean']:.3f}, from {figure['low']:.3f} to {figure['high']:.3f} "
+                    f"(standard deviation {figure['deviation']:.3f})",
+                    markup=False,
+                )
+
+
+def show_learning(found: Json, *, quiet: bool) -> None:
+    """Print each learning curve: P@1 by patients of training, of the twin and of the classifier."""
+    if quiet:
+        return
+    for curve in found["curves"]:
+        console().print(
+            f"\n{curve['cover']} · task {curve['task']} · {curve['backbone']} · "
+            f"{curve['curve'][-1]['queries']} searches · reading {curve['reading']} of test",
+            markup=False,
+        )
+        table = Table(box=None, pad_edge=False)
+        for title in ("patients", "seeds", "twin", "classifier", "untrained", "twin less classifier"):
+            table.add_column(title, justify="right", no_wrap=True)
+        for line in learning_lines(curve):
+            table.add_row(line.name, *line.cells)
+        console().print(table)
+        for at in curve["curve"]:
+            for reason in at["why_not"]:
+                console().print(f"{at['patients']} patients: {reason}", markup=False, soft_wrap=True)
+        console().print(f"kept in {curve['json']}; the next page of evidence draws it", markup=False, soft_wrap=True)
+    for reason in found["left_out"]:
+        console().print(f"left out: {reason}", markup=False, soft_wrap=True)

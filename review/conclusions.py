@@ -32,8 +32,11 @@ def _beside(report: Json) -> str:
         return "there is no plain way to hold this against"
     other = report["baselines"][lift["over"]]["p_at_1"]["value"]
     said = f"{_name(lift['over'])}, of the plain ways the hardest to beat, reaches {percent(other)}"
-    ahead = "is not shown to beat" if report["provisional"] else "beats"
-    return f"{said}; the encoder {ahead} every one of them"
+    if report["folds"] > 1:
+        ahead = "five encoders, one a fold, " + ("are not shown to beat" if report["provisional"] else "beat")
+    else:
+        ahead = "the encoder " + ("is not shown to beat" if report["provisional"] else "beats")
+    return f"{said}; {ahead} every one of them"
 
 
 def percent(share: float) -> str:
@@ -64,14 +67,24 @@ def _may(report: Json) -> list[str]:
     if report["metrics"]["p_at_1"]["value"] is None:
         return ["Nothing: no search had a right answer in its gallery."]
     told = [
-        f"On these {on['patients']:,} patients, {GALLERY[report['gallery']]}, the figures above are what this encoder "
-        f"reaches through the search that the nights use."
+        f"On these {on['patients']:,} patients, {GALLERY[report['gallery']]}, the figures above are what "
+        f"{_who(report)} through the search that the nights use."
     ]
-    if report["provisional"]:
+    if report["folds"] > 1:
+        told.append(
+            "Such training finds something that neither chance, nor columns, nor simple pictures find."
+            if not report["provisional"]
+            else "Such training has earned nothing yet."
+        )
+    elif report["provisional"]:
         told.append("It has not earned its place: its matches stay provisional.")
     else:
         told.append("It finds something that neither chance, nor columns, nor simple pictures find.")
     return told
+
+
+def _who(report: Json) -> str:
+    return "this encoder reaches" if report["folds"] == 1 else "five encoders reach, each about whom it never saw,"
 
 
 def _may_not(report: Json) -> list[str]:
@@ -85,6 +98,8 @@ def _may_not(report: Json) -> list[str]:
             f"this was the first look: it is reading {report['reading']} of these test patients, and the best of many "
             f"readings looks better than it is;"
         )
+    if report["folds"] > 1:
+        told.append("the active encoder has these figures: they are those of five others;")
     if report["gallery"] == "open":
         told.append("a night would show this: dates are unknown or shifted, so later scans could answer too;")
     shortcuts = [found["trait"].replace("_", " ") for found in main["confounds"] if found["is_shortcut"]]

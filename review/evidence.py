@@ -122,7 +122,8 @@ def write_evidence(connection: Connection, report: Json, *, training: Training, 
         shortcuts=[TRAITS.get(c["trait"], c["trait"]) for c in main["confounds"] if c["is_shortcut"]],
         hubs=[(short(hub["scan"]), hub["times"], hub["eligible"]) for hub in main["hubness"]["worst"]],
         losses=loss_chart(training),
-        learning=learning_chart(report.get("learning_curve") or []),
+        learning=learning_chart(report.get("learning")),
+        learned=learning_lines(report.get("learning")),
         shown=shown,
     )
 
@@ -267,3 +268,26 @@ def _confound(found: Json) -> Line:
     return Line(
         str(TRAITS.get(found["trait"], found["trait"])), (*cells, "a shortcut" if found["is_shortcut"] else "no")
     )
+
+
+def learning_lines(learning: Json | None) -> list[Line]:
+    """One line for each number of patients: means over seeds with the smallest and the largest, and the lead."""
+    if learning is None:
+        return []
+    return [
+        Line(
+            f"{at['patients']:,}",
+            (
+                f"{len(at['seeds'])}",
+                *(_ranged(at["figures"][who]["p_at_1"]) for who in ("siamese", "classifier", "untrained")),
+                _ranged(at["lead"]["p_at_1"], sign="+"),
+            ),
+        )
+        for at in learning["curve"]
+    ]
+
+
+def _ranged(found: Json, *, sign: str = "") -> str:
+    if found["mean"] is None:
+        return "–"
+    return f"{found['mean']:{sign}.3f} ({found['low']:{sign}.3f} to {found['high']:{sign}.3f})"

@@ -156,16 +156,24 @@ def loss_chart(training: Training) -> Chart | None:
     return line_chart(losses, summary=f"Loss by epoch: {said}", x_title="epoch", y_title="loss")
 
 
-def learning_chart(rows: Sequence[Json]) -> Chart | None:
-    """P@1 by the number of patients trained on, one line a way of training.
+LEARNERS = {"siamese": "twin", "classifier": "classifier", "untrained": "untrained", "chance": "chance"}
+
+
+def learning_chart(learning: Json | None) -> Chart | None:
+    """P@1 by patients of training, mean over seeds with their spread, one line a way; None without a learning curve.
 
     Args:
-        rows: {"n_patients", "way", "mean", "low", "high"} each.
+        learning: As `flows.learning` writes it: for each number of patients the figures of each way.
     """
+    if learning is None:
+        return None
     ways: dict[str, list[tuple[float, float, float, float]]] = {}
-    for row in sorted(rows, key=lambda row: row["n_patients"]):
-        point = (float(row["n_patients"]), float(row["mean"]), float(row["low"]), float(row["high"]))
-        ways.setdefault(plain(str(row["way"])), []).append(point)
+    for at in sorted(learning["curve"], key=lambda at: at["patients"]):
+        for who, way in LEARNERS.items():
+            found = at["figures"][who]["p_at_1"]
+            if found["mean"] is not None:
+                point = (float(at["patients"]), found["mean"], found["low"], found["high"])
+                ways.setdefault(way, []).append(point)
     said = "; ".join(
         f"{way}: " + ", ".join(f"{mean:.2f} from {n:.0f} patients" for n, mean, _, _ in points)
         for way, points in ways.items()

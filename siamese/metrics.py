@@ -5,6 +5,7 @@ relevant. All functions take many lists at once and give one number a list.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,11 +121,17 @@ class PairRanks:
         )
         if true.sum() <= 0 or false.sum() <= 0:
             return dict.fromkeys(PAIR_METRICS, None)
-        tmr = np.concatenate([[0.0], np.cumsum(true) / true.sum()])
-        fmr = np.concatenate([[0.0], np.cumsum(false) / false.sum()])
+        tmr, fmr = _shares(true), _shares(false)
         auc = float(np.sum(np.diff(fmr) * (tmr[1:] + tmr[:-1]) / 2.0))  # a tie counts as half
         best = int(np.searchsorted(fmr, MOST_FALSE + 1e-12, side="right")) - 1
         return {"roc_auc": auc, "eer": _equal_error(fmr, 1.0 - tmr), "tmr_at_1_percent": float(tmr[best])}
+
+
+def _shares(counts: NDArray[Any]) -> Floats:
+    """Return the share of all that lies before each threshold, from none (0) to all (1)."""
+    sums = np.zeros(len(counts) + 1)
+    np.cumsum(counts, out=sums[1:])
+    return np.asarray(sums / sums[-1], np.float64)
 
 
 def _equal_error(fmr: Floats, fnmr: Floats) -> float:

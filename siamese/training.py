@@ -25,7 +25,7 @@ from siamese.settings import TrainingSettings
 from siamese.shelf import Shelf
 from siamese.steps import CollapsedTraining, learn_epoch
 
-__all__ = ["CollapsedTraining", "TooFewPairs", "Trained", "TrainingSettings", "fit"]
+__all__ = ["CollapsedTraining", "TooFewPairs", "Trained", "TrainingSettings", "fit", "repeatable", "score"]
 
 LEAST_MEAN_COSINE = 0.02  # over validation pairs; untrained networks have 0.03 to 0.1, trained ones 0.3 to 1
 
@@ -76,7 +76,7 @@ def fit(
     feasibility = feasible(examples, purpose)
     if not feasibility.ok:
         raise TooFewPairs(feasibility.reason)
-    with _repeatable(settings.threads):
+    with repeatable(settings.threads):
         run = begin(examples, cover=cover, purpose=purpose, settings=settings, work=work)
         _check_reference(reference, run.encoder)
         parts = split(examples)
@@ -89,7 +89,7 @@ def fit(
 
 
 @contextmanager
-def _repeatable(n_threads: int) -> Iterator[None]:
+def repeatable(n_threads: int) -> Iterator[None]:
     """Fix what the bits of a sum depend on, and put it back."""
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(n_threads)
@@ -115,7 +115,7 @@ def _learn(run: Run, judge: Judge, shelf: Shelf, on_epoch: Callable[[Epoch], Non
         began = time.monotonic()
         loss, active = learn_epoch(run, shelf)
         epoch = _judged(run, judge, loss, active)
-        if run.best_epoch == 0 or _score(epoch) > _score(run.curve[run.best_epoch - 1]):
+        if run.best_epoch == 0 or score(epoch) > score(run.curve[run.best_epoch - 1]):
             run.best_epoch = epoch.number
             run.best_weights = copy_weights(run.encoder)
         run.curve.append(replace(epoch, seconds=round(time.monotonic() - began, 3)))
@@ -141,7 +141,7 @@ def _end(run: Run) -> str | None:
     return "time budget" if sum(e.seconds for e in run.curve) > s.time_budget_s else None
 
 
-def _score(epoch: Epoch) -> tuple[float, float]:
+def score(epoch: Epoch) -> tuple[float, float]:
     """Rank epochs by how often they tell a pair, then by loss; of equal ones the earlier stays."""
     return (epoch.auc if epoch.auc is not None else 0.0, -epoch.validation_loss)
 

@@ -133,14 +133,9 @@ def test_sizes_sites_and_times_stand_beside_the_headline(site, tmp_path):
     assert 'aria-label="P@1 with 95 % intervals by size of the largest finding: below 11 mm' in page
 
 
-def test_a_learning_curve_is_drawn_where_one_is_given(site, monkeypatch):
-    from flows import evaluating
-
-    curve = [{"n_patients": 20, "way": "twins", "mean": 0.4, "low": 0.3, "high": 0.5}]
-    made = evaluating._report
-    monkeypatch.setattr(evaluating, "_report", lambda *words: made(*words) | {"learning_curve": curve})
+def test_the_page_has_a_map_and_says_why_it_has_no_calibration_plot(site):
     page = Path(evaluate_site(site.config, task="patient", **FEW)["page"]).read_text()
-    assert "twins: 0.40 from 20 patients" in page and "Map of the space" in page
+    assert "Map of the space" in page
     assert "No calibration plot: no kind has 100 patients" in page
 
 

@@ -60,17 +60,25 @@ def test_a_lower_end_of_zero_stops_at_the_axis():
 def test_without_points_there_is_no_chart():
     assert interval_points({"": []}, summary="", x_title="", y_title="") is None
     assert map_chart([], [], [], summary="", x_title="", y_title="") is None
-    assert learning_chart([]) is None
+    assert learning_chart(None) is None
 
 
 def test_a_learning_curve_has_one_line_a_way_in_the_order_of_patients():
-    rows = [{"n_patients": n, "way": way, "mean": mean, "low": mean - 0.1, "high": mean + 0.1}
-            for way, n, mean in (("twins", 100, 0.6), ("twins", 25, 0.4), ("classes", 25, 0.3))]  # fmt: skip
-    chart = learning_chart(rows)
-    assert [key.name for key in chart.legend] == ["twins", "classes"]
+    def spread(mean: float | None) -> dict[str, dict[str, float | None]]:
+        return {"p_at_1": {"mean": mean, "low": mean and mean - 0.1, "high": mean and mean + 0.1}}
+
+    rows = [
+        {"patients": n, "figures": dict(zip(("siamese", "classifier", "untrained", "chance"), found, strict=True))}
+        for n, found in (
+            (100, [spread(0.6), spread(None), spread(None), spread(None)]),
+            (25, [spread(0.4), spread(0.3), spread(None), spread(None)]),
+        )
+    ]
+    chart = learning_chart({"curve": rows})
+    assert [key.name for key in chart.legend] == ["twin", "classifier"]
     assert chart.marks[0].x < chart.marks[1].x and len(chart.curves) == 2 and len(chart.marks) == 3
     assert [curve.style for curve in chart.curves] == [0, 1]  # each line in its marks' colour
-    assert "twins: 0.40 from 25 patients, 0.60 from 100 patients" in chart.summary
+    assert "twin: 0.40 from 25 patients, 0.60 from 100 patients" in chart.summary
 
 
 DRAWN = {

@@ -28,7 +28,7 @@ def make_volume() -> Callable[..., Volume]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_example() -> Callable[..., Example]:
     """Return a maker of examples without files; "p1-2" is the second scan of patient p1."""
 
@@ -51,12 +51,22 @@ def make_example() -> Callable[..., Example]:
 @pytest.fixture(scope="session")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
     """40 patients with two projections each: a disc and, within it, a blob or a ring."""
-    folder = tmp_path_factory.mktemp("cohort")
+    return discs(tmp_path_factory.mktemp("cohort"), 40)
+
+
+@pytest.fixture(scope="session")
+def make_discs() -> Callable[[Path, int], list[Example]]:
+    """Return the maker of such a cohort in a folder, of any number of patients."""
+    return discs
+
+
+def discs(folder: Path, n_patients: int) -> list[Example]:
+    """Write patients with two projections each: a disc and, within it, a blob or a ring."""
     rng = np.random.default_rng(0)
     shape = recipe_for("2d").shape
     grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, n) for n in shape], indexing="ij"))
     examples = []
-    for patient in range(40):
+    for patient in range(n_patients):
         name = "blob" if patient % 2 else "ring"
         place, width = rng.uniform(-0.4, 0.4, 2), rng.uniform(0.6, 0.9)
         for visit in range(2):

@@ -42,7 +42,7 @@ def test_the_example_page_adds_up():
 
 
 def test_every_name_in_the_json_is_explained():
-    names = {*METRICS, *PAIR_METRICS, *REQUIRED, *GALLERIES, "learning_curve"}
+    names = {*METRICS, *PAIR_METRICS, *REQUIRED, *GALLERIES, "learning"}
     for told in (GalleryReport, Section, Curves):
         names |= {field.name for field in fields(told)} - {"metrics", "others"}
     assert sorted(name for name in names if f"`{name}`" not in TEXT) == []
@@ -50,6 +50,6 @@ def test_every_name_in_the_json_is_explained():
 
 def test_every_part_of_the_page_is_named():
     page = (ROOT / "review" / "templates" / "evidence.html.j2").read_text(encoding="utf-8")
-    parts = {"By size, site and time", "Map of the space", "Searches to look at", "Subgroups", "Learning curve"}
+    parts = {"By size, site and time", "Map of the space", "Searches to look at", "Subgroups", "From how few patients it learns"}
     assert parts <= set(re.findall(r"<h2[^>]*>(.*?)</h2>", page))
     assert [part for part in parts if part.lower() not in TEXT.lower()] == []
