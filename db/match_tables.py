@@ -148,6 +148,16 @@ class Match(Base):
     chance_basis: Mapped[str] = mapped_column(
         Text, server_default="", doc="calibration.basis that these were read from; another one: to be read again"
     )
+    change_code: Mapped[str] = mapped_column(
+        Text, server_default="", doc="own lane: change or no-reference; empty: another patient's scan"
+    )
+    change_percentile: Mapped[float | None] = mapped_column(
+        Double, doc="share of reference pairs (same patient, unchanged, soon again) that are nearer, percent"
+    )
+    change_references: Mapped[int | None] = mapped_column(doc="how many reference pairs there are, one a patient")
+    change_scanner: Mapped[str] = mapped_column(
+        Text, server_default="", doc="same-scanner or other-scanner: which references; empty: not known"
+    )
 
 
 class LaneOutcome(Base):
@@ -197,6 +207,9 @@ class Calibration(Base):
         Double, doc="other patient within it: possibly one person; empty: no reference; -1: never"
     )
     rates: Mapped[str] = mapped_column(Text, doc="what cut-off and alarms cost, with intervals, as JSON")
+    unchanged: Mapped[str] = mapped_column(
+        Text, server_default="", doc="distances of reference pairs, by same and other scanner, as JSON; empty: none"
+    )
     night: Mapped[int] = mapped_column(ForeignKey("night.id"), doc="night that made it")
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from db import calibrations, queries
 from flows import outside
 from flows.asked import NotFound, find_scan, main_scans
-from flows.expectations import new_expectation, stored_expectation
+from flows.calibrating import scanner_of
+from flows.expectations import new_expectation, stored_change, stored_expectation
 from flows.site import Site, open_site
 from siamese.distance import distance
 from siamese.figures import place_of
@@ -71,7 +72,7 @@ def _stored(lane: dict[str, Any]) -> dict[str, Any]:
                 "match": str(row["id"]), "rank": row["rank"], "scan": row["prior"], "patient": row["patient"],
                 "acquired": _date(row["acquired_local_date"]), "distance": row["distance"],
                 "contrast": row["contrast"] or "unknown",
-                "expected_by_chance": stored_expectation(row, lane["n_unrelated"]),
+                "expected_by_chance": stored_expectation(row, lane["n_unrelated"]), "change": stored_change(row),
                 "provisional": bool(lane["provisional"]),
             }
             for row in lane["matches"]
@@ -86,7 +87,7 @@ def _on_request(site: Site, connection: Any, scan: dict[str, Any]) -> list[dict[
         vector = queries.vector_of(connection, str(scan["key"]), str(encoder["id"]))
         if vector is not None:
             query = outside.Query(str(scan["kind"]), str(scan["patient"]), str(scan["study"]), scan["acquired_from"],
-                                  scan["acquired_until"], True)  # fmt: skip
+                                  scan["acquired_until"], True, scanner_of(scan))  # fmt: skip
             lanes += outside.lanes_of(site, connection, encoder, query, np.frombuffer(vector, "<f4"))
     return lanes
 

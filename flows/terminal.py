@@ -144,6 +144,7 @@ def show_similar(answers: Sequence[dict[str, Any]]) -> None:
 
 
 def _show_lane(out: Console, lane: dict[str, Any]) -> None:
+    from review.words import ILL_ONES
     from scans.outcome import outcome
 
     title = "own earlier scans, latest first" if lane["lane"] == "own" else "similar earlier cases, nearest first"
@@ -155,12 +156,16 @@ def _show_lane(out: Console, lane: dict[str, Any]) -> None:
     for code in (lane["outcome"], lane["alarm"]):
         if code in ("no-similar-case", "possible-wrong-patient", "possible-same-person"):
             out.print(f"  {code}: {outcome(code).meaning} {outcome(code).action}", soft_wrap=True)
-    table = _table("rank", "scan", "patient", "acquired", "contrast", "distance", "by chance", "match")
+    is_own = lane["lane"] == "own"
+    table = _table("rank", "scan", "patient", "acquired", "contrast", "distance", "by chance",
+                   *(["change"] if is_own else []), "match")  # fmt: skip
     for row in lane["matches"]:
         table.add_row(str(row["rank"] or "same day"), row["scan"][:KEY], row["patient"][:KEY], row["acquired"] or "?",
                       row["contrast"], f"{row['distance']:.4f}", _by_chance(row["expected_by_chance"]),
-                      row["match"] or "-")  # fmt: skip
+                      *([row["change"]["text"]] if is_own else []), row["match"] or "-")  # fmt: skip
     out.print(table)
+    if is_own and any(row["change"]["code"] == "change" for row in lane["matches"]):
+        out.print(f"  {ILL_ONES}", soft_wrap=True)
 
 
 def _by_chance(found: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from db import queries
 from review import rows
 from review.page import MatchesPage, Pair, PairGroup, ScanFacts
 from review.pictures import PictureShelf
-from review.words import code_words, day, expected, gap, millimetres, person, plain, short
+from review.words import changed, code_words, day, expected, gap, millimetres, person, plain, short
 
 Row = dict[str, Any]
 LANES = ("own", "others")
@@ -54,6 +54,7 @@ class CardMaker:
                 match["expected_by_chance"],
                 match["expected_fewer_than"],
             ),
+            change=changed(*(match[f"change_{name}"] for name in ("code", "percentile", "references", "scanner"))),
             verdict=plain(match["last_verdict"]),
             is_hidden=bool(match["hidden"]),
             scan=self.facts(match["scan"], planes=planes),

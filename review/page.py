@@ -66,6 +66,7 @@ class Pair:
     gap: str  # time between the two, own lane only
     note: str  # a sentence where the order is unknown
     by_chance: str  # how many unrelated patients would look this near
+    change: str  # how far from an own prior, measured against unchanged pairs; empty: another patient's scan
     verdict: str
     is_hidden: bool  # refused by a person
     scan: ScanFacts

@@ -15,6 +15,7 @@ from review.chart import Chart, bar_chart, column_chart, line_chart, step_chart
 from review.gather import gather
 from review.lanes import gather_matches
 from review.page import OUTCOMES, CodeCount, MatchesPage, NightPage, Training
+from review.words import ILL_ONES
 
 OUTCOME_MEANINGS = {
     "used": "part of a scan, or of a scan that is held back",
@@ -110,13 +111,15 @@ def page_of(template: str, out: Path, **values: Any) -> Path:
 @cache
 def _templates() -> Environment:
     """Every value is escaped; a name that a template mistypes is an error."""
-    return Environment(
+    templates = Environment(
         loader=PackageLoader("review"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.globals["ill_ones"] = ILL_ONES  # blocks are imported without the page's values
+    return templates
 
 
 def _tiles(page: NightPage) -> list[Tile]:
