@@ -53,6 +53,9 @@ class Encoder(Base):
     held_reason: Mapped[str] = mapped_column(
         Text, server_default="", doc="why it was not made active when it was trained; empty: it was, or came otherwise"
     )
+    chosen_reason: Mapped[str] = mapped_column(
+        Text, server_default="", doc="why it is to become active once every scan has its vector; empty: it is not to be"
+    )
     forgotten_patients: Mapped[int] = mapped_column(
         server_default="0", doc="persons it learned from who were forgotten since; above 0: train anew"
     )

@@ -103,6 +103,9 @@ class SiameseSettings(_Room):
     time_budget_minutes: Annotated[float, Field(gt=0)] = Field(
         20.0, description="training that is longer stops here, and says so"
     )
+    background_minutes: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="what a night spends at most on vectors of encoders that are not active yet"
+    )
     threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="CPU threads of training and embedding")
     device: Literal["auto", "cpu", "cuda"] = "cpu"
     batch_size: Annotated[int, Field(ge=1, le=256)] = Field(8, description="scans in one padded batch")

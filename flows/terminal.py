@@ -225,6 +225,9 @@ def show_standing(found: dict[str, Any], *, quiet: bool) -> None:
             table.add_row(row["outcome"], row["code"], str(row["files"]), row["action"])
     if table.row_count:
         out.print(table)
+    for row in found["chosen"]:
+        out.print(f"encoder {row['id'][:KEY]} ({row['cover']} {row['purpose']}) becomes active when {row['waiting']} "
+                  f"more scans have its vector: {row['chosen_reason']}", soft_wrap=True, markup=False)  # fmt: skip
     _show_watched(out, found["watch"], found["held"])
     _show_review(out, found["review"])
     for row in found["wrong_patient"]:
@@ -241,6 +244,7 @@ def show_encoders(found: dict[str, Any], *, quiet: bool) -> None:
         figures = [row["validation"].get(name) for name in ("p_at_1", "auc")]
         told = (
             f"in the shadow: {row['held_reason']}" if row["held_reason"] and not row["active"] else "",
+            f"chosen, {row['waiting']} scans to embed: {row['chosen_reason']}" if row["chosen_reason"] else "",
             "provisional" if row["provisional"] else "",
             f"learned from {row['forgotten_patients']} forgotten people" if row["forgotten_patients"] else "",
         )

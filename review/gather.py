@@ -77,9 +77,12 @@ def gather(
         nights=_nights(connection, night, state, zone),
         encoders=_encoders(connection, encoders),
         watched=_watched(stages),
-        held=tuple(
-            (f"{short(row['id'])} ({row['cover']}, purpose {plain(row['purpose'])})", plain(row["held_reason"]))
-            for row in encoder_queries.held(connection)
+        held=tuple((_named(row["id"], row), plain(row["held_reason"])) for row in encoder_queries.held(connection)),
+        chosen=tuple(_chosen(connection, row) for row in encoder_queries.chosen(connection)),
+        switched=tuple(
+            (_named(row["encoder"], row), plain(row["reason"]))
+            for row in encoder_queries.switches(connection)
+            if row["night"] == night and row["encoder"] is not None
         ),
     )
 
@@ -213,6 +216,15 @@ def _encoders(connection: Connection, encoders: Sequence[dict[str, Any]]) -> tup
         )
         for row in encoders
     )
+
+
+def _named(encoder: str, row: dict[str, Any]) -> str:
+    return f"{short(encoder)} ({row['cover']}, purpose {plain(row['purpose'])})"
+
+
+def _chosen(connection: Connection, row: dict[str, Any]) -> tuple[str, str, int]:
+    n_waiting = len(queries.scans_to_embed(connection, row["id"], row["cover"]))
+    return _named(row["id"], row), plain(row["chosen_reason"]), n_waiting
 
 
 def _since(switch: dict[str, Any] | None) -> str:

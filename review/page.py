@@ -173,6 +173,8 @@ class NightPage:
     encoders: tuple[EncoderRow, ...] = ()
     watched: tuple[Trouble, ...] = ()  # what stands out from the nights before
     held: tuple[tuple[str, str], ...] = ()  # encoder in the shadow -> why
+    chosen: tuple[tuple[str, str, int], ...] = ()  # encoder to become active, why, scans it still has to embed
+    switched: tuple[tuple[str, str], ...] = ()  # encoder that became active this night -> why
 
 
 @dataclass(frozen=True)
