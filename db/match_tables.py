@@ -139,6 +139,12 @@ class Match(Base):
     left_night: Mapped[int | None] = mapped_column(
         ForeignKey("night.id"), index=True, doc="night it left; empty: current"
     )
+    entered_why: Mapped[str] = mapped_column(
+        Text, server_default="", doc="outcome code: why it entered; empty: not known"
+    )
+    left_why: Mapped[str] = mapped_column(Text, server_default="", doc="outcome code: why it left; empty: current")
+    moved_night: Mapped[int | None] = mapped_column(doc="night of the last change of its rank; empty: never moved")
+    rank_before: Mapped[int | None] = mapped_column(doc="its rank before that night")
     chance_code: Mapped[str] = mapped_column(
         Text, server_default="not-calibrated", doc="estimate, fewer-than or not-calibrated: what is known by chance"
     )

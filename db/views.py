@@ -86,6 +86,9 @@ MATCH_FOR_REVIEW = View(
         "scanned again soon, and these are the ill ones",
         "change_references": "how many unchanged pairs there are, one a patient",
         "change_scanner": "same-scanner or other-scanner: which pairs; empty: not known",
+        "entered_why": "outcome code: why it entered the list; empty: not known",
+        "moved_night": "night of the last change of its rank; empty: never moved",
+        "rank_before": "its rank before that night",
     },
     """
     SELECT m.id AS "match", a.cover, a.purpose, m.encoder, a.provisional, m.lane, m.kind, m.rank, m.code,
@@ -101,7 +104,8 @@ MATCH_FOR_REVIEW = View(
         m.chance_below * nullif(o.gallery_patients, 0) AS expected_fewer_than,
         m.chance_low * nullif(o.gallery_patients, 0) AS expected_low,
         m.chance_high * nullif(o.gallery_patients, 0) AS expected_high,
-        m.change_code, m.change_percentile, m.change_references, m.change_scanner
+        m.change_code, m.change_percentile, m.change_references, m.change_scanner, m.entered_why, m.moved_night,
+        m.rank_before
     FROM "match" m
     JOIN active_encoder a ON a.encoder = m.encoder
     JOIN scan s ON s.key = m.scan

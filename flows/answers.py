@@ -26,8 +26,11 @@ def similar_to(
     accession: str | None = None,
     files: Sequence[Path] | None = None,
     page: Path | None = None,
+    history: bool = False,
 ) -> list[dict[str, Any]]:
     """The lanes of a scan, of each main scan of a study, or of files that are not in the archive.
+
+    With `history` also what ever entered, moved and left its lists, and why; files have none.
 
     Raises:
         NotFound: Nothing answers to what was asked.
@@ -38,6 +41,9 @@ def similar_to(
     with site.db.read() as connection:
         scans = [find_scan(connection, scan)] if scan else main_scans(connection, study_uid=study, accession=accession)
         answers = [_answer(site, connection, row) for row in scans]
+        if history:
+            for answer in answers:
+                answer["history"] = queries.history_of_scan(connection, str(answer["scan"]))
         if page is not None:
             _write_page(site, connection, scans, page)
     return answers

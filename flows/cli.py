@@ -184,6 +184,7 @@ def similar(
     accession: str | None = None,
     file: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
     page: Path | None = None,
+    history: Annotated[bool, Parameter(negative="", help="also what entered, moved and left, and why")] = False,
     config: Config = DEFAULT,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -196,7 +197,7 @@ def similar(
              if value]  # fmt: skip
     if len(given) != 1:
         raise _wrong(f"name exactly one of SCAN, --study, --accession, --file; found {', '.join(given) or 'none'}")
-    answers = similar_to(config, scan=scan, study=study, accession=accession, files=file, page=page)
+    answers = similar_to(config, scan=scan, study=study, accession=accession, files=file, page=page, history=history)
     if as_json:
         _print_json(answers[0] if len(answers) == 1 else answers)
     elif not quiet:

@@ -140,6 +140,7 @@ def show_similar(answers: Sequence[dict[str, Any]]) -> None:
             out.print(f"  no list: {known.meaning} {known.action}", soft_wrap=True)
         for lane in answer["lanes"]:
             _show_lane(out, lane)
+        _show_history(out, answer.get("history", ()))
     out.print(PROVISIONAL, style="dim", soft_wrap=True)
 
 
@@ -166,6 +167,20 @@ def _show_lane(out: Console, lane: dict[str, Any]) -> None:
     out.print(table)
     if is_own and any(row["change"]["code"] == "change" for row in lane["matches"]):
         out.print(f"  {ILL_ONES}", soft_wrap=True)
+
+
+def _show_history(out: Console, rows: Sequence[dict[str, Any]]) -> None:
+    """What ever entered, moved and left the lists of a scan."""
+    table = _table(
+        "list", "scan", "rank", "entered", "why", "moved", "left", "why", "encoder", title="history, by night"
+    )
+    for row in rows:
+        moved = "" if row["moved_night"] is None else f"{row['moved_night']} (was {row['rank_before'] or 'unranked'})"
+        table.add_row(row["lane"], row["prior"][:KEY], str(row["rank"] or "same day"), str(row["entered_night"]),
+                      row["entered_why"], moved, str(row["left_night"] or ""), row["left_why"],
+                      row["encoder"][:KEY])  # fmt: skip
+    if table.row_count:
+        out.print(table)
 
 
 def _by_chance(found: dict[str, Any]) -> str:

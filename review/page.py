@@ -149,6 +149,17 @@ class Trouble:
 
 
 @dataclass(frozen=True)
+class ListChange:
+    """How many matches entered, moved within or left lists of one sort, and why."""
+
+    what: str
+    lane: str
+    code: str  # empty: moved
+    meaning: str
+    n: int
+
+
+@dataclass(frozen=True)
 class NightPage:
     """The page of one night."""
 
@@ -167,6 +178,7 @@ class NightPage:
     backlog: Mapping[str, int] = field(default_factory=dict)  # what waits -> how much
     trouble: Trouble | None = None
     groups: tuple[PairGroup, ...] = ()
+    changes: tuple[ListChange, ...] = ()  # of lists, this night
     training: tuple[Training, ...] = ()
     stages: tuple[StageRow, ...] = ()
     nights: tuple[NightRow, ...] = ()
