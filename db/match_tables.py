@@ -248,6 +248,21 @@ class Label(Base):
     at: Mapped[datetime] = mapped_column(Moment, doc="when it was imported")
 
 
+class Control(Base):
+    """One row a pair that was shown among matches to be judged, and is none: drawn at random."""
+
+    __tablename__ = "control"
+    __table_args__ = (
+        ForeignKeyConstraint(["scan", "encoder"], ["embedding.scan", "embedding.encoder"]),
+        ForeignKeyConstraint(["prior", "encoder"], ["embedding.scan", "embedding.encoder"]),
+    )
+
+    scan: Mapped[str] = mapped_column(Text, primary_key=True, doc="the later scan, whose list it was mixed into")
+    prior: Mapped[str] = mapped_column(Text, primary_key=True, doc="an earlier scan of another patient")
+    encoder: Mapped[str] = mapped_column(Text, primary_key=True, doc="whose list")
+    night: Mapped[int | None] = mapped_column(ForeignKey("night.id"), doc="newest night when it was first shown")
+
+
 class Verdict(Base):
     """One row a judgement of a person on a pair. Rows are never changed: a change of mind is a new one."""
 

@@ -116,6 +116,9 @@ class SiameseSettings(_Room):
     cutoff_patients: Annotated[int, Field(ge=1)] = Field(
         50, description="patients among whom cutoff_fpir and alarm_fpir hold"
     )
+    control_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.0, description="share of random controls among the pairs of `similar --judge`; 0: none"
+    )
     alarm_fpir: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.01, description="share of searches that may raise a false alarm (encoders of purpose patient)"
     )

@@ -246,7 +246,8 @@ def show_standing(found: dict[str, Any], *, quiet: bool) -> None:
     _show_watched(out, found["watch"], found["held"])
     _show_review(out, found["review"])
     for row in found["wrong_patient"]:
-        out.print(f"TASK: match {row['match']} was judged wrong-patient by {row['by']}: check both patients' numbers")
+        pair = f"pair {row['scan'][:KEY]}:{row['prior'][:KEY]}" if row["match"] is None else f"match {row['match']}"
+        out.print(f"TASK: {pair} was judged wrong-patient by {row['by']}: check both patients' numbers")
 
 
 def show_encoders(found: dict[str, Any], *, quiet: bool) -> None:

@@ -47,6 +47,7 @@ EXPORTED = {
     "lane_outcome": Rule(),
     "label": Rule(dates=(("valid_from", "patient"), ("valid_until", "patient")), clock=("at",), number=("source",)),
     "verdict": Rule(drop=("note",), clock=("at",), number=("by",)),
+    "control": Rule(),
     "night_summary": Rule(clock=("begun_at", "ended_at")),
     "stage": Rule(drop=("counts",), clock=("begun_at",)),
     "encoder": Rule(drop=("folder", "manifest"), clock=("created_at",)),

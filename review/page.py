@@ -197,3 +197,11 @@ class MatchesPage:
     headline: str
     meaning: str  # of the scan's own code, "" when all is well
     groups: tuple[PairGroup, ...] = ()
+
+
+@dataclass(frozen=True)
+class PairsPage:
+    """Pairs of one scan to be judged: nothing tells how they came here."""
+
+    scan: ScanFacts
+    pairs: tuple[tuple[str, ScanFacts], ...] = ()  # name of the pair, earlier scan

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from functools import cache
@@ -13,7 +14,7 @@ from sqlalchemy import Connection
 
 from review.chart import Chart, bar_chart, column_chart, line_chart, step_chart
 from review.gather import gather
-from review.lanes import gather_matches
+from review.lanes import gather_matches, gather_pairs
 from review.page import OUTCOMES, CodeCount, MatchesPage, NightPage, Training
 from review.words import ILL_ONES
 
@@ -74,6 +75,12 @@ def write_matches(connection: Connection, scan: str, *, store: Path, out: Path) 
         LookupError: No such scan.
     """
     return _write(out, render_matches(gather_matches(connection, scan, store=store)))
+
+
+def write_pairs(connection: Connection, scan: str, priors: Sequence[str], *, store: Path, out: Path) -> Path:
+    """Write the page of pairs to be judged to the file `out` and return it."""
+    page = gather_pairs(connection, scan, priors, store=store)
+    return _write(out, _templates().get_template("pairs.html.j2").render(page=page))
 
 
 def render(page: NightPage) -> str:
