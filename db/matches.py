@@ -215,7 +215,7 @@ def _apply(connection: Connection, difference: _Difference, night: int) -> None:
     if difference.reopen:
         connection.execute(update(Match).where(this).values(left_night=None, left_why="", **shown), difference.reopen)
     if difference.change:
-        moved = {name: bindparam(name) for name in ("moved_night", "rank_before")}
+        moved: dict[str, Any] = {name: bindparam(name) for name in ("moved_night", "rank_before")}
         connection.execute(update(Match).where(this).values(shown | moved), difference.change)
     if difference.insert:
         connection.execute(insert(Match), difference.insert)
