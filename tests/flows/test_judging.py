@@ -8,6 +8,7 @@ from test_calibrating import night, vectors
 
 from db import controls, queries, verdict_queries
 from db.base import table_of
+from db.forgetting import forget_core
 from db.tables import Control
 from flows.reviewed import labels_from_verdicts
 from flows.site import open_site
@@ -62,8 +63,8 @@ def test_the_same_archive_draws_the_same_and_a_grown_one_keeps_what_was_shown(ma
     site = make_judged()
     first, drawn = ask(site, "similar", SCAN, "--judge"), recorded(site)
     assert ask(site, "similar", SCAN, "--judge") == first
-    earlier = [p for p in range(40, 80)]
-    table = vectors(80, seed=3)
+    earlier = range(40, 400)
+    table = vectors(400, seed=3)
     table[:40] = vectors(40)
     table[40:] = -vectors(40)[39]  # as far away as can be: no new match, only more to draw from
     night(site, (earlier, table, -1))
@@ -137,3 +138,18 @@ def test_a_scan_without_a_list_has_nothing_to_judge(make_judged, call):
     site = make_judged()
     code, _, err = call("similar", "s0-000", "--judge", "--config", open_site(site.config).config)
     assert (code, "no list of similar cases" in err) == (1, True)
+
+
+def test_who_is_forgotten_is_no_control_any_more(make_judged, ask, db_url):
+    site = make_judged(db_url)
+    ask(site, "similar", SCAN, "--judge")
+    gone, *left = sorted(recorded(site))
+    with site.db.write() as connection:
+        forget_core(connection, f"p{gone[-3:]}")
+    assert recorded(site) == set(left)
+
+
+def test_a_control_is_earlier_and_of_a_patient_whom_the_list_does_not_show(make_judged, ask):
+    site = make_judged()
+    found = ask(site, "similar", "s0-008", "--judge")  # eight are earlier, six of them listed: two are left to draw
+    assert {row["scan"] for row in found["pairs"]} == {f"s0-{p:03}" for p in range(8)}
