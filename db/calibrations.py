@@ -30,23 +30,34 @@ def save_calibration(connection: Connection, row: Row) -> int:
 def calibration_scans(
     connection: Connection, encoder: str, kind: str, *, above: float, below: float
 ) -> list[dict[str, Any]]:
-    """Return scan, study, patient, split, dates of the vectors of trusted patients drawn in [above, below), by scan."""
-    columns = (SCAN.c.key.label("scan"), SCAN.c.study, SCAN.c.patient, PATIENT.c.split,
-               SCAN.c.acquired_from, SCAN.c.acquired_until)  # fmt: skip
+    """Return the scans with a vector of trusted patients drawn in [above, below), by scan.
+
+    Rows hold scan, study, patient, split, kind, dates, manufacturer and model.
+    """
+    columns = (SCAN.c.key.label("scan"), SCAN.c.study, SCAN.c.patient, PATIENT.c.split, SCAN.c.kind,
+               SCAN.c.acquired_from, SCAN.c.acquired_until, SCAN.c.acquired_local_date, SCAN.c.manufacturer,
+               SCAN.c.model)  # fmt: skip
     mine = select(*columns).join(PATIENT, PATIENT.c.key == SCAN.c.patient)
     mine = mine.join(EMBEDDING, and_(EMBEDDING.c.scan == SCAN.c.key, EMBEDDING.c.encoder == encoder))
     drawn = and_(PATIENT.c.split >= above, PATIENT.c.split < below, PATIENT.c.own_lane.is_(True))
     return rows_of(connection, mine.where(SCAN.c.kind == kind, may_be_listed(), drawn).order_by(SCAN.c.key))
 
 
-def matches_to_read(connection: Connection, encoder: str, kind: str, basis: str) -> list[tuple[int, float]]:
-    """Return (id, distance) of the current matches whose shares were read from another calibration."""
-    mine = select(MATCH.c.id, MATCH.c.distance).where(MATCH.c.encoder == encoder, MATCH.c.kind == kind, CURRENT)
-    return [(row.id, row.distance) for row in connection.execute(mine.where(MATCH.c.chance_basis != basis))]
+def matches_to_read(connection: Connection, encoder: str, kind: str, basis: str) -> list[dict[str, Any]]:
+    """Return the current matches that were read from another calibration.
+
+    Rows hold id, distance, lane, and manufacturer and model of both scans (of the earlier one: prior_*).
+    """
+    later, prior = SCAN.alias("later"), SCAN.alias("prior_scan")
+    columns = (MATCH.c.id, MATCH.c.distance, MATCH.c.lane, later.c.manufacturer, later.c.model,
+               prior.c.manufacturer.label("prior_manufacturer"), prior.c.model.label("prior_model"))  # fmt: skip
+    mine = select(*columns).join(later, later.c.key == MATCH.c.scan).join(prior, prior.c.key == MATCH.c.prior)
+    mine = mine.where(MATCH.c.encoder == encoder, MATCH.c.kind == kind, CURRENT)
+    return rows_of(connection, mine.where(MATCH.c.chance_basis != basis))
 
 
 def save_shares(connection: Connection, rows: Iterable[Row]) -> int:
-    """Save what was read; rows hold id and the columns chance_*."""
+    """Save what was read; rows hold id and the columns chance_* and change_*."""
     return change(connection, Match, rows)
 
 

@@ -61,8 +61,9 @@ def patients_by_id(connection: Connection) -> dict[str, list[str]]:
 
 
 def scan_facts(connection: Connection, scans: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return key -> patient, study, kind, contrast and local date of scans."""
-    columns = [SCAN.c[name] for name in ("key", "patient", "study", "kind", "contrast", "acquired_local_date")]
+    """Return key -> patient, study, kind, contrast, local date and scanner of scans."""
+    names = ("key", "patient", "study", "kind", "contrast", "acquired_local_date", "manufacturer", "model")
+    columns = [SCAN.c[name] for name in names]
     facts: dict[str, dict[str, Any]] = {}
     for some in chunks(scans):
         facts.update({row["key"]: row for row in rows_of(connection, select(*columns).where(SCAN.c.key.in_(some)))})

@@ -31,6 +31,33 @@ def hold(connection: Connection, encoder: str, reason: str) -> None:
     connection.execute(update(ENCODER).where(ENCODER.c.id == encoder).values(held_reason=reason))
 
 
+def choose(connection: Connection, encoder: str, reason: str) -> None:
+    """Note why an encoder is to become active once every scan has its vector; "" once that is done."""
+    changes = {"chosen_reason": reason, "held_reason": ""}
+    connection.execute(update(ENCODER).where(ENCODER.c.id == encoder).values(changes))
+
+
+def unchoose(connection: Connection, cover: str, purpose: str | None, reason: str) -> None:
+    """Send the chosen encoders of a cover (and purpose) into the shadow, and note why."""
+    mine = update(ENCODER).where(ENCODER.c.cover == cover, ENCODER.c.chosen_reason != "")
+    if purpose is not None:
+        mine = mine.where(ENCODER.c.purpose == purpose)
+    connection.execute(mine.values(chosen_reason="", held_reason=reason))
+
+
+def chosen(connection: Connection) -> list[dict[str, Any]]:
+    """Return the encoders that are to become active, whole rows, oldest first."""
+    mine = select(ENCODER).where(ENCODER.c.chosen_reason != "")
+    return rows_of(connection, mine.order_by(ENCODER.c.created_at, ENCODER.c.id))
+
+
+def newest_held(connection: Connection) -> list[dict[str, Any]]:
+    """Return the newest encoder of each cover and purpose if it waits in the shadow, whole rows."""
+    waiting = {row["id"] for row in held(connection)}
+    newest = {(row["cover"], row["purpose"]): row for row in all_encoders(connection)}  # by age: the last one stays
+    return [row for row in newest.values() if row["id"] in waiting]
+
+
 def held(connection: Connection) -> list[dict[str, Any]]:
     """Return id, cover, purpose and held_reason of encoders that wait in the shadow, newest first."""
     columns = (ENCODER.c.id, ENCODER.c.cover, ENCODER.c.purpose, ENCODER.c.held_reason)

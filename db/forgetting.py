@@ -17,6 +17,7 @@ from db.identity import NO_PATH
 from db.rows import rows_of
 from db.tables import (
     BackupMade,
+    Control,
     Embedding,
     Encoder,
     File,
@@ -43,6 +44,7 @@ from db.upsert import chunks, upsert
 FORGOTTEN = "forgotten"
 PATIENT, STUDY, SCAN, FILE, FURTHER = (table_of(model) for model in (Patient, Study, Scan, File, FurtherScan))
 MATCH, LANE, VERDICT, EMBEDDING = (table_of(model) for model in (Match, LaneOutcome, Verdict, Embedding))
+CONTROL = table_of(Control)
 LABEL, ENCODER, NIGHT = table_of(Label), table_of(Encoder), table_of(Night)
 PERSON, IDENTITY_FILE, IDENTITY_STUDY = table_of(IdentityPerson), table_of(IdentityFile), table_of(IdentityStudy)
 IDENTITY_PATIENT, IDENTITY_SCAN = table_of(IdentityPatient), table_of(IdentityScan)
@@ -186,7 +188,7 @@ def forget_core(connection: Connection, patient: str, former: Sequence[str] = ()
     connection.execute(theirs.where(FILE.c.code != FORGOTTEN, FILE.c.outcome != "gone").values(lost))
     connection.execute(update(FILE).where(FILE.c.scan.in_(scans)).values(lost))
     connection.execute(delete(FURTHER).where(FURTHER.c.scan.in_(scans)))
-    for table in (VERDICT, MATCH):
+    for table in (VERDICT, CONTROL, MATCH):
         connection.execute(delete(table).where(or_(table.c.scan.in_(scans), table.c.prior.in_(scans))))
     for table in (LANE, EMBEDDING):
         connection.execute(delete(table).where(table.c.scan.in_(scans)))

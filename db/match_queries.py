@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, true
+from sqlalchemy import Connection, and_, func, literal, or_, select, true
 
 from db.archive_queries import ACCEPTED, PATIENT, SCAN, may_be_listed
 from db.base import table_of
@@ -141,6 +141,27 @@ def ineligible_current(connection: Connection, encoder: str, kind: str) -> list[
     return sorted(found)
 
 
+def why_ineligible(connection: Connection, scans: Iterable[str], kind: str) -> dict[str, str]:
+    """Return scan -> outcome code: why each may not stand in the lists of a kind any more."""
+    found: dict[str, str] = {}
+    for some in chunks(scans):
+        rows = select(SCAN.c.key, SCAN.c.state, SCAN.c.code, SCAN.c.kind).where(SCAN.c.key.in_(some))
+        for row in connection.execute(rows):
+            moved = "kind-changed" if row.kind != kind else "alternate-reconstruction"
+            found[row.key] = moved if row.state == ACCEPTED else row.code
+    return found
+
+
+def listed_before(connection: Connection, scans: Iterable[str]) -> set[str]:
+    """Return which of these scans were matched by an encoder that is not active any more."""
+    active = [row["id"] for row in active_encoders(connection)]
+    found: set[str] = set()
+    for some in chunks(scans):
+        theirs = select(EMBEDDING.c.scan).where(EMBEDDING.c.scan.in_(some), EMBEDDING.c.encoder.not_in(active))
+        found.update(connection.scalars(theirs.where(EMBEDDING.c.matched_night.is_not(None)).distinct()))
+    return found
+
+
 def scans_matched_with(connection: Connection, encoder: str, priors: Iterable[str]) -> list[str]:
     """Return scans that have one of these as a prior in a current list."""
     scans: set[str] = set()
@@ -202,3 +223,31 @@ def match_counts(connection: Connection, night: int) -> dict[str, int]:
         "left": count_of(connection, MATCH.c.left_night == night),
         "current": count_of(connection, and_(MATCH.c.left_night.is_(None), active)),
     }
+
+
+def list_changes(connection: Connection, night: int) -> list[dict[str, Any]]:
+    """Count what entered, moved and left lists with a night: rows of what, lane, code and n; moves have no code."""
+    found: list[dict[str, Any]] = []
+    for what, at, code in (
+        ("entered", MATCH.c.entered_night, MATCH.c.entered_why),
+        ("moved", MATCH.c.moved_night, literal("")),
+        ("left", MATCH.c.left_night, MATCH.c.left_why),
+    ):
+        counts = select(MATCH.c.lane, code.label("code"), func.count().label("n")).where(at == night)
+        by = (MATCH.c.lane,) if what == "moved" else (MATCH.c.lane, code)
+        rows = rows_of(connection, counts.group_by(*by).order_by(MATCH.c.lane.desc(), func.count().desc()))
+        found += [{"what": what} | row for row in rows]
+    return found
+
+
+def history_of_scan(connection: Connection, scan: str) -> list[dict[str, Any]]:
+    """Return every match that ever stood in the lists of a scan, by any encoder, in the order of entering.
+
+    Rows hold match, encoder, lane, prior, rank, distance, entered_night, entered_why, moved_night, rank_before,
+    left_night and left_why.
+    """
+    names = ("encoder", "lane", "prior", "rank", "distance", "entered_night", "entered_why", "moved_night",
+             "rank_before", "left_night", "left_why")  # fmt: skip
+    mine = select(MATCH.c.id.label("match"), *(MATCH.c[name] for name in names)).where(MATCH.c.scan == scan)
+    order = (MATCH.c.entered_night, MATCH.c.encoder, MATCH.c.lane.desc(), MATCH.c.rank.is_(None), MATCH.c.rank)
+    return rows_of(connection, mine.order_by(*order, MATCH.c.id))

@@ -53,6 +53,9 @@ class Encoder(Base):
     held_reason: Mapped[str] = mapped_column(
         Text, server_default="", doc="why it was not made active when it was trained; empty: it was, or came otherwise"
     )
+    chosen_reason: Mapped[str] = mapped_column(
+        Text, server_default="", doc="why it is to become active once every scan has its vector; empty: it is not to be"
+    )
     forgotten_patients: Mapped[int] = mapped_column(
         server_default="0", doc="persons it learned from who were forgotten since; above 0: train anew"
     )
@@ -136,6 +139,12 @@ class Match(Base):
     left_night: Mapped[int | None] = mapped_column(
         ForeignKey("night.id"), index=True, doc="night it left; empty: current"
     )
+    entered_why: Mapped[str] = mapped_column(
+        Text, server_default="", doc="outcome code: why it entered; empty: not known"
+    )
+    left_why: Mapped[str] = mapped_column(Text, server_default="", doc="outcome code: why it left; empty: current")
+    moved_night: Mapped[int | None] = mapped_column(doc="night of the last change of its rank; empty: never moved")
+    rank_before: Mapped[int | None] = mapped_column(doc="its rank before that night")
     chance_code: Mapped[str] = mapped_column(
         Text, server_default="not-calibrated", doc="estimate, fewer-than or not-calibrated: what is known by chance"
     )
@@ -147,6 +156,16 @@ class Match(Base):
     chance_high: Mapped[float | None] = mapped_column(Double, doc="end of its 95 % interval")
     chance_basis: Mapped[str] = mapped_column(
         Text, server_default="", doc="calibration.basis that these were read from; another one: to be read again"
+    )
+    change_code: Mapped[str] = mapped_column(
+        Text, server_default="", doc="own lane: change or no-reference; empty: another patient's scan"
+    )
+    change_percentile: Mapped[float | None] = mapped_column(
+        Double, doc="share of reference pairs (same patient, unchanged, soon again) that are nearer, percent"
+    )
+    change_references: Mapped[int | None] = mapped_column(doc="how many reference pairs there are, one a patient")
+    change_scanner: Mapped[str] = mapped_column(
+        Text, server_default="", doc="same-scanner or other-scanner: which references; empty: not known"
     )
 
 
@@ -197,6 +216,9 @@ class Calibration(Base):
         Double, doc="other patient within it: possibly one person; empty: no reference; -1: never"
     )
     rates: Mapped[str] = mapped_column(Text, doc="what cut-off and alarms cost, with intervals, as JSON")
+    unchanged: Mapped[str] = mapped_column(
+        Text, server_default="", doc="distances of reference pairs, by same and other scanner, as JSON; empty: none"
+    )
     night: Mapped[int] = mapped_column(ForeignKey("night.id"), doc="night that made it")
 
 
@@ -227,6 +249,21 @@ class Label(Base):
     source: Mapped[str] = mapped_column(Text, doc="who or what said so")
     night: Mapped[int | None] = mapped_column(ForeignKey("night.id"), doc="night that brought it, if one did")
     at: Mapped[datetime] = mapped_column(Moment, doc="when it was imported")
+
+
+class Control(Base):
+    """One row a pair that was shown among matches to be judged, and is none: drawn at random."""
+
+    __tablename__ = "control"
+    __table_args__ = (
+        ForeignKeyConstraint(["scan", "encoder"], ["embedding.scan", "embedding.encoder"]),
+        ForeignKeyConstraint(["prior", "encoder"], ["embedding.scan", "embedding.encoder"]),
+    )
+
+    scan: Mapped[str] = mapped_column(Text, primary_key=True, doc="the later scan, whose list it was mixed into")
+    prior: Mapped[str] = mapped_column(Text, primary_key=True, doc="an earlier scan of another patient")
+    encoder: Mapped[str] = mapped_column(Text, primary_key=True, doc="whose list")
+    night: Mapped[int | None] = mapped_column(ForeignKey("night.id"), doc="newest night when it was first shown")
 
 
 class Verdict(Base):

@@ -15,6 +15,21 @@ SHOWN = ("rank", "distance", "code", "kind")  # what may change while a match st
 
 
 @dataclass(frozen=True)
+class Why:
+    """Outcome codes of what enters or leaves a list: that of the prior, else one for all."""
+
+    named: Mapping[str, str] = field(default_factory=dict)
+    otherwise: str = ""
+
+    def of(self, prior: str) -> str:
+        """Return the code of a prior."""
+        return self.named.get(prior, self.otherwise)
+
+
+NO_WHY = Why()
+
+
+@dataclass(frozen=True)
 class Lane:
     """The list of one scan as it should be.
 
@@ -23,12 +38,16 @@ class Lane:
         scan: Whose list.
         lane: own or others.
         matches: Dicts with prior, rank, code, distance and kind; each prior once.
+        entered: Why a prior that is new to the list enters it.
+        left: Why a prior that is no longer listed leaves.
     """
 
     encoder: str
     scan: str
     lane: str
     matches: Sequence[Row]
+    entered: Why = NO_WHY
+    left: Why = NO_WHY
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +56,16 @@ class _Stay:
 
     id: int
     entered_night: int
-    shown: tuple[Any, ...]  # values of SHOWN
+    moved_night: int | None
+    rank_before: int | None
+    shown: tuple[Any, ...]  # values of SHOWN, the rank first
+
+    def moved(self, rank: int | None, night: int) -> tuple[int | None, int | None]:
+        """Return the night of the last move and the rank before it, once the rank is this."""
+        before = self.rank_before if self.moved_night == night else self.shown[0]
+        if rank == self.shown[0] or self.entered_night == night:
+            return self.moved_night, self.rank_before
+        return (None, None) if rank == before else (night, before)
 
 
 @dataclass
@@ -52,6 +80,7 @@ class _Difference:
 
 
 Listed = dict[str, tuple[Any, ...]]  # prior -> values of SHOWN
+Wanted = tuple[Lane, Listed]
 Stays = dict[str, dict[str, _Stay]]  # scan -> prior -> row
 
 
@@ -79,9 +108,7 @@ def replace_lanes(connection: Connection, lanes: Iterable[Lane], night: int) -> 
         for some in chunks(scans):
             current, left = _stays(connection, encoder, lane, some, night)
             for scan in some:
-                whose = {"encoder": encoder, "scan": scan, "lane": lane, "entered_night": night}
-                listed = wanted[encoder, lane, scan]
-                _compare(difference, listed, current.get(scan, {}), left.get(scan, {}), whose)
+                _compare(difference, wanted[encoder, lane, scan], current.get(scan, {}), left.get(scan, {}), night)
     _apply(connection, difference, night)
     return len(difference.insert) + len(difference.reopen), len(difference.close) + len(difference.delete)
 
@@ -119,8 +146,8 @@ def rejoin(connection: Connection, scans: Iterable[str]) -> int:
     return n_marked
 
 
-def _wanted(lanes: Iterable[Lane]) -> dict[tuple[str, str, str], Listed]:
-    """Return (encoder, lane, scan) -> list; all values are made plain in one go, as there are many."""
+def _wanted(lanes: Iterable[Lane]) -> dict[tuple[str, str, str], Wanted]:
+    """Return (encoder, lane, scan) -> list, as asked and plain; values are made plain in one go, as there are many."""
     lanes = list(lanes)
     rows = iter(plain_rows(table_of(Match), (match for lane in lanes for match in lane.matches)))
     wanted = {}
@@ -129,46 +156,51 @@ def _wanted(lanes: Iterable[Lane]) -> dict[tuple[str, str, str], Listed]:
         listed = {row["prior"]: tuple(row[name] for name in SHOWN) for row in mine}
         if len(listed) != len(lane.matches):
             raise ValueError(f"the {lane.lane} lane of {lane.scan} holds the same prior twice")
-        wanted[lane.encoder, lane.lane, lane.scan] = listed
+        wanted[lane.encoder, lane.lane, lane.scan] = lane, listed
     return wanted
 
 
 def _stays(connection: Connection, encoder: str, lane: str, scans: list[str], night: int) -> tuple[Stays, Stays]:
     """Return what is listed, and what has left this night."""
     table = table_of(Match)
-    names = ("scan", "prior", "left_night", "id", "entered_night", *SHOWN)
+    names = ("scan", "prior", "left_night", "id", "entered_night", "moved_night", "rank_before", *SHOWN)
     mine = select(*(table.c[name] for name in names))
     mine = mine.where(table.c.encoder == encoder, table.c.scan.in_(scans), table.c.lane == lane)
     recent = or_(table.c.left_night.is_(None), table.c.left_night == night)
     current: Stays = {}
     left: Stays = {}
-    for scan, prior, left_night, number, entered_night, *shown in connection.execute(mine.where(recent)):
+    for scan, prior, left_night, number, entered, moved, before, *shown in connection.execute(mine.where(recent)):
         side = current if left_night is None else left
-        side.setdefault(scan, {})[prior] = _Stay(number, entered_night, tuple(shown))
+        side.setdefault(scan, {})[prior] = _Stay(number, entered, moved, before, tuple(shown))
     return current, left
 
 
 def _compare(
-    difference: _Difference,
-    listed: Listed,
-    current: Mapping[str, _Stay],
-    left: Mapping[str, _Stay],
-    whose: Row,
+    difference: _Difference, wanted: Wanted, current: Mapping[str, _Stay], left: Mapping[str, _Stay], night: int
 ) -> None:
+    lane, listed = wanted
     for prior in current.keys() - listed.keys():
         stay = current[prior]
-        gone = difference.delete if stay.entered_night == whose["entered_night"] else difference.close
-        gone.append({"b_id": stay.id})
+        if stay.entered_night == night:
+            difference.delete.append({"b_id": stay.id})
+        else:
+            difference.close.append({"b_id": stay.id, "left_why": lane.left.of(prior)})
     for prior, shown in listed.items():
         stay_on = current.get(prior)
+        values = dict(zip(SHOWN, shown, strict=True))
         if stay_on is not None:
             if stay_on.shown != shown:
-                difference.change.append({"b_id": stay_on.id, **dict(zip(SHOWN, shown, strict=True))})
+                moved_night, before = stay_on.moved(shown[0], night)
+                difference.change.append(
+                    {"b_id": stay_on.id, "moved_night": moved_night, "rank_before": before, **values}
+                )
         elif prior in left:
-            difference.reopen.append({"b_id": left[prior].id, **dict(zip(SHOWN, shown, strict=True))})
+            difference.reopen.append({"b_id": left[prior].id, **values})
         else:
-            new = {**whose, "prior": prior, "left_night": None}
-            difference.insert.append(new | dict(zip(SHOWN, shown, strict=True)))
+            whose = {"encoder": lane.encoder, "scan": lane.scan, "lane": lane.lane, "prior": prior}
+            difference.insert.append(
+                {**whose, "entered_night": night, "left_night": None, "entered_why": lane.entered.of(prior), **values}
+            )
 
 
 def _apply(connection: Connection, difference: _Difference, night: int) -> None:
@@ -177,10 +209,13 @@ def _apply(connection: Connection, difference: _Difference, night: int) -> None:
     if difference.delete:
         connection.execute(delete(Match).where(this), difference.delete)
     if difference.close:
-        connection.execute(update(Match).where(this).values(left_night=night), difference.close)
+        connection.execute(
+            update(Match).where(this).values(left_night=night, left_why=bindparam("left_why")), difference.close
+        )
     if difference.reopen:
-        connection.execute(update(Match).where(this).values(left_night=None, **shown), difference.reopen)
+        connection.execute(update(Match).where(this).values(left_night=None, left_why="", **shown), difference.reopen)
     if difference.change:
-        connection.execute(update(Match).where(this).values(shown), difference.change)
+        moved: dict[str, Any] = {name: bindparam(name) for name in ("moved_night", "rank_before")}
+        connection.execute(update(Match).where(this).values(shown | moved), difference.change)
     if difference.insert:
         connection.execute(insert(Match), difference.insert)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, func, select
 from db import identity
 from db.archive_queries import SCAN, may_be_listed
 from db.base import table_of
+from db.encoder_queries import chosen
 from db.match_queries import EMBEDDING, active_encoders, scans_to_embed
 from db.rows import only_row, rows_of
 from db.tables import Night, Stage
@@ -68,13 +69,14 @@ def backlog(connection: Connection) -> int:
 
 
 def backlog_parts(connection: Connection) -> dict[str, int]:
-    """Count what waits: files to read, series to group, scans to embed, scans to match."""
+    """Count what waits: files to read, series to group, scans to embed (also for chosen encoders), scans to match."""
     active = active_encoders(connection)
+    embedding = [*active, *chosen(connection)]
     unmatched = select(func.count()).select_from(EMBEDDING).join(SCAN, SCAN.c.key == EMBEDDING.c.scan)
     waiting = and_(EMBEDDING.c.encoder.in_([row["id"] for row in active]), EMBEDDING.c.matched_night.is_(None))
     return {
         "files": len(identity.pending_files(connection, ["listed"])),
         "series": len(identity.pending_series(connection)),
-        "embed": sum(len(scans_to_embed(connection, row["id"], row["cover"])) for row in active),
+        "embed": sum(len(scans_to_embed(connection, row["id"], row["cover"])) for row in embedding),
         "match": connection.scalar(unmatched.where(waiting, may_be_listed())) or 0,
     }

@@ -11,6 +11,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, Text, delete, insert
 from db.base import table_of
 from db.identity import IS_FORGOTTEN, disturb_all
 from db.tables import (
+    Control,
     Embedding,
     File,
     FurtherScan,
@@ -50,7 +51,8 @@ COLUMNS: Mapping[str, Sequence[tuple[Any, str]]] = {
     ],
     "scan": [
         (IdentityScan, "key"), (Scan, "key"), (Scan, "tensor"), (File, "scan"), (Embedding, "scan"), (Match, "scan"),
-        (Match, "prior"), (LaneOutcome, "scan"), (Verdict, "scan"), (Verdict, "prior"), (FurtherScan, "scan"),
+        (Match, "prior"), (LaneOutcome, "scan"), (Control, "scan"),
+        (Control, "prior"), (Verdict, "scan"), (Verdict, "prior"), (FurtherScan, "scan"),
     ],
 }  # fmt: skip
 

@@ -174,14 +174,23 @@ def save_verdict(connection: Connection, *, match: int, verdict: str, by: str, n
         raise LookupError(f"there is no match {match}: ids stand in the view match_for_review")
     row = {
         "match": match, "scan": pair.scan, "prior": pair.prior, "encoder": pair.encoder, "verdict": verdict,
-        "by": by, "note": note, "at": database_time(connection),
-        "night": connection.scalar(select(Night.id).order_by(Night.id.desc()).limit(1)),
+        "by": by, "note": note, "at": database_time(connection), "night": newest_night(connection),
     }  # fmt: skip
+    return add_verdict(connection, row)
+
+
+def add_verdict(connection: Connection, row: Row) -> int:
+    """Add a row of verdict and return its id; what its reader said last of the pair is not added again."""
     (row,) = plain_rows(table_of(Verdict), [row])
-    mine = select(Verdict).where(Verdict.scan == pair.scan, Verdict.prior == pair.prior, Verdict.by == row["by"])
+    mine = select(Verdict).where(Verdict.scan == row["scan"], Verdict.prior == row["prior"], Verdict.by == row["by"])
     last = connection.execute(mine.order_by(Verdict.id.desc()).limit(1)).one_or_none()
     said = ("match", "verdict", "note")
     if last is not None and all(getattr(last, name) == row[name] for name in said):
         return int(last.id)
     added = connection.execute(insert(Verdict).values(row).returning(Verdict.id))
     return int(added.scalar_one())
+
+
+def newest_night(connection: Connection) -> int | None:
+    """Return the number of the newest night, None before the first."""
+    return connection.scalar(select(Night.id).order_by(Night.id.desc()).limit(1))

@@ -4,12 +4,12 @@ from db.archive_tables import File, FurtherScan, Lease, Night, Patient, Scan, St
 from db.base import IDENTITY, Base
 from db.evaluation_tables import Evaluation
 from db.identity_tables import IdentityFile, IdentityPatient, IdentityRejection, IdentityStudy
-from db.match_tables import Activation, Calibration, Embedding, Encoder, Label, LaneOutcome, Match, Verdict
+from db.match_tables import Activation, Calibration, Control, Embedding, Encoder, Label, LaneOutcome, Match, Verdict
 from db.person_tables import BackupMade, IdentityMerge, IdentityPerson, IdentityScan, Tombstone
 
 __all__ = [
-    "IDENTITY", "Activation", "BackupMade", "Base", "Calibration", "Embedding", "Encoder", "Evaluation", "File",
-    "FurtherScan", "IdentityFile", "IdentityMerge", "IdentityPatient", "IdentityPerson", "IdentityRejection",
-    "IdentityScan", "IdentityStudy", "Label", "LaneOutcome", "Lease", "Match", "Night", "Patient", "Scan", "Stage",
-    "Study", "Tombstone", "Verdict",
+    "IDENTITY", "Activation", "BackupMade", "Base", "Calibration", "Control", "Embedding", "Encoder", "Evaluation",
+    "File", "FurtherScan", "IdentityFile", "IdentityMerge", "IdentityPatient", "IdentityPerson",
+    "IdentityRejection", "IdentityScan", "IdentityStudy", "Label", "LaneOutcome", "Lease", "Match", "Night",
+    "Patient", "Scan", "Stage", "Study", "Tombstone", "Verdict",
 ]  # fmt: skip

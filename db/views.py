@@ -81,6 +81,14 @@ MATCH_FOR_REVIEW = View(
         "expected_fewer_than": "one-sided 95 % upper bound of that number; empty: not calibrated",
         "expected_low": "begin of its 95 % interval",
         "expected_high": "end of its 95 % interval",
+        "change_code": "own lane: change or no-reference; empty: another patient's scan",
+        "change_percentile": "share of unchanged pairs that are nearer, percent; such pairs are of people who were "
+        "scanned again soon, and these are the ill ones",
+        "change_references": "how many unchanged pairs there are, one a patient",
+        "change_scanner": "same-scanner or other-scanner: which pairs; empty: not known",
+        "entered_why": "outcome code: why it entered the list; empty: not known",
+        "moved_night": "night of the last change of its rank; empty: never moved",
+        "rank_before": "its rank before that night",
     },
     """
     SELECT m.id AS "match", a.cover, a.purpose, m.encoder, a.provisional, m.lane, m.kind, m.rank, m.code,
@@ -95,7 +103,9 @@ MATCH_FOR_REVIEW = View(
         m.chance_share * nullif(o.gallery_patients, 0) AS expected_by_chance,
         m.chance_below * nullif(o.gallery_patients, 0) AS expected_fewer_than,
         m.chance_low * nullif(o.gallery_patients, 0) AS expected_low,
-        m.chance_high * nullif(o.gallery_patients, 0) AS expected_high
+        m.chance_high * nullif(o.gallery_patients, 0) AS expected_high,
+        m.change_code, m.change_percentile, m.change_references, m.change_scanner, m.entered_why, m.moved_night,
+        m.rank_before
     FROM "match" m
     JOIN active_encoder a ON a.encoder = m.encoder
     JOIN scan s ON s.key = m.scan

@@ -10,7 +10,8 @@ import numpy as np
 from db import calibrations, queries
 from flows import outside
 from flows.asked import NotFound, find_scan, main_scans
-from flows.expectations import new_expectation, stored_expectation
+from flows.calibrating import scanner_of
+from flows.expectations import new_expectation, stored_change, stored_expectation
 from flows.site import Site, open_site
 from siamese.distance import distance
 from siamese.figures import place_of
@@ -25,8 +26,11 @@ def similar_to(
     accession: str | None = None,
     files: Sequence[Path] | None = None,
     page: Path | None = None,
+    history: bool = False,
 ) -> list[dict[str, Any]]:
     """The lanes of a scan, of each main scan of a study, or of files that are not in the archive.
+
+    With `history` also what ever entered, moved and left its lists, and why; files have none.
 
     Raises:
         NotFound: Nothing answers to what was asked.
@@ -37,6 +41,9 @@ def similar_to(
     with site.db.read() as connection:
         scans = [find_scan(connection, scan)] if scan else main_scans(connection, study_uid=study, accession=accession)
         answers = [_answer(site, connection, row) for row in scans]
+        if history:
+            for answer in answers:
+                answer["history"] = queries.history_of_scan(connection, str(answer["scan"]))
         if page is not None:
             _write_page(site, connection, scans, page)
     return answers
@@ -71,7 +78,7 @@ def _stored(lane: dict[str, Any]) -> dict[str, Any]:
                 "match": str(row["id"]), "rank": row["rank"], "scan": row["prior"], "patient": row["patient"],
                 "acquired": _date(row["acquired_local_date"]), "distance": row["distance"],
                 "contrast": row["contrast"] or "unknown",
-                "expected_by_chance": stored_expectation(row, lane["n_unrelated"]),
+                "expected_by_chance": stored_expectation(row, lane["n_unrelated"]), "change": stored_change(row),
                 "provisional": bool(lane["provisional"]),
             }
             for row in lane["matches"]
@@ -86,7 +93,7 @@ def _on_request(site: Site, connection: Any, scan: dict[str, Any]) -> list[dict[
         vector = queries.vector_of(connection, str(scan["key"]), str(encoder["id"]))
         if vector is not None:
             query = outside.Query(str(scan["kind"]), str(scan["patient"]), str(scan["study"]), scan["acquired_from"],
-                                  scan["acquired_until"], True)  # fmt: skip
+                                  scan["acquired_until"], True, scanner_of(scan))  # fmt: skip
             lanes += outside.lanes_of(site, connection, encoder, query, np.frombuffer(vector, "<f4"))
     return lanes
 

@@ -15,20 +15,23 @@ import numpy as np
 
 from db import calibrations, queries
 from flows.batch import Call, direct, slices
-from flows.examples import read_examples
+from flows.examples import findings_of, labels_by_subject
+from flows.persons import aliases
 from flows.site import Site
 from flows.space import Space, read_space
 from flows.ticket import Ticket
 from siamese.calibration import Calibration, shares_within
+from siamese.change import change, reference_pairs, references
 from siamese.gallery import Gallery
 from siamese.pairs import TRAIN_BELOW, VALIDATION_BELOW
 from siamese.relevance import related
 from siamese.worth import NEVER, Wanted, Worth, lane_code, last_scans, measure, others_alarm, own_alarm
 
-VERSION = 1  # raise when the meaning of a calibration changes: every one is then made again
+VERSION = 2  # raise when the meaning of a calibration changes: every one is then made again
 MOST_PATIENTS = 500  # the first by their drawn number: pairs grow with the square, and a newcomer is rarely among them
 ROWS_PER_WRITE = 4096
 VALIDATION = (TRAIN_BELOW, VALIDATION_BELOW)
+UNCHANGED_OF_OTHERS = {"change_code": "", "change_percentile": None, "change_references": None, "change_scanner": ""}
 Rows = Sequence[Mapping[str, Any]]
 Labels = Mapping[str, tuple[list[str], list[str]]]
 
@@ -57,14 +60,18 @@ def calibrate_space(site: Site, ticket: Ticket, spaces: Sequence[str]) -> Counte
             scans = _first_patients(
                 calibrations.calibration_scans(connection, encoder, kind, above=VALIDATION[0], below=VALIDATION[1])
             )
-            labels = _labels(site, connection, row, scans)
+            labels = _labels(site, connection, scans)
             known = calibrations.calibration_of(connection, encoder, kind)
         wanted = wanted_of(site, str(row["purpose"]))
         basis = _basis(row, wanted, scans, labels, site.settings.scans.dates)
         if known is None or known["basis"] != basis:
             with site.db.read() as connection:
                 space = read_space(site, connection, encoder, kind, between=VALIDATION)
-            known = _row(space, basis, _measured(space, scans, labels, wanted)) | {"night": ticket.night}
+            gallery = _chosen(space, scans)
+            worth = _measured(space, gallery, scans, labels if row["purpose"] == "finding" else None, wanted)
+            known = _row(space, basis, worth) | {
+                "unchanged": _unchanged(space, gallery, scans, labels), "night": ticket.night
+            }  # fmt: skip
             with site.db.write(ticket.right) as connection:
                 calibrations.save_calibration(connection, known)
             counts["calibrated"] += 1
@@ -93,25 +100,63 @@ def _first_patients(scans: Rows) -> Rows:
     return [row for row in scans if row["patient"] in chosen]
 
 
-def _labels(site: Site, connection: Any, encoder: Mapping[str, Any], scans: Rows) -> Labels | None:
-    """Scan -> findings present and absent, for purpose "finding"; None for the others, who ask for none."""
-    if encoder["purpose"] != "finding":
-        return None
-    wanted = {str(row["scan"]) for row in scans}
-    examples = read_examples(site, connection, str(encoder["cover"]))
-    return {e.scan: (sorted(e.present), sorted(e.absent)) for e in examples if e.scan in wanted}
+def _labels(site: Site, connection: Any, scans: Rows) -> Labels:
+    """Scan -> findings present and absent, of the scans of which anything is known."""
+    by_subject = labels_by_subject(queries.labels(connection), aliases(site, connection))
+    if not by_subject:
+        return {}
+    told = {}
+    for row in scans:
+        present, absent = (sorted(findings_of(row, by_subject, value)) for value in ("present", "absent"))
+        if present or absent:
+            told[str(row["scan"])] = present, absent
+    return told
 
 
-def _basis(encoder: Mapping[str, Any], wanted: Wanted, scans: Rows, labels: Labels | None, dates: str) -> str:
+def _basis(encoder: Mapping[str, Any], wanted: Wanted, scans: Rows, labels: Labels, dates: str) -> str:
     """16 hex digits that change when anything does that the calibration is made from."""
-    rows = [[row["scan"], row["study"], row["patient"], row["acquired_from"], row["acquired_until"]] for row in scans]
-    told = [VERSION, encoder["purpose"], encoder["metric"], asdict(wanted), dates, rows, sorted((labels or {}).items())]
+    names = ("scan", "study", "patient", "acquired_from", "acquired_until", "manufacturer", "model")
+    rows = [[row[name] for name in names] for row in scans]
+    told = [VERSION, encoder["purpose"], encoder["metric"], asdict(wanted), dates, rows, sorted(labels.items())]
     return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:16]
 
 
-def _measured(space: Space, scans: Rows, labels: Labels | None, wanted: Wanted) -> Worth:
+def _chosen(space: Space, scans: Rows) -> Gallery:
     chosen = {str(row["scan"]) for row in scans}
-    gallery = _part(space.gallery, [i for i, key in enumerate(space.gallery.keys) if key in chosen])
+    return _part(space.gallery, [i for i, key in enumerate(space.gallery.keys) if key in chosen])
+
+
+def _unchanged(space: Space, gallery: Gallery, scans: Rows, labels: Labels) -> str:
+    """Distances of pairs of one patient that nothing is known to have changed between, as JSON."""
+    scanners = {str(row["scan"]): scanner_of(row) for row in scans}
+    present = [frozenset(labels.get(key, ([], []))[0]) for key in gallery.keys]
+    rows, others, lengths = reference_pairs(gallery, present, metric=space.metric)
+    same = [
+        same_scanner(scanners[gallery.keys[a]], scanners[gallery.keys[b]])
+        for a, b in zip(rows.tolist(), others.tolist(), strict=True)
+    ]
+    return json.dumps(references(lengths, same, gallery.patients[rows]))
+
+
+def scanner_of(row: Mapping[str, Any], prefix: str = "") -> str:
+    """Maker and model of a scan's machine, "" where neither is known."""
+    return " ".join(str(row[prefix + name]) for name in ("manufacturer", "model") if row[prefix + name])
+
+
+def same_scanner(a: str, b: str) -> bool | None:
+    """Whether two scans are of one sort of machine; None where that is not known."""
+    return a == b if a and b else None
+
+
+def change_of(row: Mapping[str, Any] | None, distance: float, *, same: bool | None) -> dict[str, Any]:
+    """The columns change_* of a distance to an own prior, by a row of calibration."""
+    known = json.loads(str(row["unchanged"])) if row is not None and row["unchanged"] else {}
+    found = change(distance, known, same_scanner=same)
+    return {"change_code": found.code, "change_percentile": found.percentile,
+            "change_references": found.n_references, "change_scanner": found.scanner}  # fmt: skip
+
+
+def _measured(space: Space, gallery: Gallery, scans: Rows, labels: Labels | None, wanted: Wanted) -> Worth:
     last = last_scans(gallery)
     names = sorted({str(row["patient"]) for row in scans})
     queries_ = np.array([last[space.patient_codes[name]] for name in names], np.int64)
@@ -159,15 +204,22 @@ def _read_shares(site: Site, ticket: Ticket, known: Mapping[str, Any]) -> int:
     with site.db.read() as connection:
         waiting = calibrations.matches_to_read(connection, encoder, kind, basis)
     for some in slices(waiting, ROWS_PER_WRITE):
-        shares = shares_within(curve, np.array([distance for _, distance in some]))
+        shares = shares_within(curve, np.array([match["distance"] for match in some]))
         rows = [
-            {"id": number, "chance_code": s.code, "chance_share": s.share, "chance_below": s.below,
-             "chance_low": s.low, "chance_high": s.high, "chance_basis": basis}
-            for (number, _), s in zip(some, shares, strict=True)
+            {"id": match["id"], "chance_code": s.code, "chance_share": s.share, "chance_below": s.below,
+             "chance_low": s.low, "chance_high": s.high, "chance_basis": basis} | _change(known, match)
+            for match, s in zip(some, shares, strict=True)
         ]  # fmt: skip
         with site.db.write(ticket.right) as connection:
             calibrations.save_shares(connection, rows)
     return len(waiting)
+
+
+def _change(known: Mapping[str, Any], match: Mapping[str, Any]) -> dict[str, Any]:
+    if match["lane"] != "own":
+        return UNCHANGED_OF_OTHERS
+    same = same_scanner(scanner_of(match), scanner_of(match, "prior_"))
+    return change_of(known, float(match["distance"]), same=same)
 
 
 def _mark_lanes(site: Site, ticket: Ticket, known: Mapping[str, Any], *, has_alarms: bool) -> int:

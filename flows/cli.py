@@ -185,6 +185,8 @@ def similar(
     accession: str | None = None,
     file: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
     page: Path | None = None,
+    judge: Annotated[bool, Parameter(negative="", help="pairs to judge, without rank and distance")] = False,
+    history: Annotated[bool, Parameter(negative="", help="also what entered, moved and left, and why")] = False,
     config: Config = DEFAULT,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -197,11 +199,28 @@ def similar(
              if value]  # fmt: skip
     if len(given) != 1:
         raise _wrong(f"name exactly one of SCAN, --study, --accession, --file; found {', '.join(given) or 'none'}")
-    answers = similar_to(config, scan=scan, study=study, accession=accession, files=file, page=page)
+    if judge:
+        return _to_judge(config, scan, page, history, as_json, quiet)
+    answers = similar_to(config, scan=scan, study=study, accession=accession, files=file, page=page, history=history)
     if as_json:
         _print_json(answers[0] if len(answers) == 1 else answers)
     elif not quiet:
         show_similar(answers)
+    return 0
+
+
+def _to_judge(config: Path, scan: str | None, page: Path | None, history: bool, as_json: bool, quiet: bool) -> int:
+    from flows.judging import list_to_judge
+
+    if scan is None or history:
+        raise _wrong("--judge takes a SCAN of the archive, and no --history: that would tell the controls")
+    found = list_to_judge(config, scan, page=page)
+    if as_json:
+        _print_json(found)
+    elif not quiet:
+        for row in found["pairs"]:
+            print(f"{row['pair']}  {row['acquired'] or '?'}  contrast {row['contrast']}")
+        print(f"{len(found['pairs'])} pairs; next: scantwin verdict PAIR relevant|not-relevant|unsure --by NAME")
     return 0
 
 
@@ -441,7 +460,7 @@ def evaluate(
 
 @app.command
 def verdict(
-    match: int,
+    match: str,
     verdict: Literal["relevant", "not-relevant", "unsure", "wrong-patient", "duplicate"],
     *,
     by: str,
@@ -450,15 +469,16 @@ def verdict(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Record what a person says of a match; MATCH is its id in match_for_review."""
+    """Record what a person says of a match; MATCH is its id in match_for_review, or a pair of `similar --judge`."""
     from flows.verdicts import record_verdict
 
     row = record_verdict(config, match, verdict, by=by, note=note)
     if as_json:
         _print_json(row)
     elif not quiet:
-        print(f"recorded: match {match} is {verdict}, by {by}" + ("; a task for the operator: check the patient"
-              if verdict == "wrong-patient" else ""))  # fmt: skip
+        what = "pair" if ":" in match else "match"
+        task = "; a task for the operator: check the patient" if verdict == "wrong-patient" else ""
+        print(f"recorded: {what} {match} is {verdict}, by {by}{task}")
     return 0
 
 

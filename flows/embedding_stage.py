@@ -14,11 +14,17 @@ from siamese.tensor import load_tensor
 
 
 def embed(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
-    """Embed what is not embedded yet, here or on the gpu pool."""
+    """Embed what is not embedded yet, here or on the gpu pool; then what candidates lack, and switch to those done."""
+    from flows.candidates import embed_candidates
+
+    return _embed_active(site, ticket, call) + embed_candidates(site, ticket, call)
+
+
+def _embed_active(site: Site, ticket: Ticket, call: Call) -> Counter[str]:
     if site.settings.flows.pools:
         from flows.pools import embed_on_pool
 
-        return embed_on_pool(site, ticket)
+        return embed_on_pool(site, ticket, backlog(site))
     counts: Counter[str] = Counter()
     size = site.settings.flows.scans_per_task
     for encoder, scans in backlog(site).items():

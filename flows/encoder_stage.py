@@ -112,7 +112,7 @@ def register_starter(site: Site, ticket: Ticket, cover: str) -> int:
 
 
 def train_cover(site: Site, ticket: Ticket, covers: Sequence[str], *, asked: bool = False) -> Counter[str]:
-    """Train an encoder for one cover, resuming what was cut off, and activate it if it earned that."""
+    """Train an encoder for one cover, resuming what was cut off, and choose it if it earned that."""
     from siamese.encoder import load
     from siamese.training import CollapsedTraining, fit
 
@@ -133,7 +133,7 @@ def train_cover(site: Site, ticket: Ticket, covers: Sequence[str], *, asked: boo
         (work / REFUSED).write_text(str(error), encoding="utf-8")
         return Counter(collapsed=1)
     keep(site, ticket, work / ENCODER, _saved(trained.encoder, work / ENCODER))
-    counts = Counter(trained=1, activated=promote(site, ticket, trained.encoder.manifest, active))
+    counts = Counter(trained=1, chosen=promote(site, ticket, trained.encoder.manifest, active))
     shutil.rmtree(work)
     return counts
 
@@ -142,7 +142,10 @@ ENCODER, REFUSED = "encoder", "refused.txt"
 
 
 def promote(site: Site, ticket: Ticket, candidate: Any, active: Sequence[Any]) -> int:
-    """Switch to a candidate when only a starter serves and validation does not speak against it; 1 if switched."""
+    """Choose a candidate by the protocol, or beside a starter alone when validation does not speak against it.
+
+    Returns 1 if it was chosen: it becomes active when every scan has its vector (flows.candidates).
+    """
     from flows.promoting import decide_on
 
     starters = [row for row in active if row["origin"] == "starter"]
@@ -150,7 +153,7 @@ def promote(site: Site, ticket: Ticket, candidate: Any, active: Sequence[Any]) -
     rival = next(iter(same or starters), None)
     decision = decide_on(site, ticket, candidate.id, str(rival["id"])) if rival is not None else None
     if decision is not None:
-        return _as_decided(site, ticket, candidate, starters, decision)
+        return _as_decided(site, ticket, candidate, decision)
     if len(starters) < len(active) or not beats_reference(candidate):
         with site.db.write(ticket.right) as connection:
             encoder_queries.hold(
@@ -158,34 +161,25 @@ def promote(site: Site, ticket: Ticket, candidate: Any, active: Sequence[Any]) -
             )
         return 0
     with site.db.write(ticket.right) as connection:
-        reason = "first one trained on this archive; not below the starter on validation"
-        _activate(connection, ticket, candidate, starters, reason)
+        _choose(connection, candidate, "first one trained on this archive; not below the starter on validation")
     return 1
 
 
-def _as_decided(site: Site, ticket: Ticket, candidate: Any, starters: Sequence[Any], decision: Any) -> int:
-    """Switch to a candidate that has earned it by the protocol, else note why it stays in the shadow."""
+def _as_decided(site: Site, ticket: Ticket, candidate: Any, decision: Any) -> int:
+    """Choose a candidate that has earned it by the protocol, else note why it stays in the shadow."""
     reason = "; ".join(decision.reasons)
     with site.db.write(ticket.right) as connection:
         store.set_provisional(connection, candidate.id, decision.provisional)
         if not decision.promote:
             encoder_queries.hold(connection, candidate.id, reason)
             return 0
-        _activate(connection, ticket, candidate, starters, reason)
+        _choose(connection, candidate, reason)
     return 1
 
 
-def _activate(connection: Any, ticket: Ticket, candidate: Any, starters: Sequence[Any], reason: str) -> None:
-    for row in starters:
-        if row["purpose"] != candidate.purpose:
-            store.activate(
-                connection, cover=candidate.cover, purpose=str(row["purpose"]), encoder=None, night=ticket.night,
-                reason="a trained encoder takes the starter's place",
-            )  # fmt: skip
-    store.activate(
-        connection, cover=candidate.cover, purpose=candidate.purpose, encoder=candidate.id, night=ticket.night,
-        reason=reason,
-    )  # fmt: skip
+def _choose(connection: Any, candidate: Any, reason: str) -> None:
+    encoder_queries.unchoose(connection, candidate.cover, candidate.purpose, "a newer candidate was chosen before it")
+    encoder_queries.choose(connection, candidate.id, reason)
 
 
 def held_reason(candidate: Any, *, is_trained: bool) -> str:

@@ -1,5 +1,6 @@
 """Encoders: which there are, which is active since when and why, and the switch by hand."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ from flows.asked import NotFound
 from flows.site import Site, open_site
 from siamese.manifest import Manifest
 from siamese.recipe import recipe_for
+
+BY_HAND = "an encoder was switched by hand while the vectors of this one were made"
 
 
 def list_encoders(config: Path) -> dict[str, Any]:
@@ -18,11 +21,16 @@ def list_encoders(config: Path) -> dict[str, Any]:
         rows = encoder_queries.all_encoders(connection)
         switches = encoder_queries.switches(connection)
         n_vectors = encoder_queries.vector_counts(connection)
+        n_waiting = {
+            str(row["id"]): len(queries.scans_to_embed(connection, str(row["id"]), str(row["cover"])))
+            for row in encoder_queries.chosen(connection)
+        }
     since = {str(row["encoder"]): row["at"].isoformat(timespec="seconds") for row in reversed(switches)}
     return {
         "schema": 1,
         "encoders": [
             _told(row, str(row["id"]) in active, n_vectors.get(str(row["id"]), 0), since.get(str(row["id"])))
+            | {"waiting": n_waiting.get(str(row["id"]), 0)}
             for row in rows
         ],
         "history": [{**row, "at": row["at"].isoformat(timespec="seconds")} for row in switches],
@@ -35,6 +43,7 @@ def _told(row: dict[str, Any], is_active: bool, n_vectors: int, since: str | Non
     return {name: row[name] for name in names} | {
         "active": is_active, "since": since if is_active else None, "vectors": n_vectors,
         "created": row["created_at"].isoformat(timespec="seconds"), "held_reason": row["held_reason"],
+        "chosen_reason": row["chosen_reason"],
         "validation": dict(figures.get("validation", {})),
     }  # fmt: skip
 
@@ -48,8 +57,9 @@ def activate_encoder(config: Path, text: str) -> dict[str, Any]:
     site = open_site(config)
     with site.db.read() as connection:
         row = _named(encoder_queries.all_encoders(connection), text)
-    _check_usable(site, row)
+    check_usable(site, row)
     with site.db.write() as connection:
+        encoder_queries.unchoose(connection, row["cover"], row["purpose"], BY_HAND)
         did = store.activate(
             connection, cover=row["cover"], purpose=row["purpose"], encoder=row["id"], reason="activated by hand"
         )
@@ -74,8 +84,9 @@ def roll_back(config: Path, cover: str | None = None, purpose: str | None = None
     if not any(before.values()):
         raise NotFound("nothing was active before the newest switch, so there is nothing to go back to")
     for encoder in filter(None, before.values()):
-        _check_usable(site, rows[encoder])
+        check_usable(site, rows[encoder])
     with site.db.write() as connection:
+        encoder_queries.unchoose(connection, newest[0]["cover"], None, BY_HAND)
         for switch in newest:
             store.activate(
                 connection, cover=switch["cover"], purpose=switch["purpose"], encoder=before[switch["purpose"]],
@@ -104,8 +115,12 @@ def _named(rows: list[dict[str, Any]], text: str) -> dict[str, Any]:
     return found[0]
 
 
-def _check_usable(site: Site, row: dict[str, Any]) -> None:
-    """Refuse an encoder of other preprocessing, or whose files are gone: a night would only fail on it."""
+def check_usable(site: Site, row: Mapping[str, Any]) -> None:
+    """Refuse an encoder of other preprocessing, or whose files are gone: a night would only fail on it.
+
+    Raises:
+        NotFound: It cannot be used; the text says why and what to do.
+    """
     wanted = recipe_for(row["cover"]).digest()
     if row["recipe"] != wanted:
         raise NotFound(

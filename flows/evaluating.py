@@ -140,10 +140,10 @@ def evaluate_asked(
     )  # fmt: skip
     drawn = curves(asked.cohort, asked.folds, task=task, gallery=found.main_gallery, metric=metric)
     done(3)
-    report = _report(asked, found, task, kind)
+    report = report_of(asked, found, task, kind)
     with day_ticket(site) as ticket:  # nobody is forgotten between the look and the page
         _check_all_there(site, asked)
-        reading = _record(site, ticket, report)
+        reading = record(site, ticket, report)
         paths = _publish(site, asked, {**report, "reading": reading}, drawn, out)
     done(4)
     return {**report, "reading": reading} | paths
@@ -158,7 +158,7 @@ def _check_all_there(site: Site, asked: Asked) -> None:
         raise NotFound("scans were withdrawn or forgotten meanwhile, nothing was recorded: evaluate again")
 
 
-def _report(asked: Asked, found: Evaluation, task: Task, kind: str) -> dict[str, Any]:
+def report_of(asked: Asked, found: Evaluation, task: Task, kind: str) -> dict[str, Any]:
     """Return the public JSON of one encoder's evaluation."""
     cohort = asked.cohort
     return found.to_json() | {
@@ -191,12 +191,12 @@ def _counts(values: Sequence[str]) -> dict[str, int]:
     return {name: values.count(name) for name in names}
 
 
-def _record(site: Site, ticket: Ticket, report: Mapping[str, Any]) -> int:
-    """Write the row of an evaluation; returns which reading of test it was."""
+def record(site: Site, ticket: Ticket, report: Mapping[str, Any], *, night: int | None = None) -> int:
+    """Write the row of an evaluation, of the night that asked or of a person; returns which reading of test it was."""
     figures, lift = report["metrics"], report["lift"] or {"over": "", "p_at_1": None, "low": None, "high": None}
     row = {
-        "night": None, **{name: report[name] for name in ("encoder", "folds", "cover", "task", "kind", "gallery")},
-        "code": report["code"],
+        "night": night,
+        **{name: report[name] for name in ("encoder", "folds", "cover", "task", "kind", "gallery", "code")},
         "n_queries": report["queries"], "n_patients": report["patients"],
         "lift_over": lift["over"], "lift": lift["p_at_1"], "lift_low": lift["low"], "lift_high": lift["high"],
         "result": json.dumps(without_keys(report), allow_nan=False),

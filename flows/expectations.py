@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
-from flows.calibrating import curve_of
-from review.words import expected
+from flows.calibrating import change_of, curve_of
+from review.words import changed, expected
 from siamese.calibration import Code, Share, share_within
 
 
@@ -25,3 +25,17 @@ def stored_expectation(match: Mapping[str, Any], n_patients: int) -> dict[str, A
 def new_expectation(calibration: Mapping[str, Any] | None, distance: float, n_patients: int) -> dict[str, Any]:
     """Return the same for a distance that stands in no list."""
     return expectation(share_within(curve_of(calibration), distance), n_patients)
+
+
+def stored_change(match: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return code, percentile, n_references, scanner and the sentence of a row of match; None for other patients."""
+    if not match["change_code"]:
+        return None
+    columns = (match["change_code"], match["change_percentile"], match["change_references"], match["change_scanner"])
+    names = ("code", "percentile", "n_references", "scanner")
+    return dict(zip(names, columns, strict=True)) | {"text": changed(*columns)}
+
+
+def new_change(calibration: Mapping[str, Any] | None, distance: float, *, same: bool | None) -> dict[str, Any] | None:
+    """Return the same for a distance to an own prior that stands in no list."""
+    return stored_change(change_of(calibration, distance, same=same))

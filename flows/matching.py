@@ -7,7 +7,7 @@ What has to be done is read from the tables, never remembered: scans whose vecto
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from db import matches, queries
 from flows.batch import Call, direct, slices
 from flows.calibrating import calibrate
+from flows.reasons import Reasons
 from flows.rules import reading_rules
 from flows.site import Site
 from flows.space import Space, order_of, read_space
@@ -52,8 +53,13 @@ def match_space(site: Site, ticket: Ticket, spaces: Sequence[str]) -> Counter[st
             joiners = [space.gallery.keys[i] for i in np.flatnonzero(space.joins).tolist()]
             # A scan that is in lists already and joins again belongs to another patient now.
             broken = queries.scans_matched_with(connection, encoder, [*leavers, *joiners])
-        counts += _close(site, ticket, encoder, leavers)
-        counts += _update(site, ticket, space, broken)
+            reasons = Reasons(
+                queries.why_ineligible(connection, leavers, kind),
+                queries.listed_before(connection, joiners),
+                rules_of(site, space.metric),
+            )
+        counts += _close(site, ticket, encoder, reasons.leavers)
+        counts += _update(site, ticket, space, broken, reasons)
     return counts
 
 
@@ -63,11 +69,12 @@ def rules_of(site: Site, metric: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _close(site: Site, ticket: Ticket, encoder: str, leavers: Sequence[str]) -> Counter[str]:
+def _close(site: Site, ticket: Ticket, encoder: str, leavers: Mapping[str, str]) -> Counter[str]:
     """Close the lists of scans that are not eligible any more; they join anew if they come back."""
     counts: Counter[str] = Counter()
     for some in slices(leavers, LISTS_PER_WRITE):
-        lists = [matches.Lane(encoder, scan, lane, []) for scan in some for lane in LANES]
+        whys = {scan: matches.Why({}, leavers[scan]) for scan in some}
+        lists = [matches.Lane(encoder, scan, lane, [], left=whys[scan]) for scan in some for lane in LANES]
         with site.db.write(ticket.right) as connection:
             entered, left = matches.replace_lanes(connection, lists, ticket.night)
             matches.delete_lane_outcomes(connection, encoder, some)
@@ -76,19 +83,19 @@ def _close(site: Site, ticket: Ticket, encoder: str, leavers: Sequence[str]) -> 
     return counts
 
 
-def _update(site: Site, ticket: Ticket, space: Space, broken: Sequence[str]) -> Counter[str]:
-    rules = rules_of(site, space.metric)
-    outdated = _affected(site, space, set(broken), rules)
+def _update(site: Site, ticket: Ticket, space: Space, broken: Sequence[str], reasons: Reasons) -> Counter[str]:
+    outdated = _affected(site, space, set(broken), reasons.rules)
+    joined = [space.gallery.keys[i] for i in np.flatnonzero(space.joins).tolist()]
+    joins = frozenset(joined)
     counts: Counter[str] = Counter()
     n_eligible = _eligible(site, space)
     for indices in slices(np.flatnonzero(outdated["own"] | outdated["others"]).tolist(), LISTS_PER_WRITE):
-        lists, rows = _lists(site, space, indices, n_eligible, rules)
+        lists, rows = _lists(site, space, indices, n_eligible, reasons, joins)
         with site.db.write(ticket.right) as connection:
             entered, left = matches.replace_lanes(connection, lists, ticket.night)
             matches.save_lane_outcomes(connection, [row | {"night": ticket.night} for row in rows])
         counts.update(entered=entered, left=left, lists=len(lists))
     _refresh_counts(site, ticket, space, n_eligible, done=outdated["own"] | outdated["others"])
-    joined = [space.gallery.keys[i] for i in np.flatnonzero(space.joins).tolist()]
     for some in slices(joined, LISTS_PER_WRITE):
         with site.db.write(ticket.right) as connection:
             matches.mark_matched(connection, space.encoder, some, ticket.night)
@@ -125,7 +132,7 @@ def _eligible(site: Site, space: Space) -> np.ndarray:
 
 
 def _lists(
-    site: Site, space: Space, indices: Sequence[int], n_eligible: np.ndarray, rules: str
+    site: Site, space: Space, indices: Sequence[int], n_eligible: np.ndarray, reasons: Reasons, joins: Set[str]
 ) -> tuple[list[matches.Lane], list[dict[str, Any]]]:
     """Both lanes of some scans, from the vectors alone."""
     gallery, k, order = space.gallery, site.settings.siamese.k, order_of(site)
@@ -135,9 +142,11 @@ def _lists(
         own = own_priors(gallery, index, metric=space.metric) if space.own_lane[index] else []
         key = gallery.keys[index]
         for lane, found in (("own", own), ("others", near)):
-            lists.append(matches.Lane(space.encoder, key, lane, [_entry(space, some) for some in found]))
+            entries = [_entry(space, some) for some in found]
+            why = reasons.of(space, index, lane, [entry["prior"] for entry in entries], joins)
+            lists.append(matches.Lane(space.encoder, key, lane, entries, *why))
             rows.append({
-                "scan": key, "encoder": space.encoder, "lane": lane, "rules": rules, "n_matches": len(found),
+                "scan": key, "encoder": space.encoder, "lane": lane, "rules": reasons.rules, "n_matches": len(found),
                 "code": lane_code(site, space, index, lane, len(found)),
                 "gallery_patients": int(n_eligible[index]) if lane == "others" else int(bool(found)),
                 "reach": float(near[-1].distance) if lane == "others" and len(near) >= k else None,

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from db import calibrations, door_queries, queries
 from db.engine import utc_microseconds
 from flows.asked import NotFound
-from flows.expectations import new_expectation
+from flows.calibrating import same_scanner, scanner_of
+from flows.expectations import new_change, new_expectation
 from flows.guarding import guard_of
 from flows.persons import patient_outside
 from flows.site import Site
@@ -44,6 +45,7 @@ class Query:
     acquired_from: datetime | None
     acquired_until: datetime | None
     own_lane: bool
+    scanner: str  # maker and model, "" where not known
 
 
 def similar_to_files(site: Site, paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -95,7 +97,8 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
     with site.db.read() as connection:
         patient, own_lane = patient_outside(site, connection, header)
     study = site.keys.key("study", header.identity.study_uid)
-    query = Query(stack.kind.key, patient, study, when.from_utc, when.until_utc, own_lane)
+    scanner = scanner_of({"manufacturer": stack.passport.manufacturer, "model": stack.passport.model})
+    query = Query(stack.kind.key, patient, study, when.from_utc, when.until_utc, own_lane, scanner)
     tensor = to_tensor(read_volume(stack, ROOT, guard_of(site)), recipe_for(stack.kind.cover))
     lanes: list[dict[str, Any]] = []
     with site.db.read() as connection:
@@ -124,6 +127,7 @@ def lanes_of(
     cutoff = None if calibration is None else calibration["cutoff"]
     dated = query.acquired_from is not None or site.settings.scans.dates != "true"
     facts = door_queries.scan_facts(connection, [space.gallery.keys[n.index] for some in found.values() for n in some])
+    same = {n.index: same_scanner(query.scanner, scanner_of(facts[space.gallery.keys[n.index]])) for n in found["own"]}
     return [
         {
             "lane": lane, "purpose": encoder["purpose"], "encoder": encoder["id"],
@@ -131,7 +135,10 @@ def lanes_of(
             "gallery_patients": n_patients if lane == "others" else int(bool(some)), "alarm": "",
             "matches": [
                 _shown(space, near, facts, bool(encoder["provisional"]))
-                | {"expected_by_chance": new_expectation(calibration, near.distance, n_patients)}
+                | {
+                    "expected_by_chance": new_expectation(calibration, near.distance, n_patients),
+                    "change": new_change(calibration, near.distance, same=same[near.index]) if lane == "own" else None,
+                }
                 for near in some
             ],
         }

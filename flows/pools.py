@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.site import Site
@@ -15,12 +16,10 @@ class NoWorker(Exception):
     """No worker of the gpu pool took a shard in time."""
 
 
-def embed_on_pool(site: Site, ticket: Ticket) -> Counter[str]:
-    """Hand out the backlog, wait until its shards ended; a missing worker is an outcome, never a hang."""
-    from flows.embedding_stage import backlog
-
+def embed_on_pool(site: Site, ticket: Ticket, backlog: Mapping[str, Sequence[str]]) -> Counter[str]:
+    """Hand out a backlog (encoder -> scans), wait until its shards ended; no worker is an outcome, never a hang."""
     runs: dict[str, int] = {}
-    for encoder, scans in backlog(site).items():
+    for encoder, scans in backlog.items():
         pairs = [f"{encoder} {scan}" for scan in scans]
         for start in range(0, len(pairs), SHARD):
             some = pairs[start : start + SHARD]

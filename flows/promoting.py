@@ -1,6 +1,6 @@
 """Promoting: a candidate is held against the active encoder, on the same queries of people neither ever saw."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from flows.asked import NotFound
 from flows.batch import slices
 from flows.cohorts import Asked, baselines_of, read_asked
 from flows.embedding_stage import embed_scans
+from flows.evaluating import record, report_of
+from flows.overlap import shared
 from flows.site import Site
 from flows.space import order_of
 from flows.ticket import Ticket
@@ -20,18 +22,17 @@ from siamese.gallery import Gallery
 from siamese.pairs import VALIDATION_BELOW
 from siamese.promotion import Decision, decide_by
 from siamese.questions import Task
-from siamese.search import nearest_priors
 
 ACTIVE = "active"  # the rival's name
 TEST = (VALIDATION_BELOW, 1.0)
-DEEPEST = 10
 Vectors = NDArray[np.float32]
 
 
 def decide_on(site: Site, ticket: Ticket, candidate: str, active: str) -> Decision | None:
     """Compare a candidate with the active encoder by the protocol; None where too few people are left to ask about.
 
-    The candidate's vectors of these people's scans are kept: the next night need not make them again.
+    The candidate's vectors of these people's scans are kept: the next night need not make them again. The reading of
+    test is numbered and recorded as that of `scantwin evaluate` is.
     """
     with site.db.read() as connection:
         row, rival = queries.encoder_row(connection, candidate), queries.encoder_row(connection, active)
@@ -53,29 +54,20 @@ def decide_on(site: Site, ticket: Ticket, candidate: str, active: str) -> Decisi
         asked.cohort, [asked.fold], baselines_of(site, asked), task=task, rivals={ACTIVE: theirs},
         metric=row["metric"],
     )  # fmt: skip
+    reading = record(site, ticket, report_of(asked, found, task, ""), night=ticket.night)
     decision = decide_by(found, ACTIVE)
-    shared = overlap(site, asked, theirs, row["metric"])
-    return Decision(
-        decision.promote, decision.provisional, (*decision.reasons, f"overlap@10 with the active encoder {shared:.2f}")
-    )
+    alike = overlap(site, asked, theirs, row["metric"])
+    told = (f"reading {reading} of {row['cover']} test patients", f"overlap@10 with the active encoder {alike:.2f}")
+    return Decision(decision.promote, decision.provisional, (*decision.reasons, *told))
 
 
 def overlap(site: Site, asked: Asked, theirs: Vectors, metric: Metric) -> float:
     """Return which share of the first ten of each list both encoders show, mean over queries that have a list."""
     shares: list[float] = []
     for rows in asked.cohort.rows_by_kind(np.arange(len(asked.cohort))).values():
-        ours, other = (
-            nearest_priors(
-                _gallery(asked, rows, vectors), np.arange(len(rows)), k=DEEPEST, order=order_of(site), metric=metric
-            )
-            for vectors in (asked.fold.vectors, theirs)
-        )
-        shares += [_shared([n.index for n in a], [n.index for n in b]) for a, b in zip(ours, other, strict=True) if a]
+        galleries = [_gallery(asked, rows, vectors) for vectors in (asked.fold.vectors, theirs)]
+        shares += shared(galleries, np.arange(len(rows)), [metric, metric], order_of(site))
     return float(np.mean(shares)) if shares else float("nan")
-
-
-def _shared(a: Sequence[int], b: Sequence[int]) -> float:
-    return len(set(a) & set(b)) / len(a)
 
 
 def _gallery(asked: Asked, rows: NDArray[np.int64], vectors: Vectors) -> Gallery:

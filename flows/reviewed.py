@@ -12,6 +12,7 @@ from siamese.intervals import wilson
 
 BANDS = ((1.0, "below 1"), (3.0, "1 to 3"), (10.0, "3 to 10"), (float("inf"), "10 and more"))
 UNKNOWN = "not calibrated"
+CONTROLS = "random controls"
 JUDGED = {"relevant": True, "not-relevant": False}
 SOURCE = "verdicts"  # of the labels made here
 
@@ -20,19 +21,24 @@ Rows = Sequence[Mapping[str, Any]]
 
 def review_figures(connection: Any) -> dict[str, Any]:
     """Return precision by reader and band of expected-by-chance, and agreement of each two readers."""
-    rows = [row for row in verdict_queries.newest_verdicts(connection) if row["lane"] == "others"]
-    return {"precision": precision(rows), "agreement": agreement(rows)}
+    rows = verdict_queries.newest_verdicts(connection)
+    matches = [row for row in rows if row["lane"] == "others"]
+    return {
+        "precision": precision([*matches, *(row for row in rows if row["is_control"])]),
+        "agreement": agreement(matches),
+    }
 
 
 def precision(rows: Rows) -> list[dict[str, Any]]:
     """Return for each reader and band how many reviewed matches are relevant, with Wilson's 95 % interval.
 
-    "unsure" counts beside. Readers saw what they were shown: the figure is of these matches, not of all.
+    Random controls are a band of their own. "unsure" counts beside. Readers saw what they were shown: the figure is of
+    these matches, not of all.
     """
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for row in rows:
         counts[str(row["by"]), band(row)][str(row["verdict"])] += 1
-    order = [name for _, name in BANDS] + [UNKNOWN]
+    order = [name for _, name in BANDS] + [UNKNOWN, CONTROLS]
     return [
         {"by": by, "band": name, **_share(counts[by, name])}
         for by, name in sorted(counts, key=lambda key: (key[0], order.index(key[1])))
@@ -41,6 +47,8 @@ def precision(rows: Rows) -> list[dict[str, Any]]:
 
 def band(row: Mapping[str, Any]) -> str:
     """Return the band of what chance gives: of the estimate, or of the bound where there is no estimate."""
+    if row["is_control"]:
+        return CONTROLS
     share = row["chance_share"] if row["chance_share"] is not None else row["chance_below"]
     if share is None or not row["gallery_patients"]:
         return UNKNOWN

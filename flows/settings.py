@@ -103,6 +103,9 @@ class SiameseSettings(_Room):
     time_budget_minutes: Annotated[float, Field(gt=0)] = Field(
         20.0, description="training that is longer stops here, and says so"
     )
+    background_minutes: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="what a night spends at most on vectors of encoders that are not active yet"
+    )
     threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="CPU threads of training and embedding")
     device: Literal["auto", "cpu", "cuda"] = "cpu"
     batch_size: Annotated[int, Field(ge=1, le=256)] = Field(8, description="scans in one padded batch")
@@ -112,6 +115,9 @@ class SiameseSettings(_Room):
     )
     cutoff_patients: Annotated[int, Field(ge=1)] = Field(
         50, description="patients among whom cutoff_fpir and alarm_fpir hold"
+    )
+    control_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.0, description="share of random controls among the pairs of `similar --judge`; 0: none"
     )
     alarm_fpir: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.01, description="share of searches that may raise a false alarm (encoders of purpose patient)"

@@ -41,9 +41,15 @@ def standing(config: Path) -> dict[str, Any]:
             "codes": quarantine,
             "watch": queries.last_stage_counts(connection, "match").get("watch", {}).get("alarms", []),
             "held": encoder_queries.held(connection),
+            "chosen": [_chosen(connection, row) for row in encoder_queries.chosen(connection)],
             "review": review_figures(connection),
             "wrong_patient": door_queries.wrong_patient_verdicts(connection),
         }
+
+
+def _chosen(connection: Any, row: dict[str, Any]) -> dict[str, Any]:
+    waiting = len(queries.scans_to_embed(connection, str(row["id"]), str(row["cover"])))
+    return {name: row[name] for name in ("id", "cover", "purpose", "chosen_reason")} | {"waiting": waiting}
 
 
 def _overdue(hours: float, last_good: datetime | None, now: datetime) -> bool:

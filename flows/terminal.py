@@ -140,10 +140,12 @@ def show_similar(answers: Sequence[dict[str, Any]]) -> None:
             out.print(f"  no list: {known.meaning} {known.action}", soft_wrap=True)
         for lane in answer["lanes"]:
             _show_lane(out, lane)
+        _show_history(out, answer.get("history", ()))
     out.print(PROVISIONAL, style="dim", soft_wrap=True)
 
 
 def _show_lane(out: Console, lane: dict[str, Any]) -> None:
+    from review.words import ILL_ONES
     from scans.outcome import outcome
 
     title = "own earlier scans, latest first" if lane["lane"] == "own" else "similar earlier cases, nearest first"
@@ -155,12 +157,30 @@ def _show_lane(out: Console, lane: dict[str, Any]) -> None:
     for code in (lane["outcome"], lane["alarm"]):
         if code in ("no-similar-case", "possible-wrong-patient", "possible-same-person"):
             out.print(f"  {code}: {outcome(code).meaning} {outcome(code).action}", soft_wrap=True)
-    table = _table("rank", "scan", "patient", "acquired", "contrast", "distance", "by chance", "match")
+    is_own = lane["lane"] == "own"
+    table = _table("rank", "scan", "patient", "acquired", "contrast", "distance", "by chance",
+                   *(["change"] if is_own else []), "match")  # fmt: skip
     for row in lane["matches"]:
         table.add_row(str(row["rank"] or "same day"), row["scan"][:KEY], row["patient"][:KEY], row["acquired"] or "?",
                       row["contrast"], f"{row['distance']:.4f}", _by_chance(row["expected_by_chance"]),
-                      row["match"] or "-")  # fmt: skip
+                      *([row["change"]["text"]] if is_own else []), row["match"] or "-")  # fmt: skip
     out.print(table)
+    if is_own and any(row["change"]["code"] == "change" for row in lane["matches"]):
+        out.print(f"  {ILL_ONES}", soft_wrap=True)
+
+
+def _show_history(out: Console, rows: Sequence[dict[str, Any]]) -> None:
+    """What ever entered, moved and left the lists of a scan."""
+    table = _table(
+        "list", "scan", "rank", "entered", "why", "moved", "left", "why", "encoder", title="history, by night"
+    )
+    for row in rows:
+        moved = "" if row["moved_night"] is None else f"{row['moved_night']} (was {row['rank_before'] or 'unranked'})"
+        table.add_row(row["lane"], row["prior"][:KEY], str(row["rank"] or "same day"), str(row["entered_night"]),
+                      row["entered_why"], moved, str(row["left_night"] or ""), row["left_why"],
+                      row["encoder"][:KEY])  # fmt: skip
+    if table.row_count:
+        out.print(table)
 
 
 def _by_chance(found: dict[str, Any]) -> str:
@@ -220,10 +240,14 @@ def show_standing(found: dict[str, Any], *, quiet: bool) -> None:
             table.add_row(row["outcome"], row["code"], str(row["files"]), row["action"])
     if table.row_count:
         out.print(table)
+    for row in found["chosen"]:
+        out.print(f"encoder {row['id'][:KEY]} ({row['cover']} {row['purpose']}) becomes active when {row['waiting']} "
+                  f"more scans have its vector: {row['chosen_reason']}", soft_wrap=True, markup=False)  # fmt: skip
     _show_watched(out, found["watch"], found["held"])
     _show_review(out, found["review"])
     for row in found["wrong_patient"]:
-        out.print(f"TASK: match {row['match']} was judged wrong-patient by {row['by']}: check both patients' numbers")
+        pair = f"pair {row['scan'][:KEY]}:{row['prior'][:KEY]}" if row["match"] is None else f"match {row['match']}"
+        out.print(f"TASK: {pair} was judged wrong-patient by {row['by']}: check both patients' numbers")
 
 
 def show_encoders(found: dict[str, Any], *, quiet: bool) -> None:
@@ -236,6 +260,7 @@ def show_encoders(found: dict[str, Any], *, quiet: bool) -> None:
         figures = [row["validation"].get(name) for name in ("p_at_1", "auc")]
         told = (
             f"in the shadow: {row['held_reason']}" if row["held_reason"] and not row["active"] else "",
+            f"chosen, {row['waiting']} scans to embed: {row['chosen_reason']}" if row["chosen_reason"] else "",
             "provisional" if row["provisional"] else "",
             f"learned from {row['forgotten_patients']} forgotten people" if row["forgotten_patients"] else "",
         )

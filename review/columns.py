@@ -18,16 +18,17 @@ VIEW_TYPES: Mapping[str, TypeEngine[Any]] = {
     **dict.fromkeys(("local_date", "prior_local_date"), DATE),
     **dict.fromkeys(("distance", "best_distance", "seconds"), REAL),
     **dict.fromkeys(("expected_by_chance", "expected_fewer_than", "expected_low", "expected_high"), REAL),
+    "change_percentile": REAL,
     **dict.fromkeys(("provisional", "hidden"), TRUTH),
     **dict.fromkeys(
         ("match", "rank", "entered_night", "n_verdicts", "n_matches", "best_rank", "n_hidden", "night", "exit_code",
          "files_changed", "scans_new", "scans_withdrawn", "embeddings_new", "matches_entered", "matches_left",
-         "gallery_patients"), WHOLE,
+         "gallery_patients", "change_references", "moved_night", "rank_before"), WHOLE,
     ),
     **dict.fromkeys(
         ("cover", "purpose", "encoder", "metric", "lane", "kind", "code", "scan", "study", "patient", "prior",
          "prior_study", "prior_patient", "last_verdict", "last_verdict_by", "state", "error_code", "contrast",
-         "prior_contrast", "chance_code"),
+         "prior_contrast", "chance_code", "change_code", "change_scanner", "entered_why"),
         WORDS,
     ),
 }  # fmt: skip

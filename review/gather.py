@@ -17,6 +17,7 @@ from review.page import (
     CodeCount,
     EncoderRow,
     KindCount,
+    ListChange,
     NightPage,
     NightRow,
     StageRow,
@@ -28,6 +29,7 @@ from scans.outcome import OUTCOMES as OUTCOME_WORDS
 
 LAST_NIGHTS = 10  # shown beside this one
 KINDS_SHOWN = 30  # a hospital has a few dozen that matter; the rest is one line
+MOVED = "It stayed, at another rank: others came before it or left."
 ENDED_BADLY = ("failed", "fenced")
 BACKLOG_WORDS = {"files": "files to read", "series": "series to group", "embed": "scans to embed",
                  "match": "scans to compare"}  # fmt: skip
@@ -72,14 +74,18 @@ def gather(
         backlog=_backlog(connection),
         trouble=_trouble(state, str(row["error_code"])),
         groups=entered_groups(connection, night, encoders, CardMaker(connection, store)),
+        changes=tuple(_list_change(row) for row in queries.list_changes(connection, night)),
         training=_training(connection, night),
         stages=tuple(StageRow(plain(stage["name"]), stage["state"], stage["seconds"]) for stage in stages),
         nights=_nights(connection, night, state, zone),
         encoders=_encoders(connection, encoders),
         watched=_watched(stages),
-        held=tuple(
-            (f"{short(row['id'])} ({row['cover']}, purpose {plain(row['purpose'])})", plain(row["held_reason"]))
-            for row in encoder_queries.held(connection)
+        held=tuple((_named(row["id"], row), plain(row["held_reason"])) for row in encoder_queries.held(connection)),
+        chosen=tuple(_chosen(connection, row) for row in encoder_queries.chosen(connection)),
+        switched=tuple(
+            (_named(row["encoder"], row), plain(row["reason"]))
+            for row in encoder_queries.switches(connection)
+            if row["night"] == night and row["encoder"] is not None
         ),
     )
 
@@ -213,6 +219,20 @@ def _encoders(connection: Connection, encoders: Sequence[dict[str, Any]]) -> tup
         )
         for row in encoders
     )
+
+
+def _list_change(row: dict[str, Any]) -> ListChange:
+    meaning = code_words(row["code"])[0] if row["code"] else MOVED
+    return ListChange(row["what"], row["lane"], row["code"] or "rank", meaning, row["n"])
+
+
+def _named(encoder: str, row: dict[str, Any]) -> str:
+    return f"{short(encoder)} ({row['cover']}, purpose {plain(row['purpose'])})"
+
+
+def _chosen(connection: Connection, row: dict[str, Any]) -> tuple[str, str, int]:
+    n_waiting = len(queries.scans_to_embed(connection, row["id"], row["cover"]))
+    return _named(row["id"], row), plain(row["chosen_reason"]), n_waiting
 
 
 def _since(switch: dict[str, Any] | None) -> str:

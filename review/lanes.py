@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 
 from db import queries
 from review import rows
-from review.page import MatchesPage, Pair, PairGroup, ScanFacts
+from review.page import MatchesPage, Pair, PairGroup, PairsPage, ScanFacts
 from review.pictures import PictureShelf
-from review.words import code_words, day, expected, gap, millimetres, person, plain, short
+from review.words import changed, code_words, day, expected, gap, millimetres, person, plain, short
 
 Row = dict[str, Any]
 LANES = ("own", "others")
@@ -54,6 +54,7 @@ class CardMaker:
                 match["expected_by_chance"],
                 match["expected_fewer_than"],
             ),
+            change=changed(*(match[f"change_{name}"] for name in ("code", "percentile", "references", "scanner"))),
             verdict=plain(match["last_verdict"]),
             is_hidden=bool(match["hidden"]),
             scan=self.facts(match["scan"], planes=planes),
@@ -124,6 +125,14 @@ def gather_matches(connection: Connection, scan: str, *, store: Path) -> Matches
         meaning=_meaning(connection, found[scan], is_listed=bool(lanes)),
         groups=tuple(groups),
     )
+
+
+def gather_pairs(connection: Connection, scan: str, priors: Sequence[str], *, store: Path) -> PairsPage:
+    """Read what the page of pairs to be judged says, in the order given."""
+    cards = CardMaker(connection, store)
+    cards.load([scan, *priors])
+    pairs = tuple((f"{short(scan)}:{short(prior)}", cards.facts(prior, planes=ALL_PLANES)) for prior in priors)
+    return PairsPage(cards.facts(scan, planes=ALL_PLANES), pairs)
 
 
 def _group(

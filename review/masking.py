@@ -49,6 +49,7 @@ EXPORTED = {
         dates=(("valid_from", "patient"), ("valid_until", "patient")), clock=("at",), number=("source", "site")
     ),
     "verdict": Rule(drop=("note",), clock=("at",), number=("by",)),
+    "control": Rule(),
     "night_summary": Rule(clock=("begun_at", "ended_at")),
     "stage": Rule(drop=("counts",), clock=("begun_at",)),
     "encoder": Rule(drop=("folder", "manifest"), clock=("created_at",)),

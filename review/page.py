@@ -66,6 +66,7 @@ class Pair:
     gap: str  # time between the two, own lane only
     note: str  # a sentence where the order is unknown
     by_chance: str  # how many unrelated patients would look this near
+    change: str  # how far from an own prior, measured against unchanged pairs; empty: another patient's scan
     verdict: str
     is_hidden: bool  # refused by a person
     scan: ScanFacts
@@ -148,6 +149,17 @@ class Trouble:
 
 
 @dataclass(frozen=True)
+class ListChange:
+    """How many matches entered, moved within or left lists of one sort, and why."""
+
+    what: str
+    lane: str
+    code: str  # empty: moved
+    meaning: str
+    n: int
+
+
+@dataclass(frozen=True)
 class NightPage:
     """The page of one night."""
 
@@ -166,12 +178,15 @@ class NightPage:
     backlog: Mapping[str, int] = field(default_factory=dict)  # what waits -> how much
     trouble: Trouble | None = None
     groups: tuple[PairGroup, ...] = ()
+    changes: tuple[ListChange, ...] = ()  # of lists, this night
     training: tuple[Training, ...] = ()
     stages: tuple[StageRow, ...] = ()
     nights: tuple[NightRow, ...] = ()
     encoders: tuple[EncoderRow, ...] = ()
     watched: tuple[Trouble, ...] = ()  # what stands out from the nights before
     held: tuple[tuple[str, str], ...] = ()  # encoder in the shadow -> why
+    chosen: tuple[tuple[str, str, int], ...] = ()  # encoder to become active, why, scans it still has to embed
+    switched: tuple[tuple[str, str], ...] = ()  # encoder that became active this night -> why
 
 
 @dataclass(frozen=True)
@@ -182,3 +197,11 @@ class MatchesPage:
     headline: str
     meaning: str  # of the scan's own code, "" when all is well
     groups: tuple[PairGroup, ...] = ()
+
+
+@dataclass(frozen=True)
+class PairsPage:
+    """Pairs of one scan to be judged: nothing tells how they came here."""
+
+    scan: ScanFacts
+    pairs: tuple[tuple[str, ScanFacts], ...] = ()  # name of the pair, earlier scan

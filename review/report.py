@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from functools import cache
@@ -13,8 +14,9 @@ from sqlalchemy import Connection
 
 from review.chart import Chart, bar_chart, column_chart, line_chart, step_chart
 from review.gather import gather
-from review.lanes import gather_matches
+from review.lanes import gather_matches, gather_pairs
 from review.page import OUTCOMES, CodeCount, MatchesPage, NightPage, Training
+from review.words import ILL_ONES
 
 OUTCOME_MEANINGS = {
     "used": "part of a scan, or of a scan that is held back",
@@ -75,6 +77,12 @@ def write_matches(connection: Connection, scan: str, *, store: Path, out: Path) 
     return _write(out, render_matches(gather_matches(connection, scan, store=store)))
 
 
+def write_pairs(connection: Connection, scan: str, priors: Sequence[str], *, store: Path, out: Path) -> Path:
+    """Write the page of pairs to be judged to the file `out` and return it."""
+    page = gather_pairs(connection, scan, priors, store=store)
+    return _write(out, _templates().get_template("pairs.html.j2").render(page=page))
+
+
 def render(page: NightPage) -> str:
     """Return the page of one night as HTML."""
     seen = {name: page.files.get(name, (0, 0)) for name in OUTCOMES}
@@ -110,13 +118,15 @@ def page_of(template: str, out: Path, **values: Any) -> Path:
 @cache
 def _templates() -> Environment:
     """Every value is escaped; a name that a template mistypes is an error."""
-    return Environment(
+    templates = Environment(
         loader=PackageLoader("review"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.globals["ill_ones"] = ILL_ONES  # blocks are imported without the page's values
+    return templates
 
 
 def _tiles(page: NightPage) -> list[Tile]:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, tzinfo
 
 from scans.outcome import OUTCOMES
 
+ILL_ONES = "The unchanged pairs are of people who were scanned again soon, and these are the ill ones."
 KEY_SHOWN = 10  # characters; enough for `scantwin similar` to find a scan among millions
 OLDEST_SHOWN = 89  # years; above it the age is said as 90+
 
@@ -84,3 +85,13 @@ def _at_most(bound: float) -> str:
         return f"{math.ceil(bound):,}"
     step = 10.0 ** math.floor(math.log10(bound)) if bound > 0 else 1.0
     return f"{math.ceil(bound / step - 1e-9) * step:.1g}"
+
+
+def changed(code: str, percentile: float | None, n_references: int | None, scanner: str) -> str:
+    """Say how far a scan is from an own prior, measured against unchanged pairs of other people; "" where not asked."""
+    if not code:
+        return ""
+    if code != "change" or percentile is None:
+        return "no reference"
+    which = "the same sort of scanner" if scanner == "same-scanner" else "two sorts of scanner"
+    return f"farther than {percentile:.0f} % of {n_references:,} unchanged pairs from {which}"

@@ -167,6 +167,15 @@ LANE = (
           "Train or activate an encoder for it."),
     _lane("not-yet-embedded", "The scan has no vector yet.", "Nothing to do; the next night makes it."),
     _lane("not-yet-matched", "The scan was not compared yet.", "Nothing to do; the next night does it."),
+    # why a match entered its list, or left it
+    _lane("new-scan", "The later scan arrived, so its list was made."),
+    _lane("new-prior", "The earlier scan arrived, or became this patient's, and belongs in the list."),
+    _lane("place-free", "Another match left the list, and this one moved up."),
+    _lane("better-match", "Nearer earlier scans came, or a nearer one of the same patient."),
+    _lane("person-changed", "One of the scans belongs to another patient now."),
+    _lane("kind-changed", "The scan is of another kind now; kinds are never compared."),
+    _lane("rules-changed", "Settings of reading or search changed, so the list was made again."),
+    _lane("encoder-changed", "Another encoder became active; its lists are its own."),
 )
 
 NIGHT = (

@@ -7,9 +7,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from siamese.distance import Metric
+from siamese.gallery import UNKNOWN_US, Gallery
+from siamese.search import own_priors
+
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 FEWEST_REFERENCES = 50
+CLOSE_US = 90 * 86_400_000_000  # begins at most 90 days apart: a control, not the next year's visit
 SAME_SCANNER, OTHER_SCANNER = "same-scanner", "other-scanner"
 
 
@@ -21,6 +27,35 @@ class Change:
     percentile: float | None  # share of reference pairs that are nearer, ties half, in percent
     n_references: int
     scanner: str  # which references
+
+
+def reference_pairs(
+    gallery: Gallery, present: Sequence[frozenset[str]], *, metric: Metric = "cosine"
+) -> tuple[Ints, Ints, Floats]:
+    """Return rows (P,), rows (P,) and distances (P,) of pairs that count as unchanged.
+
+    One patient, two studies whose begins are known and at most 90 days apart, and no finding that is known of
+    the later one alone; of studies whose order is not known, both show the same.
+
+    Args:
+        gallery: Scans of one kind of patients whose ids can be trusted.
+        present: (N,) findings known to be present in each.
+        metric: "cosine" or "euclidean".
+    """
+    found: list[tuple[int, int, float]] = []
+    for row in range(len(gallery)):
+        for near in own_priors(gallery, row, metric=metric):
+            begins = int(gallery.from_us[row]), int(gallery.from_us[near.index])
+            if UNKNOWN_US in begins or abs(begins[0] - begins[1]) > CLOSE_US:
+                continue
+            if near.rank is None:  # it stands in the lists of both
+                is_unchanged = row < near.index and present[row] == present[near.index]
+            else:
+                is_unchanged = present[row] <= present[near.index]
+            if is_unchanged:
+                found.append((row, near.index, near.distance))
+    rows, others, lengths = zip(*found, strict=True) if found else ((), (), ())
+    return np.array(rows, np.int64), np.array(others, np.int64), np.array(lengths, np.float64)
 
 
 def references(

@@ -149,6 +149,13 @@ def own_priors_of(
     return _own(gallery, rows, lengths, (from_us, until_us))
 
 
+def eligible_priors(gallery: Gallery, query: int, *, order: Order = "earlier") -> Ints:
+    """Return the rows of other patients' scans that the list of a scan of the gallery may hold, ascending."""
+    row = check_rows(gallery, np.array([query]))
+    before = _before(gallery.from_us[row], order)
+    return np.flatnonzero((gallery.end_us <= before) & (gallery.patients != gallery.patients[row]))
+
+
 def eligible_patients(gallery: Gallery, queries: Ints, *, order: Order = "earlier") -> Ints:
     """Return how many other patients have an eligible prior for each query: (Q,) from rows (Q,)."""
     queries = check_rows(gallery, queries)

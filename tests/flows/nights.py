@@ -64,7 +64,7 @@ def tables(site: Site) -> dict[str, Any]:
         return {
             "matches": _rows(connection, select(match).where(match.c.left_night.is_(None)),
                              "scan", "prior", "encoder", "lane", "kind", "rank", "code", "distance", "chance_code",
-                             "chance_share", "chance_basis"),
+                             "chance_share", "chance_basis", "change_code", "change_percentile", "change_scanner"),
             "lanes": _rows(connection, select(lane), "scan", "encoder", "lane", "code", "gallery_patients", "n_matches",
                            "reach", "rules", "alarm"),
             "scans": _rows(connection, select(scan).where(scan.c.state != "withdrawn"),

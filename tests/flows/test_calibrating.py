@@ -1,5 +1,6 @@
 """Calibrations of a site: vectors are put into the tables, for chance needs more patients than pictures can be made."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -27,9 +28,9 @@ def vectors(n, seed=0):
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def put(site, ticket, patients, table, *, purpose="view", visit=0):
+def put(site, ticket, patients, table, *, purpose="view", visit=0, days=400, model="One"):
     """Write one accepted scan with a vector a patient, all drawn for validation."""
-    at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=400 * visit)
+    at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=days * visit)
     keys = [f"s{visit}-{p:03}" for p in patients]
     with site.db.write(ticket.right) as connection:
         row = {"id": "enc", "cover": "2d", "purpose": purpose, "backbone": "b", "dim": DIM, "metric": "cosine",
@@ -44,7 +45,7 @@ def put(site, ticket, patients, table, *, purpose="view", visit=0):
             {"key": f"t-{key}", "patient": f"p{p:03}", "age_years": None, "local_date": None, "acquired_from": None,
              "acquired_until": None, "first_night": ticket.night}
             for key, p in zip(keys, patients, strict=True)])  # fmt: skip
-        store.save_scans(connection, [scan(key, p, at + timedelta(hours=p), ticket.night)
+        store.save_scans(connection, [scan(key, p, at + timedelta(hours=p), ticket.night) | {"model": model}
                                       for key, p in zip(keys, patients, strict=True)])  # fmt: skip
         store.save_embeddings(connection, [
             {"scan": key, "encoder": "enc", "dim": DIM, "device": "cpu", "night": ticket.night,
@@ -57,15 +58,15 @@ def scan(key, patient, at, night):
         "kind": KIND, "kind_rule": "", "state": "accepted", "code": "used", "is_main": True, "main_rule": "",
         "acquired_from": at, "acquired_until": at + timedelta(minutes=1), "acquired_local_date": at.date(),
         "date_precision": "second", "age_years": None, "sex": "F", "tensor": key, "recipe": "r", "pictures": 0,
-        "n_slices": 1, "first_night": night, "withdrawn_night": None,
+        "n_slices": 1, "first_night": night, "withdrawn_night": None, "manufacturer": "Maker", "model": "One",
     }  # fmt: skip
 
 
-def night(site, *parts, purpose="view"):
+def night(site, *parts, purpose="view", **how):
     """One night that brings scans of some (patients, table, visit), and matches them."""
     with night_ticket(site, version="0", tick_at=None) as ticket:
         for patients, table, visit in parts:
-            put(site, ticket, patients, table, purpose=purpose, visit=visit)
+            put(site, ticket, patients, table, purpose=purpose, visit=visit, **how)
         try:
             return match(site, ticket)
         finally:
@@ -74,7 +75,8 @@ def night(site, *parts, purpose="view"):
 
 def current(site):
     columns = ("scan", "prior", "lane", "rank", "distance", "chance_code", "chance_share", "chance_below",
-               "chance_low", "chance_high", "chance_basis")  # fmt: skip
+               "chance_low", "chance_high", "chance_basis", "change_code", "change_percentile", "change_references",
+               "change_scanner")  # fmt: skip
     match_ = table_of(Match)
     with site.db.read() as connection:
         rows = connection.execute(select(*(match_.c[c] for c in columns)).where(match_.c.left_night.is_(None)))
@@ -220,3 +222,87 @@ def test_a_kill_after_the_calibration_is_made_good_by_the_next_night(make_site, 
             night(site, (range(60), vectors(60), 0))
     night(site)
     assert current(site) == current(calm)
+
+
+def own(site):
+    """(scan, prior) -> change_code, change_percentile, change_references, change_scanner of own lists."""
+    return {row[:2]: row[-4:] for row in current(site) if row[2] == "own"}
+
+
+def soon_again(table, seed=5):
+    """The same people a month later: a little noise on each vector, more for each next one."""
+    moved = table + np.linspace(0.01, 0.6, len(table))[:, None] * vectors(len(table), seed)
+    return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_an_own_prior_says_how_many_unchanged_pairs_are_nearer(make_site, db_url):
+    site, table = make_site(url=db_url), vectors(60)
+    again = soon_again(table)
+    night(site, (range(60), table, 0), (range(60), again, 1), days=30)
+    away = [float(distances(table[p], again[p : p + 1], "cosine")[0]) for p in range(60)]
+    found = own(site)
+    assert len(found) == 60
+    for p, distance in enumerate(away):
+        nearer = sum(other < distance for other in away) + 0.5  # it is one of them itself: half
+        assert found[f"s1-{p:03}", f"s0-{p:03}"] == ("change", pytest.approx(100 * nearer / 60), 60, "same-scanner")
+    with site.db.read() as connection:
+        rows = connection.execute(text("SELECT * FROM match_for_review")).mappings().all()
+    assert {row["change_code"] for row in rows if row["lane"] == "others"} == {""}
+    assert {(r["scan"], r["prior"]): r["change_percentile"] for r in rows if r["lane"] == "own"} == {
+        pair: told[1] for pair, told in found.items()
+    }
+
+
+@pytest.mark.parametrize(("n", "days"), [(49, 30), (60, 400)])
+def test_too_few_pairs_or_pairs_far_apart_in_time_are_no_reference(make_site, n, days):
+    site, table = make_site(), vectors(n)
+    night(site, (range(n), table, 0), (range(n), soon_again(table), 1), days=days)
+    assert {told[:2] for told in own(site).values()} == {("no-reference", None)}
+
+
+def test_a_pair_with_a_finding_that_is_new_is_no_reference(make_site):
+    site, table = make_site(), vectors(60)
+    night(site, (range(60), table, 0), (range(60), soon_again(table), 1), days=30)
+    label = {"subject": "study", "finding": "nodule", "value": "present", "source": "test"}
+    with site.db.write() as connection:
+        store.save_labels(connection, [label | {"subject_key": f"t-s1-{p:03}"} for p in range(5)])
+        store.save_labels(connection, [label | {"subject_key": f"t-s0-{p:03}"} for p in range(4)])
+    night(site)
+    assert {told[2] for told in own(site).values()} == {59}
+
+
+def test_scans_of_two_scanners_are_held_against_pairs_of_two_scanners(make_site):
+    site, table = make_site(), vectors(60)
+    night(site, (range(60), table, 0), (range(60), soon_again(table), 1), days=30)
+    night(site, (range(1), soon_again(table, seed=6), 2), days=300, model="Two")
+    assert own(site)["s2-000", "s0-000"] == ("no-reference", None, 0, "other-scanner")
+    assert own(site)["s1-000", "s0-000"][2:] == (60, "same-scanner")
+
+
+def test_change_does_not_depend_on_the_cut_into_nights(make_site, db_url):
+    table = vectors(60)
+    again = soon_again(table)
+    whole, cut = make_site("whole"), make_site("cut", url=db_url)
+    night(whole, (range(60), table, 0), (range(60), again, 1), days=30)
+    night(cut, (range(50), again, 1), days=30)
+    night(cut, (range(60), table, 0), days=30)
+    night(cut, (range(50, 60), again, 1), days=30)
+    assert current(cut) == current(whole)
+
+
+def test_similar_tells_the_change_of_own_priors_and_who_the_references_are(make_site, call):
+    site, table = make_site(), vectors(60)
+    night(site, (range(60), table, 0), (range(60), soon_again(table), 1), days=30)
+    _, out, _ = call("similar", "s1-059", "--config", site.config, "--json")
+    lanes = {lane["lane"]: lane for lane in json.loads(out)["lanes"]}
+    (row,) = lanes["own"]["matches"]
+    assert row["change"] == {
+        "code": "change", "percentile": pytest.approx(94.17, abs=0.01), "n_references": 60, "scanner": "same-scanner",
+        "text": "farther than 94 % of 60 unchanged pairs from the same sort of scanner",
+    }  # fmt: skip
+    assert {row["change"] for row in lanes["others"]["matches"]} == {None}
+    page = site.store / "page.html"
+    _, out, _ = call("similar", "s1-059", "--config", site.config, "--page", page)
+    assert "these are the ill ones" in out
+    assert "farther than 94 % of 60 unchanged pairs" in page.read_text()
+    assert "these are the ill ones" in page.read_text()

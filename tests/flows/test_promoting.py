@@ -6,7 +6,9 @@ from sqlalchemy import insert, update
 
 from db import encoder_queries, queries
 from db.base import table_of
+from db.evaluations import evaluations
 from db.tables import Encoder, Patient
+from flows.embedding_stage import embed
 from flows.encoder_stage import promote
 from flows.promoting import decide_on
 from flows.ticket import night_ticket
@@ -46,7 +48,11 @@ def test_a_candidate_is_compared_on_the_same_queries_and_stays_in_the_shadow_unl
     with site.db.read() as connection:
         (held,) = encoder_queries.held(connection)
     assert "does not exclude 0" in held["held_reason"]
-    assert held["held_reason"].endswith("overlap@10 with the active encoder 1.00")
+    assert held["held_reason"].endswith("reading 1 of 2d test patients; overlap@10 with the active encoder 1.00")
+    with site.db.read() as connection:
+        (reading,) = evaluations(connection)
+    told = (reading["encoder"], reading["cover"], reading["reading"], reading["night"], reading["code"])
+    assert told == (CANDIDATE, "2d", 1, ticket.night, "provisional")
 
 
 def test_a_candidate_that_earned_the_place_takes_it_with_the_reasons_and_is_not_provisional(site, monkeypatch):
@@ -56,10 +62,13 @@ def test_a_candidate_that_earned_the_place_takes_it_with_the_reasons_and_is_not_
     candidate = SimpleNamespace(id=CANDIDATE, cover="2d", purpose=before["purpose"], figures={})
     with night_ticket(site, version="0", tick_at=None) as ticket:
         assert promote(site, ticket, candidate, [before]) == 1
+        assert active(site)["id"] == before["id"]
+        embed(site, ticket)
     assert (active(site)["id"], active(site)["provisional"]) == (CANDIDATE, False)
     with site.db.read() as connection:
-        assert encoder_queries.switches(connection)[0]["reason"] == "better than every baseline"
-        assert encoder_queries.held(connection) == []
+        told = "better than every baseline; overlap@10 with the encoder before 1.00, 12 lists"
+        assert encoder_queries.switches(connection)[0]["reason"] == told
+        assert encoder_queries.held(connection) == encoder_queries.chosen(connection) == []
 
 
 def test_too_few_people_to_ask_about_give_no_decision(site):

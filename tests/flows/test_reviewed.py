@@ -12,7 +12,7 @@ def row(by="A", verdict="relevant", *, number=1, scan="s", prior="p", share=None
     return {
         "id": number, "scan": scan, "prior": prior, "by": by, "verdict": verdict, "study": f"t-{scan}", "kind": "k",
         "prior_study": f"t-{prior}", "prior_kind": "k", "lane": "others", "chance_code": "", "chance_share": share,
-        "chance_below": below, "gallery_patients": n,
+        "chance_below": below, "gallery_patients": n, "is_control": False,
     }  # fmt: skip
 
 

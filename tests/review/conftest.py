@@ -140,8 +140,8 @@ class House:
         with self.write() as connection:
             store.save_encoder(connection, row)
             store.activate(
-                connection, cover=row["cover"], purpose=row["purpose"], encoder=row["id"], reason=CANARY,
-                night=self.night,
+                connection, cover=row["cover"], purpose=row["purpose"], encoder=row["id"],
+                reason=f"as decided{self.text}", night=self.night,
             )  # fmt: skip
         self.vectors(row["id"], vectors_of)
         return str(row["id"])

@@ -50,6 +50,12 @@ def test_every_name_in_the_json_is_explained():
 
 def test_every_part_of_the_page_is_named():
     page = (ROOT / "review" / "templates" / "evidence.html.j2").read_text(encoding="utf-8")
-    parts = {"By size, site and time", "Map of the space", "Searches to look at", "Subgroups", "From how few patients it learns"}
+    parts = {
+        "By size, site and time",
+        "Map of the space",
+        "Searches to look at",
+        "Subgroups",
+        "From how few patients it learns",
+    }
     assert parts <= set(re.findall(r"<h2[^>]*>(.*?)</h2>", page))
     assert [part for part in parts if part.lower() not in TEXT.lower()] == []
