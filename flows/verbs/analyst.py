@@ -1,0 +1,165 @@
+"""Verbs that read and measure: tables, labels, evidence, encoders."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json, wrong
+
+
+def export(
+    *,
+    out: Path,
+    format: Literal["parquet", "csv"] = "parquet",
+    true_dates: Annotated[bool, Parameter(negative="", help="do not shift dates")] = False,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Write the analysts' tables: keys only, dates shifted per patient, no free text."""
+    from flows.site import open_site
+    from review.tables import export as write_tables
+
+    site = open_site(config)
+    with site.db.read() as connection:
+        paths = write_tables(connection, out, format=format, shift_days=None if true_dates else site.keys.shift_days)
+    if as_json:
+        print_json({"schema": 1, "files": [str(path) for path in paths]})
+    elif not quiet:
+        print(f"wrote {len(paths)} files to {out}; dates are {'true' if true_dates else 'shifted per patient'}")
+    return 0
+
+
+def import_labels(csv: Path, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Import labels: columns patient or study, finding, value, and optionally kind, from, until, grade, source."""
+    from flows.labels import read_labels
+
+    report = read_labels(config, csv)
+    if as_json:
+        print_json(report)
+    elif not quiet:
+        print(f"{report['imported']} labels imported, {report['known']} known before, {len(report['refused'])} refused")
+        for line in report["refused"]:
+            print(f"  line {line['line']}: {line['why']}")
+    return 1 if report["refused"] else 0
+
+
+def from_verdicts(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Make labels to learn from of the judgements on other patients' scans, in place of those made before."""
+    from flows.reviewed import labels_from_verdicts
+
+    found = labels_from_verdicts(config)
+    if as_json:
+        print_json(found)
+    elif not quiet:
+        print(f"{found['labels']} labels from verdicts, {found['new_or_changed']} new or changed, "
+              f"{found['taken_back']} taken back; readers disagree on {found['disagreed']} pairs")  # fmt: skip
+    return 0
+
+
+def evaluate(
+    *,
+    task: Literal["finding", "patient"] | None = None,
+    against: Annotated[Path | None, Parameter(help="CSV of labels, used for this evaluation only")] = None,
+    folder: Annotated[Path | None, Parameter(help="a folder of DICOM instead of the site's archive")] = None,
+    dates: Annotated[
+        Literal["true", "shifted_per_patient", "none"], Parameter(help="of --folder: what its dates mean")
+    ] = "true",
+    encoder: Annotated[str | None, Parameter(help="id of an encoder; with --folder also an encoder's folder")] = None,
+    kind: Annotated[str, Parameter(help="only scans of this kind or below it")] = "",
+    out: Annotated[Path | None, Parameter(help="folder of the page; with --folder also of its store")] = None,
+    folds: Annotated[
+        bool, Parameter(negative="", help="below 300 patients: train five encoders, ask each about whom it never saw")
+    ] = False,
+    learning_curve: Annotated[
+        bool, Parameter(negative="", help="from how few patients it learns, beside a classifier of its backbone")
+    ] = False,
+    seeds: Annotated[
+        int | None, Parameter(help="with --folds (1 if not given) or --learning-curve (3): mean and spread over these")
+    ] = None,
+    time_budget_minutes: Annotated[
+        float | None, Parameter(help="of each training of --folds or --learning-curve")
+    ] = None,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Measure what an encoder is worth: on the archive, or on --folder DIR --against labels.csv."""
+    from flows.evaluating import evaluate_site
+    from flows.evaluating_folder import evaluate_folder
+    from flows.measured import show_evaluation, show_learning
+    from flows.terminal import progress_bar
+
+    if folder is None and dates != "true":
+        raise wrong("--dates belongs to --folder; the site's own are in its configuration")
+    if folds and learning_curve:
+        raise wrong("--folds and --learning-curve: one at a time")
+    trains = folds or learning_curve
+    if trains and (folder is not None or encoder is not None):
+        raise wrong("--folds and --learning-curve train on the site's archive: leave out --folder and --encoder")
+    if not trains and (seeds, time_budget_minutes) != (None, None):
+        raise wrong("--seeds and --time-budget-minutes belong to --folds and --learning-curve, which train")
+    if (seeds is not None and seeds < 1) or (time_budget_minutes is not None and time_budget_minutes <= 0):
+        raise wrong("--seeds and --time-budget-minutes: wanted numbers above 0")
+    with progress_bar("evaluating", quiet=quiet or as_json) as step:
+        if learning_curve:
+            from flows.learning import learning_curves
+
+            found = learning_curves(
+                config, task=task, against=against, kind=kind, out=out, step=step, seeds=3 if seeds is None else seeds,
+                time_budget_minutes=time_budget_minutes,
+            )  # fmt: skip
+        elif folds:
+            from flows.evaluating_seeds import evaluate_seeds
+
+            found = evaluate_seeds(
+                config, seeds=seeds or 1, task=task, against=against, kind=kind, out=out, step=step,
+                time_budget_minutes=time_budget_minutes,
+            )  # fmt: skip
+        elif folder is not None:
+            found = evaluate_folder(
+                folder, config, task=task, against=against, dates=dates, encoder=encoder, kind=kind, out=out, step=step
+            )
+        else:
+            found = evaluate_site(config, task=task, against=against, encoder=encoder, kind=kind, out=out, step=step)
+    show = show_learning if learning_curve else show_evaluation
+    print_json(found) if as_json else show(found, quiet=quiet)
+    return 0
+
+
+def encoders(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """List every encoder with its evidence, which is active since when, and every switch."""
+    from flows.encoders import list_encoders
+    from flows.terminal import show_encoders
+
+    found = list_encoders(config)
+    print_json(found) if as_json else show_encoders(found, quiet=quiet)
+    return 0
+
+
+def activate(encoder: str, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Make an encoder the active one of its cover and purpose; the next night embeds and matches with it."""
+    from flows.encoders import activate_encoder
+    from flows.terminal import show_switch
+
+    found = activate_encoder(config, encoder)
+    print_json(found) if as_json else show_switch(found, quiet=quiet)
+    return 0
+
+
+def rollback(
+    *,
+    cover: Literal["2d", "3d"] | None = None,
+    purpose: Literal["finding", "patient", "view"] | None = None,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Make the encoder active again that was before the newest switch (of --cover and --purpose)."""
+    from flows.encoders import roll_back
+    from flows.terminal import show_switch
+
+    found = roll_back(config, cover, purpose)
+    print_json(found) if as_json else show_switch(found, quiet=quiet)
+    return 0

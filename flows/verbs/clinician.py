@@ -1,0 +1,104 @@
+"""Verbs that ask and judge: where have I seen this before?"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json, wrong
+
+
+def similar(
+    scan: str | None = None,
+    *,
+    study: str | None = None,
+    accession: str | None = None,
+    file: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    page: Path | None = None,
+    judge: Annotated[bool, Parameter(negative="", help="pairs to judge, without rank and distance")] = False,
+    history: Annotated[bool, Parameter(negative="", help="also what entered, moved and left, and why")] = False,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Show the earlier scans that one resembles: by scan, --study UID, --accession NR, or --file PATH ..."""
+    from flows.answers import similar_to
+    from flows.terminal import show_similar
+
+    given = [name for name, value in (("SCAN", scan), ("--study", study), ("--accession", accession), ("--file", file))
+             if value]  # fmt: skip
+    if len(given) != 1:
+        raise wrong(f"name exactly one of SCAN, --study, --accession, --file; found {', '.join(given) or 'none'}")
+    if judge:
+        return _to_judge(config, scan, page, history, as_json, quiet)
+    answers = similar_to(config, scan=scan, study=study, accession=accession, files=file, page=page, history=history)
+    if as_json:
+        print_json(answers[0] if len(answers) == 1 else answers)
+    elif not quiet:
+        show_similar(answers)
+    return 0
+
+
+def _to_judge(config: Path, scan: str | None, page: Path | None, history: bool, as_json: bool, quiet: bool) -> int:
+    from flows.judging import list_to_judge
+
+    if scan is None or history:
+        raise wrong("--judge takes a SCAN of the archive, and no --history: that would tell the controls")
+    found = list_to_judge(config, scan, page=page)
+    if as_json:
+        print_json(found)
+    elif not quiet:
+        for row in found["pairs"]:
+            print(f"{row['pair']}  {row['acquired'] or '?'}  contrast {row['contrast']}")
+        print(f"{len(found['pairs'])} pairs; next: scantwin verdict PAIR relevant|not-relevant|unsure --by NAME")
+    return 0
+
+
+def compare(a: str, b: str, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Compare two scans: distance, and its place among alike and unlike pairs of this encoder."""
+    from flows.answers import compare_scans
+    from flows.terminal import show_comparison
+
+    answer = compare_scans(config, a, b)
+    print_json(answer) if as_json else show_comparison(answer, quiet=quiet)
+    return 0
+
+
+def verdict(
+    match: str,
+    verdict: Literal["relevant", "not-relevant", "unsure", "wrong-patient", "duplicate"],
+    *,
+    by: str,
+    note: str = "",
+    config: Config = DEFAULT,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Record what a person says of a match; MATCH is its id in match_for_review, or a pair of `similar --judge`."""
+    from flows.verdicts import record_verdict
+
+    row = record_verdict(config, match, verdict, by=by, note=note)
+    if as_json:
+        print_json(row)
+    elif not quiet:
+        what = "pair" if ":" in match else "match"
+        task = "; a task for the operator: check the patient" if verdict == "wrong-patient" else ""
+        print(f"recorded: {what} {match} is {verdict}, by {by}{task}")
+    return 0
+
+
+def volume(scan: str, *, out: Path, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Write a scan as it is read, before any resampling for the encoder, as NIfTI with its affine."""
+    from flows.volumes import write_volume
+
+    written = write_volume(config, scan, out)
+    if as_json:
+        print_json(written)
+    elif not quiet:
+        shape, spacing = written["shape_zyx"], written["spacing_zyx_mm"]
+        print(
+            f"wrote {out}: {' x '.join(map(str, shape))} voxels of {' x '.join(f'{mm:g}' for mm in spacing)} mm (zyx)"
+        )
+        if written["repairs"]:
+            print(f"mended: {written['repairs']}")
+    return 0

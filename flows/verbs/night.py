@@ -1,0 +1,62 @@
+"""Verbs that run the night, or one stage of it."""
+
+from pathlib import Path
+
+from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json
+
+
+def night(*, dry_run: bool = False, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Run one whole night: preflight, ingest, encoder, embed, match, report."""
+    from flows.run import dry_night, whole_night
+    from flows.terminal import show_dry, show_night, watching
+
+    if dry_run:
+        found = dry_night(config)
+        print_json(found) if as_json else show_dry(found, quiet=quiet)
+        return 0
+    with watching(config, quiet=quiet or as_json):
+        summary = whole_night(config)
+    print_json(summary) if as_json else show_night(config, summary, quiet=quiet)
+    return int(summary["exit"])
+
+
+def ingest(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Take in new files only."""
+    return _one_stage("ingest", config, as_json, quiet)
+
+
+def train(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Train an encoder for each kind of scan that has pairs enough, whatever train_when says."""
+    return _one_stage("train", config, as_json, quiet)
+
+
+def embed(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Embed what has no vector yet."""
+    return _one_stage("embed", config, as_json, quiet)
+
+
+def match(*, verify: bool = False, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Bring the lists up to date; --verify recomputes every list from the vectors and compares."""
+    if not verify:
+        return _one_stage("match", config, as_json, quiet)
+    from flows.site import open_site
+    from flows.verify import verify_matches
+
+    report = verify_matches(open_site(config))
+    if as_json:
+        print_json(report)
+    elif not quiet:
+        print(f"{report['lists']} lists recomputed from the vectors, {report['wrong']} differ")
+        for line in report["differences"]:
+            print(f"  {line}")
+    return 1 if report["wrong"] else 0
+
+
+def _one_stage(name: str, config: Path, as_json: bool, quiet: bool) -> int:
+    from flows.run import single_stage
+    from flows.terminal import show_night, watching
+
+    with watching(config, quiet=quiet or as_json):
+        summary = single_stage(config, name)
+    print_json(summary) if as_json else show_night(config, summary, quiet=quiet)
+    return int(summary["exit"])

@@ -1,0 +1,34 @@
+"""Words that all verbs share, and how they print JSON."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+Config = Annotated[Path, Parameter(name="--config", help="the site's configuration")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document")]
+Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="print nothing but errors")]
+DEFAULT = Path("config.toml")
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    print(json.dumps(value, default=str))
+
+
+def print_json_list(rows: Iterable[Any]) -> None:
+    """Print a list that may be longer than memory."""
+    mark = "["
+    for row in rows:
+        print(mark + json.dumps(row, default=str), end="")
+        mark = ",\n"
+    print("]" if mark != "[" else "[]")
+
+
+def wrong(text: str) -> Exception:
+    """Return the error for words that do not go together."""
+    from flows.asked import WrongUsage
+
+    return WrongUsage(text)
