@@ -28,6 +28,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(SCRATCH, ignore_errors=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with the longest tests go first, so that no worker is left with one of them at the end."""
+    long = {item.path for item in items if item.get_closest_marker("prefect") or item.get_closest_marker("long")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Callable[..., str]]:
     """A real PostgreSQL: call it for the address of a new database, empty or `like` another."""

@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select, update
 
+from db.controls import save_controls
 from db.evaluations import save_evaluation
 from db.store import save_labels, save_verdict
-from db.tables import Encoder, Scan
+from db.tables import Embedding, Encoder, Scan
 from db.views import VIEWS
 from review.columns import typed
 from review.masking import EXPORTED
@@ -35,7 +36,7 @@ def rows_of(out, table):
 
 @pytest.fixture
 def full(house):
-    """The house with two verdicts and three labels."""
+    """The house with two verdicts, three labels, a control and an evaluation."""
     with house.write() as connection:
         save_verdict(connection, match=1, verdict="relevant", by="CANARY Dr B", note="CANARY")
         save_verdict(connection, match=1, verdict="unsure", by="CANARY Dr A", note="CANARY")
@@ -48,6 +49,8 @@ def full(house):
              "source": "CANARY 2", "valid_from": date(2025, 1, 1)},
         ])  # fmt: skip
         encoder = connection.execute(select(Encoder.id, Encoder.cover)).first()
+        scan, prior = connection.scalars(select(Embedding.scan).where(Embedding.encoder == encoder.id).limit(2))
+        save_controls(connection, scan=scan, encoder=encoder.id, priors=[prior])
         save_evaluation(connection, {
             "night": None, "encoder": encoder.id, "cover": encoder.cover, "task": "patient", "kind": "",
             "gallery": "open", "n_queries": 4, "n_patients": 2, "lift_over": "", "code": "provisional",

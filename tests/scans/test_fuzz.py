@@ -32,6 +32,7 @@ from scans.samples import samples
 from scans.sentry import Limits
 from scans.values import real_values
 
+pytestmark = pytest.mark.long
 N_CASES = int(os.environ.get("SCANTWIN_FUZZ", "1000"))
 BATCH = 50
 LARGEST = 700_000  # bytes; larger files only take longer
