@@ -1,5 +1,7 @@
 """The command `scantwin`: every verb and group of verbs, in the order of its help."""
 
+import os
+import select
 import sys
 
 from cyclopts import App
@@ -53,15 +55,27 @@ def main(words: list[str] | None = None) -> None:
     given = [word for word in (words if words is not None else sys.argv[1:]) if word != "--debug"]
     try:
         code = app(given, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
     except SystemExit:
         raise
     except BaseException as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            sys.exit(0)
         if debug:
             raise
         code, sentence = exit_code(error)
         print(f"scantwin: {sentence}", file=sys.stderr)
-    sys.stdout.flush()
     sys.exit(int(code or 0))
+
+
+def _nobody_reads() -> bool:
+    """Say whether the reader of our output has left, as `head` does; what is left of it then goes nowhere."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    if not any(event & select.POLLERR for _, event in poll.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 if __name__ == "__main__":

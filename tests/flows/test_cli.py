@@ -270,3 +270,10 @@ def test_the_command_is_a_program(tmp_path):
     program = Path(sys.executable).with_name("scantwin")
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0.1.0"
+
+
+def test_a_reader_who_leaves_early_is_no_error(matched):
+    words = [sys.executable, "-m", "flows.cli", "files", "--config", str(matched.config)]
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child.stdout.close()
+    assert (child.wait(60), child.stderr.read()) == (0, b"")
