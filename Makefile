@@ -24,7 +24,7 @@ demo: $(STAMP)  ## two nights over a synthetic hospital archive, in ./demo
 	@$(BIN)/python -m flows.demo demo
 
 test: $(STAMP)  ## every test, with a real PostgreSQL and a real Prefect server
-	@$(FAST) $(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(FAST) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)  ## ruff and mypy --strict
 	@$(BIN)/ruff check .

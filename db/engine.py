@@ -24,6 +24,7 @@ from db.errors import (
 )
 from db.sqlite import begin_sqlite, connect_sqlite, require_files
 from db.tables import Lease
+from db.unbroken import unbroken
 
 CONNECT_TIMEOUT_S = 10
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,7 +56,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open one snapshot: all reads in the block see the same moment, and writing is refused."""
-        with self._readers.begin() as connection:
+        with unbroken(), self._readers.begin() as connection:
             yield connection
 
     @contextmanager
@@ -70,7 +71,7 @@ class Database:
         Raises:
             Fenced: The lease has run out or belongs to somebody else. Nothing was written.
         """
-        with self._writers.begin() as connection:
+        with unbroken(), self._writers.begin() as connection:
             if fence is not None:
                 self._check(connection, fence)
             yield connection

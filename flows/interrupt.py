@@ -4,6 +4,8 @@ import signal
 import threading
 from types import FrameType
 
+from db.unbroken import may_interrupt
+
 _ASKED = threading.Event()
 
 
@@ -25,4 +27,5 @@ def check() -> None:
 
 def _remember(number: int, frame: FrameType | None) -> None:
     _ASKED.set()
-    raise KeyboardInterrupt
+    if may_interrupt():
+        raise KeyboardInterrupt

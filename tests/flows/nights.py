@@ -1,14 +1,16 @@
 """Nights without Prefect, and what they left behind, for the tests of the promises."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event, select
 
 from db.base import table_of
+from db.evaluations import EVALUATION
 from db.tables import Embedding, File, LaneOutcome, Match, Scan
 from flows.conductor import conduct
 from flows.site import Site
@@ -78,3 +80,21 @@ def tables(site: Site) -> dict[str, Any]:
 def _rows(connection: Connection, statement: Any, *columns: str) -> list[tuple[Any, ...]]:
     rows = connection.execute(statement).mappings()
     return sorted((tuple(row[name] for name in columns) for row in rows), key=repr)
+
+
+def evaluations(site: Site) -> list[dict[str, Any]]:
+    """Return every reading of test that was recorded, whole rows."""
+    with site.db.read() as connection:
+        return [dict(row) for row in connection.execute(select(EVALUATION).order_by(EVALUATION.c.id)).mappings()]
+
+
+def write_pairs(write_dicom: Callable[..., Any], home: Path, *, n_patients: int, letter: str) -> Path:
+    """Write X-rays of some people at two visits a year apart."""
+    for number in range(n_patients):
+        for visit in (1, 2):
+            study = f"1.2.{ord(letter)}.{number}.{visit}"
+            write_dicom(
+                home / f"{number}-{visit}.dcm", patient=f"{letter}{number}", study=study, series=f"{study}.1",
+                instance=f"{study}.1.1", date=f"20{10 + visit}01{number % 28 + 1:02}", time="101500",
+            )  # fmt: skip
+    return home

@@ -7,11 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from nights import run
+from nights import evaluations, run
 from sqlalchemy import select, update
 
 from db import queries
-from db.evaluations import EVALUATION
 from db.tables import Encoder, Patient
 from flows.asked import NotFound, WrongUsage
 from flows.cli import main
@@ -70,11 +69,6 @@ def site(make_site, people):
     return filled(make_site(), people)
 
 
-def rows(site):
-    with site.db.read() as connection:
-        return [dict(row) for row in connection.execute(select(EVALUATION).order_by(EVALUATION.c.id)).mappings()]
-
-
 def test_an_evaluation_writes_its_row_its_page_and_the_contracts_keys(make_site, db_url, people):
     site = filled(make_site(url=db_url), people)
     found = evaluate_site(site.config, task="finding", against=people / "labels.csv", **FEW)
@@ -84,7 +78,7 @@ def test_an_evaluation_writes_its_row_its_page_and_the_contracts_keys(make_site,
     assert {"over", "p_at_1", "low", "high"} == set(found["lift"])
     assert found["disjoint"] == [{"fold": "test", "seen_patients": 0, "asked_patients": 14, "shared_patients": 0}]
     assert "every patient of this archive is test: 14" in found["never_seen"]
-    (row,) = rows(site)
+    (row,) = evaluations(site)
     assert (row["reading"], row["night"], row["task"], row["cover"]) == (1, None, "finding", "2d")
     assert (row["n_queries"], row["p_at_1"]) == (found["queries"], found["metrics"]["p_at_1"]["value"])
     assert (row["code"] == "provisional") is found["provisional"] is (found["lift"]["low"] <= 0)
@@ -99,7 +93,7 @@ def test_an_evaluation_writes_its_row_its_page_and_the_contracts_keys(make_site,
 def test_the_next_evaluation_is_the_next_reading(site, people):
     found = [evaluate_site(site.config, task="patient", **FEW)["reading"] for _ in range(2)]
     assert found == [1, 2]
-    assert [row["reading"] for row in rows(site)] == [1, 2]
+    assert [row["reading"] for row in evaluations(site)] == [1, 2]
     assert "reading 2 of these test patients" in (site.store / "evidence" / "evaluation-2d-00002.html").read_text()
 
 
@@ -151,7 +145,7 @@ def test_too_few_patients_are_refused_and_nothing_is_recorded(make_site, write_d
     run(site, "ingest", "encoder", "embed")
     with pytest.raises(NotFound, match=r"9 of 9 patients .* wanted at least 10"):
         evaluate_site(site.config, task="patient", **FEW)
-    assert rows(site) == [] and not (site.store / "evidence").exists()
+    assert evaluations(site) == [] and not (site.store / "evidence").exists()
 
 
 def test_an_archive_without_vectors_says_what_to_run(make_site, people):
@@ -200,12 +194,12 @@ def test_dates_that_were_shifted_ask_the_open_gallery(make_site, people):
 def test_neither_row_nor_page_holds_an_identity_and_the_row_no_key(site, people):
     found = evaluate_site(site.config, task="finding", against=people / "labels.csv", **FEW)
     page = (site.store / "evidence" / "evaluation-2d-00001.html").read_text()
-    texts = page + (site.store / "evidence" / "evaluation-2d-00001.json").read_text() + rows(site)[0]["result"]
+    texts = page + (site.store / "evidence" / "evaluation-2d-00001.json").read_text() + evaluations(site)[0]["result"]
     assert not re.search(r"E\d+\^|Test\^|1\.2\.7\d\d|19700101", texts)
     with site.db.read() as connection:
         keys = [str(key) for key in connection.scalars(select(Patient.key))]
         scans = [str(row["key"]) for row in queries.find_scans(connection, "")]
-    assert not [key for key in (*keys, *scans) if short(key) in rows(site)[0]["result"]]
+    assert not [key for key in (*keys, *scans) if short(key) in evaluations(site)[0]["result"]]
     assert [key for key in scans if short(key) in page]
     assert "scan" in json.dumps(found["evaluation"]["galleries"]["open"]["hubness"])
     assert without_keys(found)["queries"] == found["queries"]
@@ -221,7 +215,7 @@ def test_the_page_of_a_forgotten_patient_goes(site, people):
     forget_patient(site.config, found_patient(site.config, patient, None))
     assert "This page was removed" in page.read_text()
     assert not page.with_suffix(".json").exists()
-    assert len(rows(site)) == 1  # figures of many outlive one
+    assert len(evaluations(site)) == 1  # figures of many outlive one
 
 
 def test_a_folder_with_a_csv_needs_no_site(people, tmp_path, monkeypatch):
@@ -284,4 +278,4 @@ def test_who_is_forgotten_while_the_figures_are_made_is_on_no_page(site, monkeyp
     monkeypatch.setattr("flows.evaluating.evaluate", slow)
     with pytest.raises(NotFound, match="nothing was recorded"):
         evaluate_site(site.config, task="patient", **FEW)
-    assert rows(site) == [] and not (site.store / "evidence").exists()
+    assert evaluations(site) == [] and not (site.store / "evidence").exists()

@@ -4,10 +4,8 @@ import json
 import shutil
 
 import pytest
-from nights import run
-from sqlalchemy import select
+from nights import evaluations, run, write_pairs
 
-from db.evaluations import EVALUATION
 from flows import evaluating_folds
 from flows.asked import NotFound
 from flows.evaluating_folds import evaluate_folds
@@ -23,15 +21,7 @@ N_PATIENTS = 30
 @pytest.fixture(scope="session")
 def archive_of_pairs(tmp_path_factory, write_dicom):
     """X-rays of 30 people at two visits each."""
-    home = tmp_path_factory.mktemp("pairs")
-    for number in range(N_PATIENTS):
-        for visit in (1, 2):
-            names = f"1.2.{800 + number}.{visit}"
-            write_dicom(
-                home / f"{number}-{visit}.dcm", patient=f"F{number}", study=names, series=f"{names}.1",
-                instance=f"{names}.1.1", date=f"20{10 + visit}01{number % 28 + 1:02}", time="101500",
-            )  # fmt: skip
-    return home
+    return write_pairs(write_dicom, tmp_path_factory.mktemp("pairs"), n_patients=N_PATIENTS, letter="F")
 
 
 @pytest.fixture
@@ -45,11 +35,6 @@ def filled(site, archive_of_pairs):
     return site
 
 
-def rows(site):
-    with site.db.read() as connection:
-        return [dict(row) for row in connection.execute(select(EVALUATION).order_by(EVALUATION.c.id)).mappings()]
-
-
 def test_five_encoders_answer_each_for_whom_it_never_saw_and_one_row_says_so(make_site, archive_of_pairs, db_url):
     site = filled(make_site(url=db_url, **SMALL), archive_of_pairs)
     found = evaluate_folds(site.config, **FEW)
@@ -59,7 +44,7 @@ def test_five_encoders_answer_each_for_whom_it_never_saw_and_one_row_says_so(mak
     for fold in found["disjoint"]:
         assert fold["seen_patients"] + fold["asked_patients"] == N_PATIENTS and fold["shared_patients"] == 0
     assert set(found["baselines"]) == set(REQUIRED)
-    (row,) = rows(site)
+    (row,) = evaluations(site)
     assert (row["folds"], row["encoder"], row["reading"], row["cover"]) == (5, None, 1, "2d")
     page = (site.store / "evidence" / "evaluation-2d-00001.html").read_text()
     assert "five encoders were trained" in page and "none of them was kept" in page
@@ -78,20 +63,20 @@ def test_a_killed_run_goes_on_with_the_fold_it_stood_at(site, monkeypatch):
     monkeypatch.setattr("siamese.training.fit", watched)
     with pytest.raises(KeyboardInterrupt):
         evaluate_folds(site.config, **FEW)
-    assert rows(site) == [] and trained == ["fold-1", "fold-2"]
+    assert evaluations(site) == [] and trained == ["fold-1", "fold-2"]
     monkeypatch.setattr(
         "siamese.training.fit", lambda examples, **more: trained.append(more["work"].name) or fit(examples, **more)
     )
     evaluate_folds(site.config, **FEW)
     assert trained == ["fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
-    assert len(rows(site)) == 1
+    assert len(evaluations(site)) == 1
 
 
 def test_three_hundred_patients_are_told_to_use_the_split(site, monkeypatch):
     monkeypatch.setattr("siamese.folds.FEWEST_FOR_SPLIT", N_PATIENTS)
     with pytest.raises(NotFound, match="a test fifth is asked, not folds"):
         evaluate_folds(site.config, **FEW)
-    assert rows(site) == []
+    assert evaluations(site) == []
 
 
 def test_no_pairs_to_learn_from_are_a_sentence_and_no_row(site, tmp_path):
@@ -99,14 +84,14 @@ def test_no_pairs_to_learn_from_are_a_sentence_and_no_row(site, tmp_path):
     labels.write_text("patient,finding,value\nF1,nodule,present\n")
     with pytest.raises(NotFound, match=r"2d: 0 alike pairs for purpose finding in train"):
         evaluate_folds(site.config, against=labels, **FEW)
-    assert rows(site) == []
+    assert evaluations(site) == []
 
 
 def test_seeds_are_readings_of_their_own_with_mean_and_spread(site):
     found = evaluate_seeds(site.config, seeds=2, **FEW)
-    assert [row["reading"] for row in rows(site)] == [1, 2]
+    assert [row["reading"] for row in evaluations(site)] == [1, 2]
     (pooled,) = found["seeds"]
-    values = [json.loads(row["result"])["metrics"]["p_at_1"]["value"] for row in rows(site)]
+    values = [json.loads(row["result"])["metrics"]["p_at_1"]["value"] for row in evaluations(site)]
     assert (pooled["cover"], pooled["seeds"], pooled["readings"]) == ("2d", 2, [1, 2])
     assert pooled["metrics"]["p_at_1"]["mean"] == pytest.approx(sum(values) / 2)
     assert (pooled["metrics"]["p_at_1"]["low"], pooled["metrics"]["p_at_1"]["high"]) == (min(values), max(values))

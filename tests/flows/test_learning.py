@@ -4,10 +4,9 @@ import json
 import shutil
 
 import pytest
-from nights import run
+from nights import evaluations, run, write_pairs
 from sqlalchemy import select, update
 
-from db.evaluations import EVALUATION
 from db.tables import Patient
 from flows.asked import NotFound, WrongUsage
 from flows.evaluating import evaluate_site
@@ -22,15 +21,7 @@ SIZES = (8, 16)
 @pytest.fixture(scope="session")
 def archive_of_pairs(tmp_path_factory, write_dicom):
     """X-rays of 60 people at two visits each."""
-    home = tmp_path_factory.mktemp("more-pairs")
-    for number in range(N_PATIENTS):
-        for visit in (1, 2):
-            names = f"1.2.{900 + number}.{visit}"
-            write_dicom(
-                home / f"{number}-{visit}.dcm", patient=f"L{number}", study=names, series=f"{names}.1",
-                instance=f"{names}.1.1", date=f"20{10 + visit}01{number % 28 + 1:02}", time="101500",
-            )  # fmt: skip
-    return home
+    return write_pairs(write_dicom, tmp_path_factory.mktemp("more-pairs"), n_patients=N_PATIENTS, letter="L")
 
 
 @pytest.fixture
@@ -44,11 +35,6 @@ def site(make_site, archive_of_pairs):
     return site
 
 
-def rows(site):
-    with site.db.read() as connection:
-        return [dict(row) for row in connection.execute(select(EVALUATION).order_by(EVALUATION.c.id)).mappings()]
-
-
 def test_both_learners_are_asked_the_same_and_the_page_draws_them(site):
     found = learning_curves(site.config, seeds=2, sizes=SIZES)
     (curve,) = found["curves"]
@@ -57,7 +43,7 @@ def test_both_learners_are_asked_the_same_and_the_page_draws_them(site):
         assert at["seeds"] == [0, 1] and at["queries"] == curve["curve"][0]["queries"] > 0
         ours, theirs = (at["figures"][who]["p_at_1"]["mean"] for who in ("siamese", "classifier"))
         assert at["lead"]["p_at_1"]["mean"] == pytest.approx(ours - theirs)
-    (row,) = rows(site)
+    (row,) = evaluations(site)
     assert (row["encoder"], row["reading"], row["code"], row["lift_over"]) == (None, 1, "provisional", "classifier")
     assert json.loads((site.store / "evidence" / "learning-2d-patient.json").read_text())["reading"] == 1
     assert not list((site.store / "training").iterdir())
@@ -92,7 +78,7 @@ def test_no_seed_or_no_pair_is_wrong_usage_and_few_patients_are_a_sentence(site,
     monkeypatch.setattr("flows.learning.FEWEST_PATIENTS", 1000)
     with pytest.raises(NotFound, match="stand aside as test"):
         learning_curves(site.config)
-    assert rows(site) == []
+    assert evaluations(site) == []
 
 
 def test_the_command_prints_a_line_a_size(site, call):
