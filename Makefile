@@ -33,7 +33,7 @@ check: $(STAMP)  ## ruff and mypy --strict
 
 bench: $(STAMP)  ## the README's figures, each beside its peer (about an hour)
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
-	@for name in search night listing growth reading phantoms resamples assay; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in search night listing growth reading ingest phantoms resamples assay; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 clean:  ## remove .venv and ./demo
 	@rm -rf .venv demo

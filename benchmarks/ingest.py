@@ -8,7 +8,6 @@ input, pictures, and the rest, which is SQL and files mostly. The peer is what c
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from benchmarks.figure import Figure, report
 from benchmarks.phantoms import LARGE, VOLUMES_A_STUDY
 from benchmarks.site import bench_site
 from flows import ingest as ingesting
@@ -34,7 +34,7 @@ STEPS: dict[str, tuple[Any, str]] = {
     "resample": (scanning, "to_tensor"),
     "pictures": (scanning, "_write_pictures"),
 }
-MOST_OF_IT = ("decode", "resample")
+NEEDED = ("decode", "resample")
 
 
 def main() -> None:
@@ -45,15 +45,10 @@ def main() -> None:
     options = parser.parse_args()
     seconds, n_files, n_scans = measure(options.series, options.workers)
     whole = sum(seconds.values())
-    share = sum(seconds[step] for step in MOST_OF_IT) / whole
-    if options.json:
-        figure = {"name": "ingest", "seconds": seconds, "share_of_decode_and_resample": share}
-        print(json.dumps({"schema": 1, "figures": [figure]}))
-        return
-    print(f"ingest of {n_scans} series, {n_files:,} files: {whole:.1f} s")
-    for step, spent in seconds.items():
-        print(f"  {step:9} {spent:7.1f} s  {spent / whole:4.0%}")
-    print(f"  decode and resample: {share:.0%}; the aim is most of it")
+    shares = ", ".join(f"{step} {spent / whole:.0%}" for step, spent in seconds.items())
+    needed = {"decode and resample": [sum(seconds[step] for step in NEEDED)]}
+    note = f"{n_scans} series, {n_files:,} files, guard on: {shares}; the aim is a ratio above 0.5"
+    report([Figure("ingest", [whole], needed, note=note)], as_json=options.json)
 
 
 def measure(n_series: int, n_workers: int) -> tuple[dict[str, float], int, int]:
