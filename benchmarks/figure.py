@@ -8,7 +8,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Literal
@@ -139,10 +139,11 @@ def _summary(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def report(figures: Sequence[Figure], *, as_json: bool) -> None:
-    """Print the figures: text, or one JSON object, the first figure with the others under "more"."""
+def report(figures: Iterable[Figure], *, as_json: bool) -> None:
+    """Print the figures: text as they come, or one JSON object, the first figure with the others under "more"."""
     if as_json:
         first, *others = [figure.to_json() for figure in figures]
         print(json.dumps(first | {"more": others} if others else first))
     else:
-        print("\n\n".join(figure.to_text() for figure in figures))
+        for number, figure in enumerate(figures):
+            print("\n" * bool(number) + figure.to_text(), flush=True)

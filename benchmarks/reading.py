@@ -52,9 +52,14 @@ def main() -> None:
         series = dict(phantom_series(Path(folder) / "phantoms"))
         if options.data:
             series |= dict(real_series(options.data, Path(folder) / "real"))
-        figures = [indexing(next(iter(series.values())), Path(folder) / "links", options.files, options.rounds)]
-        figures += [figure for name in series for figure in measure(name, series[name], options.rounds)]
-        report(figures, as_json=options.json)
+        report(measured(series, Path(folder) / "links", options), as_json=options.json)
+
+
+def measured(series: dict[str, Path], links: Path, options: argparse.Namespace) -> Iterator[Figure]:
+    """Yield every figure as it is measured."""
+    for name, folder in series.items():
+        yield from measure(name, folder, options.rounds)
+    yield indexing(next(iter(series.values())), links, options.files, options.rounds)
 
 
 def measure(name: str, folder: Path, n_rounds: int) -> list[Figure]:
