@@ -58,7 +58,10 @@ def main() -> None:
 def measured(series: dict[str, Path], links: Path, options: argparse.Namespace) -> Iterator[Figure]:
     """Yield every figure as it is measured."""
     for name, folder in series.items():
-        yield from measure(name, folder, options.rounds)
+        if is_one_volume(folder):
+            yield from measure(name, folder, options.rounds)
+        else:
+            print(f"{name}: not one volume by our rules, left out\n", file=sys.stderr)
     yield indexing(next(iter(series.values())), links, options.files, options.rounds)
 
 
@@ -163,6 +166,17 @@ def ours_tasks(folder: Path) -> Tasks:
 
     known = stack()
     return {"cold": lambda: volume(stack()), "known": lambda: volume(known), "voxels": lambda: volume(known)}
+
+
+def is_one_volume(folder: Path) -> bool:
+    """Say whether the files of a folder make one volume that is not refused."""
+    from scans.outcome import Refusal
+
+    try:
+        ours_tasks(folder)["voxels"]()
+    except (ValueError, Refusal):  # no stack, or several
+        return False
+    return True
 
 
 # --- the peers ----------------------------------------------------------------------------------
@@ -292,7 +306,7 @@ def enlarged(slices: list[Dataset]) -> list[tuple[Dataset, NDArray[np.uint16]]]:
 
 
 def real_series(data: Path, out: Path) -> Iterator[tuple[str, Path]]:
-    """Unpack the series that all readers can take: folders of single-frame DICOM files and nothing else."""
+    """Unpack every series: folders, and packed ones."""
     for path in sorted(data.iterdir()):
         name = path.name.removesuffix(".tar.xz")
         if path.name.endswith(".tar.xz"):
