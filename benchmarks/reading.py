@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of real series")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--files", type=int, default=20_000, help="of the archive whose headers are indexed")
+    parser.add_argument("--only", default="", help="series whose name holds this text, or indexing")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -58,11 +59,14 @@ def main() -> None:
 def measured(series: dict[str, Path], links: Path, options: argparse.Namespace) -> Iterator[Figure]:
     """Yield every figure as it is measured."""
     for name, folder in series.items():
+        if options.only not in name:
+            continue
         if is_one_volume(folder):
             yield from measure(name, folder, options.rounds)
         else:
             print(f"{name}: not one volume by our rules, left out\n", file=sys.stderr)
-    yield indexing(next(iter(series.values())), links, options.files, options.rounds)
+    if options.only in "indexing":
+        yield indexing(next(iter(series.values())), links, options.files, options.rounds)
 
 
 def measure(name: str, folder: Path, n_rounds: int) -> list[Figure]:
@@ -306,17 +310,20 @@ def enlarged(slices: list[Dataset]) -> list[tuple[Dataset, NDArray[np.uint16]]]:
 
 
 def real_series(data: Path, out: Path) -> Iterator[tuple[str, Path]]:
-    """Unpack every series: folders, and packed ones."""
+    """Lay the files of every series flat into one folder, as the peers want them; packed ones are unpacked."""
     for path in sorted(data.iterdir()):
         name = path.name.removesuffix(".tar.xz")
+        source = path
         if path.name.endswith(".tar.xz"):
+            source = out / "unpacked" / name
             with tarfile.open(path) as packed:
-                packed.extractall(out / name, filter="data")
-        elif path.is_dir():
-            shutil.copytree(path, out / name)
-        else:
-            continue
-        yield name, out / name
+                packed.extractall(source, filter="data")
+        files = [file for file in sorted(source.rglob("*")) if file.is_file() and file.suffix != ".xml"]
+        if files:
+            (out / name).mkdir(parents=True)
+            for number, file in enumerate(files):
+                shutil.copy(file, out / name / f"{number:05d}")
+            yield name, out / name
 
 
 if __name__ == "__main__":

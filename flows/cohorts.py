@@ -183,7 +183,9 @@ def baselines_of(site: Site, asked: Asked) -> dict[str, Baseline]:
     return {
         **by_pictures(tensors()),
         "metadata": by_columns("metadata", _metadata(asked.rows)),
-        "demographics": by_columns("demographics", {name: _column(asked.rows, name) for name in ("age_years", "sex")}),
+        "demographics": by_columns(
+            "demographics", {"age": _column(asked.rows, "age_years"), "sex": _column(asked.rows, "sex")}
+        ),
         "untrained": untrained(encoder, tensors()),
     }
 

@@ -20,6 +20,7 @@ from scans.outcome import (
     Truncated,
     UnsupportedSyntax,
 )
+from scans.pixelbytes import BIG_ENDIAN
 
 DEPTHS = (8, 16, 32)  # Bits Allocated of samples that fill whole bytes
 MAX_BYTES = 2 << 30  # of one file's decoded pixels; a header that claims more lies
@@ -63,8 +64,9 @@ def read_stored(path: Path, header: Header, opener: Opener | None = None) -> Sto
         OSError: The disk or the share failed, which is worth another try.
     """
     _check(header)
-    if header.transfer_syntax_uid in LITTLE_ENDIAN and header.pixel_offset is not None:
-        words = _at_offset(path, header, header.pixel_offset)
+    order = _order(header)
+    if order and header.pixel_offset is not None:
+        words = _at_offset(path, header, header.pixel_offset, order)
     else:
         words = (opener.decode if opener else decode_file)(path, header)
     if words.size != n_pixels(header):
@@ -125,8 +127,16 @@ def n_pixels(header: Header) -> int:
     return header.n_frames * header.rows * header.columns
 
 
-def _at_offset(path: Path, header: Header, offset: int) -> np.ndarray:
-    dtype = np.dtype(f"<{'iu'[header.pixel_representation != 1]}{header.bits_allocated // 8}")
+def _order(header: Header) -> str:
+    """Return the byte order of pixels that stand in the file as they are, "" where that has to be worked out."""
+    if header.transfer_syntax_uid in LITTLE_ENDIAN:
+        return "<"
+    # Samples of 8 bits may have been swapped in pairs, and those of 32 as two words (PS3.5 A.3).
+    return ">" if header.transfer_syntax_uid == BIG_ENDIAN and header.bits_allocated == 16 else ""
+
+
+def _at_offset(path: Path, header: Header, offset: int, order: str) -> np.ndarray:
+    dtype = np.dtype(f"{order}{'iu'[header.pixel_representation != 1]}{header.bits_allocated // 8}")
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size != header.size_bytes:
@@ -138,7 +148,7 @@ def _at_offset(path: Path, header: Header, offset: int) -> np.ndarray:
         words = np.fromfile(file, dtype, n_pixels(header))
     if len(words) < n_pixels(header):
         raise StillArriving(f"{len(words)} of {n_pixels(header)} pixels could be read")
-    return words
+    return words.astype(dtype.newbyteorder("="), copy=False)
 
 
 def _meaningful_bits(words: np.ndarray, header: Header) -> np.ndarray:
