@@ -109,9 +109,7 @@ def decoders() -> str:
     results = decode_samples()
     broken = [name for name, ok in results.items() if not ok]
     if broken:
-        raise ValueError(
-            f"cannot decode {', '.join(broken)}; reinstall python-gdcm, pyjpegls, pylibjpeg-openjpeg, imagecodecs"
-        )
+        raise ValueError(f"cannot decode {', '.join(broken)}; reinstall pyjpegls, pylibjpeg-openjpeg, imagecodecs")
     return "decodes " + ", ".join(results)
 
 
