@@ -11,7 +11,7 @@ JP2_START, BOXES = b"\0\0\0\x0cjP  \r\n\x87\n", 4096  # T.800 I.5.1; bytes in wh
 FRAME_MARKERS = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7})
 ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment (T.81 B.1.1.3)
 RLE_RATIO = 64  # two bytes stand for 128 at most (PS3.5 G.3.1)
-RLE_HEADER = 64  # bytes
+RLE_HEADER = 64  # bytes (PS3.5 G.5)
 
 
 class Size(NamedTuple):

@@ -19,17 +19,19 @@ from pydicom.filereader import read_dataset, read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from scans.fragments import fragments_of
 from scans.outcome import (
     Gone,
     NoPermission,
     NotARegularFile,
-    PackedFiles,
+    Refusal,
     StillArriving,
     TooLarge,
     Truncated,
     Unreadable,
 )
 from scans.tags import UNDEFINED
+from scans.wrapped import refuse_wrapped
 
 LARGEST_FILE = 4 * 2**30  # bytes; a whole-body CT in one enhanced object stays below 2 GiB
 LARGEST_INFLATED = 2**29  # bytes; deflate makes one byte of up to 1032
@@ -37,7 +39,6 @@ DEFLATED = str(DeflatedExplicitVRLittleEndian).encode()
 DEFLATED_WITHIN = 4096  # bytes at the start of a file, in which it says that it is deflated
 SQUEEZED_STEP, INFLATED_STEP = 1 << 14, 1 << 20  # bytes in and out at once
 PIXEL_TAGS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
-PACKED_STARTS = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"7z\xbc\xaf\x27\x1c", b"Rar!")
 LOGGERS = ("pydicom", "pylibjpeg", "openjpeg")  # their children inherit the level
 SILENT = logging.CRITICAL + 1
 _ONE_AT_A_TIME = threading.RLock()
@@ -55,6 +56,7 @@ class Parsed:
     pixels: memoryview  # from the first byte of the value on; to the end of the file if encapsulated
     pixel_offset: int | None  # in the file; None if the data set is deflated
     is_undefined_length: bool
+    twice: frozenset[int]  # tags that stand in the data set more than once; its last value is the one that is kept
 
 
 def read_bytes(path: Path) -> bytes:
@@ -125,11 +127,12 @@ def silence_libraries() -> None:
 
 
 def parse(content: bytes, tags: Sequence[int]) -> Parsed:
-    """Parse the elements with the given tags, up to the pixels. Call it inside `quiet`.
+    """Parse the elements with the given tags, those before the pixels and those behind. Call it inside `quiet`.
 
     Raises:
         TooLarge: It is deflated, and far larger than it looks.
         PackedFiles: Not a DICOM file, but perhaps several.
+        NotConformant: Not a DICOM file, but one within something else.
         Truncated: It ends inside an element.
         Unreadable: The structure breaks.
         Exception: Whatever pydicom raises on damaged bytes.
@@ -137,35 +140,93 @@ def parse(content: bytes, tags: Sequence[int]) -> Parsed:
     has_preamble = content[128:132] == b"DICM"
     if DEFLATED in content[:DEFLATED_WITHIN] and _is_deflated(content, has_preamble):
         return _deflated(content, tags, has_preamble)
-    if not has_preamble and content.startswith(PACKED_STARTS):
-        raise PackedFiles()
+    if not has_preamble:
+        refuse_wrapped(content)
     file = io.BytesIO(content)
-    found: dict[str, int] = {}
+    seen = _Seen()
 
     def at_pixels(number: BaseTag, vr: str | None, length: int) -> bool:
-        if number not in PIXEL_TAGS:
-            return False
-        found.update(tag=int(number), length=length, offset=file.tell())
-        return True
+        return seen.stops_at(number, length, file.tell())
 
     dataset = read_partial(file, at_pixels, force=not has_preamble, specific_tags=list(tags))
     syntax = str(dataset.file_meta.get("TransferSyntaxUID") or "")
     if syntax == DeflatedExplicitVRLittleEndian:
         raise Unreadable(f"a deflated file that does not say so within {DEFLATED_WITHIN} bytes")
-    if not found:
+    if not seen.pixels:
         _check_end(file, len(content), has_preamble)
-    offset, length = found.get("offset", 0), found.get("length", 0)
+    offset, length = seen.offset, seen.length
     end = len(content) if length == UNDEFINED else min(offset + length, len(content))
+    pixels = memoryview(content)[offset:end]
+    if seen.pixels:
+        _read_behind(content, offset + _length(pixels, length), dataset, tags, seen)
     return Parsed(
         dataset=dataset,
         has_preamble=has_preamble,
         transfer_syntax_uid=syntax or _guess_syntax(dataset),
         syntax_guessed=not syntax,
-        pixel_element=PIXEL_TAGS[found["tag"]] if found else "",
-        pixels=memoryview(content)[offset:end],
-        pixel_offset=offset if found else None,
+        pixel_element=PIXEL_TAGS.get(seen.pixels, ""),
+        pixels=pixels,
+        pixel_offset=offset if seen.pixels else None,
         is_undefined_length=length == UNDEFINED,
+        twice=frozenset(seen.twice),
     )
+
+
+class _Seen:
+    """Which tags a parser came by, and where the pixels are."""
+
+    def __init__(self) -> None:
+        self.pixels = 0  # the tag of the first pixels
+        self.offset = self.length = 0
+        self.tags: set[int] = set()
+        self.twice: set[int] = set()
+
+    def stops_at(self, number: int, length: int, offset: int) -> bool:
+        """Note a tag of the data set itself, not of its items; stop at the pixels."""
+        number = int(number)
+        if number in self.tags or (number in PIXEL_TAGS and self.pixels):  # one image, in one of three elements
+            self.twice.add(number)
+        self.tags.add(number)
+        if number in PIXEL_TAGS and not self.pixels:
+            self.pixels, self.offset, self.length = number, offset, length
+        return number in PIXEL_TAGS
+
+
+def _length(pixels: memoryview, length: int) -> int:
+    """Return how many bytes the pixels take; all that is left where they do not end as they should."""
+    if length != UNDEFINED:
+        return len(pixels)
+    try:
+        return fragments_of(pixels).length
+    except Refusal:  # `scans.pixelbytes` says so, in its turn
+        return len(pixels)
+
+
+def _read_behind(content: bytes, start: int, dataset: FileDataset, tags: Sequence[int], seen: _Seen) -> None:
+    """Add the elements that stand behind the pixels: in a file whose order is broken, what the pixels mean.
+
+    Bytes there that are no elements are none of ours, unless there are such elements before them.
+
+    Raises:
+        Unreadable: The structure breaks behind the pixels, and the pixels may need what stood there.
+    """
+    rest = content[start:]
+    if not rest.strip(b"\0"):
+        return
+    before = set(seen.tags)
+
+    def at_pixels(number: BaseTag, vr: str | None, length: int) -> bool:
+        return seen.stops_at(number, length, 0)
+
+    try:
+        is_implicit, is_little = dataset.original_encoding
+        more = read_dataset(
+            io.BytesIO(rest), bool(is_implicit), is_little is not False, stop_when=at_pixels, specific_tags=list(tags)
+        )
+        dataset.update({number: more.get_item(number) for number in more.keys() if number in tags})  # noqa: SIM118
+    except Exception:  # whatever pydicom raises on what is not DICOM
+        if set(tags) & (seen.tags - before):
+            raise Unreadable("the structure breaks behind the pixels") from None
 
 
 def _is_deflated(content: bytes, has_preamble: bool) -> bool:
@@ -189,7 +250,13 @@ def _is_deflated(content: bytes, has_preamble: bool) -> bool:
 
 def _deflated(content: bytes, tags: Sequence[int], has_preamble: bool) -> Parsed:
     """Parse a deflated data set; its pixels have no place in the file."""
-    dataset = read_partial(io.BytesIO(content), force=not has_preamble, specific_tags=[*tags, *PIXEL_TAGS])
+    seen = _Seen()
+
+    def note(number: BaseTag, vr: str | None, length: int) -> bool:
+        seen.stops_at(number, length, 0)
+        return False
+
+    dataset = read_partial(io.BytesIO(content), note, force=not has_preamble, specific_tags=[*tags, *PIXEL_TAGS])
     number = next((n for n in PIXEL_TAGS if n in dataset), 0)
     value = dataset.get_item(number).value if number else b""
     return Parsed(
@@ -200,7 +267,8 @@ def _deflated(content: bytes, tags: Sequence[int], has_preamble: bool) -> Parsed
         pixel_element=PIXEL_TAGS.get(number, ""),
         pixels=memoryview(value if isinstance(value, bytes) else b""),
         pixel_offset=None,
-        is_undefined_length=False,
+        is_undefined_length=seen.length == UNDEFINED,
+        twice=frozenset(seen.twice),
     )
 
 

@@ -4,21 +4,22 @@ Source: DICOM PS3.3 C.7.6.16. A frame becomes the header of a slice of its own, 
 treats it as it treats the slices of a classic series.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from pydicom.dataset import Dataset
 
+from scans.needed import OF_A_FRAME, faults_in
 from scans.outcome import EnhancedUnsupported
-from scans.tags import Field, Reader
+from scans.tags import MEASUREMENT_UNITS, Field, Reader
 
 SHARED_GROUPS, FRAME_GROUPS = 0x52009229, 0x52009230
 DIMENSIONS, POINTER = 0x00209222, 0x00209165  # DimensionIndexSequence, DimensionIndexPointer
 GROUPS = (  # the macros that hold what the fields below come from; of two that tell one field the later wins
     0x00209170, 0x00209171,  # attributes of the classic slices that an object was converted from
     0x00209113, 0x00209116, 0x00289110, 0x00209111, 0x00289145, 0x00189114, 0x00189112, 0x00189117, 0x00189115,
-    0x00189226, 0x00189329, 0x00189314, 0x00209071,
+    0x00189226, 0x00189329, 0x00189314, 0x00209071, 0x00409096,
 )  # fmt: skip
 PLACES = frozenset({0x00209057, 0x00200032, 0x00200037})  # dimensions that only say where a frame lies
 FIELDS = (
@@ -50,6 +51,7 @@ FIELDS = (
     Field("acquisition_contrast", 0x00089209, "code", 0),
     Field("kernel", 0x00181210, "text", 0),
     Field("region", 0x00082218, "meaning", 0),
+    Field("units", MEASUREMENT_UNITS, "units", 0),
 )
 
 
@@ -64,6 +66,7 @@ class Frame:
     rescale_slope: float | None = None
     rescale_intercept: float | None = None
     rescale_type: str | None = None
+    units: tuple[str, ...] | None = None
     echo_time_ms: float | None = None
     repetition_time_ms: float | None = None
     inversion_time_ms: float | None = None
@@ -84,26 +87,46 @@ class Frame:
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
 
-def read_frames(reader: Reader, n_frames: int) -> tuple[Frame, ...]:
-    """Return the frames of an object in the order in which their pixels are stored, () without functional groups.
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The frames of an object, and what is wrong with what they say."""
+
+    frames: tuple[Frame, ...] = ()  # in the order in which their pixels are stored
+    faults: tuple[str, ...] = ()  # see `scans.needed`
+
+
+def read_frames(reader: Reader, n_frames: int) -> Frames:
+    """Return the frames of an object, none without functional groups.
 
     Raises:
         EnhancedUnsupported: Not every frame has its functional groups.
     """
     shared, own = reader.items(SHARED_GROUPS), reader.items(FRAME_GROUPS)
     if not shared and not own:
-        return ()
+        return Frames()
     if len(own) != n_frames:
         raise EnhancedUnsupported(f"functional groups of {len(own)} frames, {n_frames} frames")
-    for_all = _values(shared[0]) if shared else {}
+    faults: list[str] = []
+    for_all = _values(shared[0], "", faults) if shared else {}
     is_kept = [pointer not in PLACES for pointer in _pointers(reader)]
-    return tuple(_frame(for_all | _values(group), is_kept) for group in own)
+    frames = tuple(
+        _frame(for_all | _values(group, f" in frame {number} of {n_frames}", faults), is_kept)
+        for number, group in enumerate(own, 1)
+    )
+    return Frames(frames, (*faults, *_uneven(frames)))
 
 
-def _values(group: Dataset) -> dict[str, Any]:
-    """Return what the functional groups of one item say, by the fields' names."""
+def _uneven(frames: Sequence[Frame]) -> list[str]:
+    """Say that some frames are rescaled and others are not: then nobody knows what the others mean."""
+    n_told = sum(frame.rescale_slope is not None or frame.rescale_intercept is not None for frame in frames)
+    return [f"a rescale in {n_told} of {len(frames)} frames"] if 0 < n_told < len(frames) else []
+
+
+def _values(group: Dataset, where: str, faults: list[str]) -> dict[str, Any]:
+    """Return what the functional groups of one item say, by the fields' names; add what is wrong with it."""
     values: dict[str, Any] = {}
     for reader in _macros(group):
+        faults += [fault + where for fault in faults_in(reader, OF_A_FRAME)]
         for field in FIELDS:
             if field.tag in reader.elements:
                 value = reader.value(field)

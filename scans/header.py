@@ -3,13 +3,27 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydicom.dataelem import RawDataElement
+
 from scans.acquired import age_years
-from scans.dicomfile import Parsed, parse, quiet, read_bytes
-from scans.frame import DIMENSIONS, FRAME_GROUPS, SHARED_GROUPS, Frame, read_frames
+from scans.dicomfile import PIXEL_TAGS, Parsed, parse, quiet, read_bytes
+from scans.frame import DIMENSIONS, FRAME_GROUPS, SHARED_GROUPS, Frame, Frames, read_frames
+from scans.needed import (
+    DETECTOR,
+    LAYOUT,
+    PIXELS,
+    PLACE,
+    RESCALE,
+    SPACING,
+    bits_fault,
+    faults_in,
+    rescale_fault,
+)
 from scans.outcome import (
     BadValue,
     Dicomdir,
@@ -24,15 +38,21 @@ from scans.outcome import (
 )
 from scans.pixelbytes import Layout, stored_pixels
 from scans.rejection import EVIDENCE, TITLE, rejection_of
-from scans.sopclass import KEY_OBJECT, is_multi_frame, is_projection
-from scans.tags import Reader, tag, tags_of
+from scans.sopclass import KEY_OBJECT, family_of, is_multi_frame, is_projection
+from scans.tags import Field, Reader, tag, tags_of
 
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage, PS3.4 B.5
 DIRECTORY_RECORDS = 0x00041220
 PATIENT_AGE = 0x00101010
 SEXES = frozenset({"M", "F", "O"})  # PS3.3 C.7.1.1; other texts could be anything
 ENOUGH_ELEMENTS = 3  # that we know, to call a file without preamble DICOM at all
-ALSO_READ = (DIRECTORY_RECORDS, PATIENT_AGE, SHARED_GROUPS, FRAME_GROUPS, DIMENSIONS, TITLE, EVIDENCE)
+MODALITY_LUT, LUT_TYPE = 0x00283000, 0x00283004
+OVERLAY_POSITIONS = tuple((group << 16) | 0x0102 for group in range(0x6000, 0x6020, 2))  # OverlayBitPosition
+OFFSETS = 0x7FE00001  # ExtendedOffsetTable: 8 bytes a frame
+ALSO_READ = (
+    DIRECTORY_RECORDS, PATIENT_AGE, SHARED_GROUPS, FRAME_GROUPS, DIMENSIONS, TITLE, EVIDENCE, OFFSETS,
+    *OVERLAY_POSITIONS,
+)  # fmt: skip
 FINEST_MM, COARSEST_MM = 0.001, 100.0  # pixels beyond these are no pixels of a patient
 MOST_PIXEL_BYTES = 4 * 2**30  # of one object, unpacked; a header that announces more is damaged or hostile
 
@@ -56,7 +76,9 @@ class Identity:
 class Header:
     """One instance as its header tells it.
 
-    Absent or damaged values are "" (text), 0 (rows, columns, bits), () (many values) or None (numbers).
+    Absent or damaged values are "" (text), 0 (rows, columns, bits), () (many values) or None (numbers); where the
+    pixels or their place would suffer from it, `faults` says what is damaged. Every field has a reader: what nobody
+    looks at is not read, lest it makes another scan.
     """
 
     identity: Identity
@@ -88,10 +110,8 @@ class Header:
     laterality: str = tag(0x00200060, "code")
     image_laterality: str = tag(0x00200062, "code")
     patient_orientation: tuple[str, ...] = tag(0x00200020, "codes")
-    patient_position: str = tag(0x00185100, "code")
     burned_in: str = tag(0x00280301, "code")
     rejection: str = ""  # of a rejection note: the code of its reason, see scans.rejection
-    dates_modified: str = tag(0x00280303, "code")  # LongitudinalTemporalInformationModified
     # how it was acquired
     kernel: str = tag(0x00181210, "text")
     contrast_agent: str = tag(0x00180010, "text")
@@ -99,7 +119,6 @@ class Header:
     slice_thickness_mm: float | None = tag(0x00180050, "number")
     scanning_sequence: tuple[str, ...] = tag(0x00180020, "codes")
     sequence_variant: tuple[str, ...] = tag(0x00180021, "codes")
-    mr_acquisition_type: str = tag(0x00180023, "code")
     sequence_name: str = tag(0x00180024, "text")
     repetition_time_ms: float | None = tag(0x00180080, "number")
     echo_time_ms: float | None = tag(0x00180081, "number")
@@ -117,7 +136,6 @@ class Header:
     orientation: tuple[float, float, float, float, float, float] | None = tag(0x00200037, "numbers", 6)
     frame_of_reference_uid: str = tag(0x00200052, "uid")
     pixel_spacing_mm: tuple[float, float] | None = tag(0x00280030, "numbers", 2)  # row spacing, column spacing
-    spacing_source: str = ""  # the tag that told pixel_spacing_mm: PixelSpacing, ImagerPixelSpacing or ""
     imager_spacing_mm: tuple[float, float] | None = tag(0x00181164, "numbers", 2)  # at the detector, projections
     # how its pixels are stored and meant
     rows: int = tag(0x00280010, "short")
@@ -129,18 +147,15 @@ class Header:
     bits_stored: int = tag(0x00280101, "short")
     high_bit: int = tag(0x00280102, "short")
     pixel_representation: int = tag(0x00280103, "short")  # 1: signed
-    planar_configuration: int = tag(0x00280006, "short")
     rescale_slope: float | None = tag(0x00281053, "number")
     rescale_intercept: float | None = tag(0x00281052, "number")
     rescale_type: str = tag(0x00281054, "code")
+    units: tuple[str, ...] = tag(0x00409096, "units")  # of the items of RealWorldValueMappingSequence
     has_modality_lut: bool = tag(0x00283000, "present")
-    has_voi_lut: bool = tag(0x00283010, "present")
+    lut_type: str = ""  # ModalityLUTType: the units that it gives
+    overlay_bits: tuple[int, ...] = ()  # of the pixels' words, which overlays take up (PS3.5 8.1.2, retired)
     padding_value: int | None = tag(0x00280120, "pixel")  # stored units, in the pixels' own signedness
     padding_limit: int | None = tag(0x00280121, "pixel")
-    window_center: tuple[float, ...] = tag(0x00281050, "list")
-    window_width: tuple[float, ...] = tag(0x00281051, "list")
-    voi_function: str = tag(0x00281056, "code")
-    lut_shape: str = tag(0x20500020, "code")  # PresentationLUTShape
     # when: raw texts in the order in which scans.acquired looks at them
     acquisition_datetime: str = tag(0x0008002A, "text")
     acquisition_date: str = tag(0x00080022, "text")
@@ -150,6 +165,8 @@ class Header:
     series_date: str = tag(0x00080021, "text")
     study_date: str = tag(0x00080020, "text")
     timezone_offset: str = tag(0x00080201, "text")
+    # what is wrong
+    faults: tuple[str, ...] = ()  # with tags that the pixels or their place need, see `scans.needed`
     # of multi-frame objects
     frames: tuple[Frame, ...] = ()  # in the order of their pixels
     stack_id: str = ""  # of one frame
@@ -167,18 +184,19 @@ class Header:
 
     @classmethod
     def from_json(cls, text: str) -> "Header":
-        """Return the header that to_json wrote.
+        """Return the header that to_json wrote; a field that an older version read and nobody looks at is left out.
 
         Raises:
-            ValueError: The text is not a header of this version.
+            ValueError: The text is not a header.
         """
         try:
             values = json.loads(text)
             identity = Identity(**_all_tuples(values.pop("identity")))
             frames = tuple(Frame(**_all_tuples(told)) for told in values.pop("frames", ()))
-            return cls(identity=identity, frames=frames, **_all_tuples(values))
+            known = {name: value for name, value in values.items() if name in cls.__slots__}
+            return cls(identity=identity, frames=frames, **_all_tuples(known))
         except (TypeError, AttributeError, KeyError) as error:
-            raise ValueError(f"not a header of this version: {error}") from None
+            raise ValueError(f"not a header: {error}") from None
 
 
 def _values(record: Header | Identity) -> dict[str, Any]:
@@ -223,9 +241,13 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         values["rejection"], named = rejection_of(parsed.dataset)
         identity = dataclasses.replace(identity, rejects=named)
     layout = _layout(values)
+    faults = _faults(values, reader, parsed)
     if parsed.pixel_element:
-        _check_image(layout)
+        _check_image(layout, faults)
     pixels = stored_pixels(parsed, layout)
+    _settle_spacing(values)
+    found = read_frames(reader, layout.n_frames) if is_multi_frame(values["sop_class_uid"]) else Frames()
+    faults += [*found.faults, *_rescale_faults(values, found.frames, parsed), *filter(None, [pixels.fault])]
     return Header(
         identity=identity,
         size_bytes=len(content),
@@ -237,11 +259,63 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         pixel_offset=pixels.offset,
         pixel_length=pixels.length,
         pixel_sha256=pixels.sha256,
-        spacing_source=_settle_spacing(values),
-        frames=read_frames(reader, layout.n_frames) if is_multi_frame(values["sop_class_uid"]) else (),
+        lut_type=_lut_type(reader) if values["has_modality_lut"] else "",
+        overlay_bits=_overlay_bits(reader),
+        frames=found.frames,
+        faults=tuple(faults),
         age_years=age_years(reader.first(PATIENT_AGE), birth_date=identity.birth_date, study_date=values["study_date"]),
         **values,
     )
+
+
+def _faults(values: dict[str, Any], reader: Reader, parsed: Parsed) -> list[str]:
+    """Return what is wrong with the tags that a scan's pixels and place need; of what can be no scan, nothing."""
+    sop_class = values["sop_class_uid"]
+    if not family_of(sop_class) or parsed.pixel_element != "PixelData":
+        return []
+    needs = [*PIXELS, *RESCALE, *SPACING]
+    if not is_projection(sop_class):
+        needs += PLACE
+    elif values["pixel_spacing_mm"] is None:
+        needs += DETECTOR
+    faults = list(faults_in(reader, needs, parsed.twice))
+    if values["pixel_representation"] not in (0, 1):
+        faults.append(f"PixelRepresentation is {values['pixel_representation']}, 0 or 1 is wanted")
+    if not faults and (fault := bits_fault(values["bits_allocated"], values["bits_stored"], values["high_bit"])):
+        faults.append(fault)
+    if values["padding_limit"] is not None and values["padding_value"] is None:
+        faults.append("PixelPaddingRangeLimit without PixelPaddingValue")
+    if parsed.twice & PIXEL_TAGS.keys():
+        faults.append("pixels stand there twice")
+    offsets = reader.elements.get(OFFSETS)
+    if isinstance(offsets, RawDataElement) and offsets.length not in (0, 8 * values["n_frames"]):
+        faults.append(f"an extended offset table of {offsets.length // 8} frames, {values['n_frames']} in the header")
+    return faults
+
+
+def _rescale_faults(values: dict[str, Any], frames: Sequence[Frame], parsed: Parsed) -> list[str]:
+    """Return what is wrong with the rescale of an object or of any of its frames; a Modality LUT goes before it."""
+    family = family_of(values["sop_class_uid"])
+    if not family or parsed.pixel_element != "PixelData" or values["has_modality_lut"]:
+        return []
+    if is_multi_frame(values["sop_class_uid"]) and not frames:
+        return []  # refused for that
+    told = {"rescale_slope": values["rescale_slope"], "rescale_intercept": values["rescale_intercept"]}
+    each = [told | frame.told() for frame in frames] or [told]
+    pairs = dict.fromkeys((one["rescale_slope"], one["rescale_intercept"]) for one in each)
+    faults = [rescale_fault(slope, intercept, is_ct=family == "ct") for slope, intercept in pairs]
+    return [fault for fault in faults if fault]
+
+
+def _lut_type(reader: Reader) -> str:
+    items = [Reader(item) for item in reader.items(MODALITY_LUT)[:1]]
+    return items[0].first(LUT_TYPE) if items else ""
+
+
+def _overlay_bits(reader: Reader) -> tuple[int, ...]:
+    """Return the bits in which overlays lie; 0 is the position of those that have an element of their own."""
+    words = [reader.value(Field("", number, "short", 0)) for number in OVERLAY_POSITIONS]
+    return tuple(sorted({bit for bit in words if bit}))
 
 
 def _refuse_other_objects(identity: Identity, values: dict[str, Any], parsed: Parsed, reader: Reader) -> None:
@@ -262,8 +336,8 @@ def _refuse_other_objects(identity: Identity, values: dict[str, Any], parsed: Pa
             raise MissingUid(f"{name} UID is absent or malformed")
 
 
-def _settle_spacing(values: dict[str, Any]) -> str:
-    """Drop impossible pixel spacings, let projections fall back on the detector's; return the tag that told.
+def _settle_spacing(values: dict[str, Any]) -> None:
+    """Drop impossible pixel spacings, let projections fall back on the detector's.
 
     The detector's spacing is larger than the patient's by the magnification. Source: PS3.3 10.7.1.3.
     """
@@ -271,25 +345,24 @@ def _settle_spacing(values: dict[str, Any]) -> str:
         spacing = values[name]
         if spacing is not None and not all(FINEST_MM <= mm <= COARSEST_MM for mm in spacing):
             values[name] = None
-    if values["pixel_spacing_mm"] is not None:
-        return "PixelSpacing"
-    if values["imager_spacing_mm"] is not None and is_projection(values["sop_class_uid"]):
+    if values["pixel_spacing_mm"] is None and is_projection(values["sop_class_uid"]):
         values["pixel_spacing_mm"] = values["imager_spacing_mm"]
-        return "ImagerPixelSpacing"
-    return ""
 
 
 def _layout(values: dict[str, Any]) -> Layout:
     return Layout(**{field.name: values[field.name] for field in dataclasses.fields(Layout)})
 
 
-def _check_image(layout: Layout) -> None:
+def _check_image(layout: Layout, faults: Sequence[str]) -> None:
     """Refuse pixels that cannot be laid out as the header says.
 
     Raises:
-        BadValue: A count is zero, or the bits do not fit.
+        BadValue: A count is zero, or cannot be understood.
         TooLarge: More bytes than any scan has.
     """
+    for fault in faults:
+        if fault.partition(" ")[0] in LAYOUT:
+            raise BadValue(fault)
     for name in ("rows", "columns", "n_frames", "samples_per_pixel", "bits_allocated"):
         if getattr(layout, name) < 1:
             raise BadValue(f"{name} is absent, zero or no number")

@@ -81,7 +81,7 @@ def kernel_rank(kernel: str) -> int:
 
 def _criteria(most_mm: float) -> list[tuple[str, Callable[[MainCandidate], float | str]]]:
     return [
-        ("original before derived", lambda c: float("DERIVED" in c.image_type.upper())),
+        ("original before derived", _derived_cost),
         ("native plane", _plane_cost),
         ("coverage", lambda c: float(c.coverage_mm < FULL_COVERAGE * most_mm)),
         ("standard kernel", lambda c: float(kernel_rank(c.kernel))),
@@ -89,6 +89,12 @@ def _criteria(most_mm: float) -> list[tuple[str, Callable[[MainCandidate], float
         ("UID", lambda c: c.uid),
         ("key", lambda c: c.key),
     ]
+
+
+def _derived_cost(candidate: MainCandidate) -> float:
+    """What one photon energy would show is computed as well, whatever it calls itself."""
+    values = candidate.image_type.upper().split("\\")
+    return float("DERIVED" in values or "VMI" in values)
 
 
 def _plane_cost(candidate: MainCandidate) -> float:

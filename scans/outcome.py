@@ -151,10 +151,6 @@ class UnsupportedSyntax(Refusal, code="unsupported-syntax"):
     """No decoder here for the transfer syntax."""
 
 
-class UnsupportedPixels(Refusal, code="unsupported-pixels"):
-    """A depth or layout of pixels that no scan has."""
-
-
 class Colour(Refusal, code="colour"):
     """More than one sample a pixel, or a palette."""
 

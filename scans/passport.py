@@ -10,6 +10,7 @@ from scans.decoder import DECODERS
 from scans.geometry import Placement
 from scans.header import Header
 from scans.sequence import contrast_of
+from scans.units import VMI, is_monoenergetic
 
 PROJECTION = Placement((0,), 0.0, 0.0, 0.0, 0.0, "projection", 0.0, 0, "")  # there is nothing to place
 LONGEST_LABEL = 64  # characters; PS3.5 6.2, VR LO
@@ -45,7 +46,7 @@ class Passport:
     rescale_intercept: float | None
     rescale_varies: bool  # from slice to slice, as PET and some MR have it
     padding: int | None  # PixelPaddingValue, in stored units
-    image_type: str  # values joined by a backslash
+    image_type: str  # values joined by a backslash; VMI behind them where only a description says monoenergetic
     contrast: str  # given, not-given or unknown
     decoder: str  # the libraries that decoded the pixels, joined by a comma; native: nothing to decode
     burned_in: str  # BurnedInAnnotation: YES, NO or "" when the header does not say
@@ -93,7 +94,7 @@ def _passport(headers: Sequence[Header], placement: Placement) -> Passport:
         rescale_intercept=header.rescale_intercept,
         rescale_varies=len({(h.rescale_slope, h.rescale_intercept) for h in headers}) > 1,
         padding=header.padding_value,
-        image_type=_label("\\".join(header.image_type), named),
+        image_type=_label("\\".join(_image_type(header)), named),
         contrast=contrast_of(header),
         decoder=",".join(sorted({DECODERS.get(h.transfer_syntax_uid, "native") for h in headers})),
         burned_in=header.burned_in if header.burned_in in ("YES", "NO") else "",
@@ -101,6 +102,11 @@ def _passport(headers: Sequence[Header], placement: Placement) -> Passport:
         n_files=len({h.identity.sop_uid for h in headers}),
         repairs=placement.repairs,
     )
+
+
+def _image_type(header: Header) -> Sequence[str]:
+    is_untold = is_monoenergetic(header) and VMI not in header.image_type
+    return (*header.image_type, VMI) if is_untold else header.image_type
 
 
 def _slice_order(numbers: Sequence[int | None]) -> str:

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scans.codestream import announced_size
 from scans.dicomfile import Parsed
+from scans.fragments import fragments_of, frames_fault
 from scans.outcome import Truncated, Unreadable
 
 NATIVE = frozenset({  # PS3.5 A.1, A.2, A.3, A.5: pixels as they are
     "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2",
 })  # fmt: skip
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
-ITEM, SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"  # PS3.5 A.4
+MISLABELLED = "compressed pixels under the label of an uncompressed transfer syntax"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class StoredPixels:
     offset: int | None  # in the file; None when encapsulated, deflated or absent
     length: int
     sha256: str  # "" without pixels
+    fault: str = ""  # why they cannot be what the header says they are
 
 
 def stored_pixels(parsed: Parsed, layout: Layout) -> StoredPixels:
@@ -59,8 +62,7 @@ def stored_pixels(parsed: Parsed, layout: Layout) -> StoredPixels:
     if not parsed.pixel_element:
         return StoredPixels(None, 0, "")
     if parsed.is_undefined_length:
-        pixels = parsed.pixels[: _end_of_fragments(parsed.pixels)]
-        return StoredPixels(None, len(pixels), _sha256(pixels, layout, parsed.transfer_syntax_uid))
+        return _encapsulated(parsed, layout)
     if parsed.transfer_syntax_uid not in NATIVE:
         raise Unreadable("compressed pixels that are not in fragments")
     if len(parsed.pixels) < layout.n_bytes:
@@ -68,23 +70,32 @@ def stored_pixels(parsed: Parsed, layout: Layout) -> StoredPixels:
     pixels = parsed.pixels[: layout.n_bytes]
     is_swapped = parsed.transfer_syntax_uid == BIG_ENDIAN
     sha256 = _sha256(_little_endian(pixels, layout.bits_allocated) if is_swapped else pixels, layout, "native")
-    return StoredPixels(parsed.pixel_offset, layout.n_bytes, sha256)
+    return StoredPixels(parsed.pixel_offset, layout.n_bytes, sha256, _native_fault(parsed.pixels, layout))
 
 
-def _end_of_fragments(pixels: memoryview) -> int:
-    """Return the length of an encapsulated element, from its first item to its delimiter."""
-    place = 0
-    while place + 8 <= len(pixels):
-        mark, length = (
-            bytes(pixels[place : place + 4]),
-            int.from_bytes(pixels[place + 4 : place + 8], "little"),
-        )
-        if mark == SEQUENCE_END:
-            return place + 8
-        if mark != ITEM:
-            raise Unreadable(f"no fragment begins at byte {place} of the compressed pixels")
-        place += 8 + length
-    raise Truncated(f"the compressed pixels end at byte {len(pixels)}, inside a fragment or before the last one")
+def _encapsulated(parsed: Parsed, layout: Layout) -> StoredPixels:
+    syntax = parsed.transfer_syntax_uid
+    if syntax in NATIVE:
+        return StoredPixels(None, len(parsed.pixels), _sha256(parsed.pixels, layout, syntax), MISLABELLED)
+    fragments = fragments_of(parsed.pixels)
+    pixels = parsed.pixels[: fragments.length]
+    fault = frames_fault(pixels, fragments, layout.n_frames, syntax)
+    return StoredPixels(None, len(pixels), _sha256(pixels, layout, syntax), fault)
+
+
+def _native_fault(pixels: memoryview, layout: Layout) -> str:
+    """Return why native pixels contradict the header, "" if they do not.
+
+    Behind the last pixel stands one byte at most, which makes the length even (PS3.5 8.1.1); some writers fill up
+    with zeros, and no more than a row of them can be told from an image of another size.
+    """
+    if announced_size(pixels) == (layout.rows, layout.columns, layout.samples_per_pixel):
+        return MISLABELLED
+    surplus = pixels[layout.n_bytes :]
+    row = layout.columns * layout.samples_per_pixel * layout.bits_allocated // 8
+    if len(surplus) > 1 and (len(surplus) > row or any(surplus)):
+        return f"{len(pixels)} bytes of pixels, {layout.n_bytes} expected"
+    return ""
 
 
 def _little_endian(pixels: memoryview, bits_allocated: int) -> memoryview:

@@ -11,6 +11,7 @@ import numpy as np
 from scans.decoder import DECODERS, LITTLE_ENDIAN, SELF_DESCRIBING, can_decode, decode, syntax_name
 from scans.dicomfile import open_regular, read_bytes
 from scans.header import Header
+from scans.needed import bits_fault
 from scans.outcome import (
     BadValue,
     Colour,
@@ -22,7 +23,6 @@ from scans.outcome import (
 )
 from scans.pixelbytes import BIG_ENDIAN
 
-DEPTHS = (8, 16, 32)  # Bits Allocated of samples that fill whole bytes
 MAX_BYTES = 2 << 30  # of one file's decoded pixels; a header that claims more lies
 
 
@@ -54,7 +54,7 @@ def read_stored(path: Path, header: Header, opener: Opener | None = None) -> Sto
 
     Raises:
         Colour: More than one sample a pixel, or a palette.
-        BadValue: A size or a depth that no image has.
+        BadValue: A size or a depth that no image has, or values that need more bits than the header says.
         TooLarge: The header claims more pixels than any scan has.
         UnsupportedSyntax: No decoder here reads the transfer syntax, or not at this depth.
         Truncated: Fewer pixels than the header promises.
@@ -74,7 +74,10 @@ def read_stored(path: Path, header: Header, opener: Opener | None = None) -> Sto
     words = words.reshape(header.n_frames, header.rows, header.columns)
     is_self_describing = DECODERS.get(header.transfer_syntax_uid) in SELF_DESCRIBING
     values = words if is_self_describing else _meaningful_bits(words, header)
-    return Stored(values, _padding(words, values, header))
+    is_padding = _padding(words, values, header)
+    if values is not words:
+        _require_no_other_bits(words, is_padding, header)
+    return Stored(values, is_padding)
 
 
 def decoded_digest(path: Path, header: Header, opener: Opener | None = None) -> str:
@@ -110,10 +113,8 @@ def _check(header: Header) -> None:
     """Refuse what the header alone rules out, before a byte of the pixels is read."""
     if header.samples_per_pixel != 1 or header.photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise Colour(f"{header.samples_per_pixel} samples a pixel")
-    if header.bits_allocated not in DEPTHS or not 1 <= header.bits_stored <= header.bits_allocated:
-        raise BadValue(f"{header.bits_stored} bits stored of {header.bits_allocated} allocated")
-    if not header.bits_stored <= header.high_bit + 1 <= header.bits_allocated:
-        raise BadValue(f"high bit {header.high_bit} with {header.bits_stored} bits stored")
+    if fault := bits_fault(header.bits_allocated, header.bits_stored, header.high_bit):
+        raise BadValue(fault)
     if n_pixels(header) < 1:
         raise BadValue(f"{header.n_frames} frames of {header.rows} x {header.columns} pixels")
     if n_pixels(header) * header.bits_allocated // 8 > MAX_BYTES:
@@ -158,6 +159,38 @@ def _meaningful_bits(words: np.ndarray, header: Header) -> np.ndarray:
     if above == 0 and below == 0:
         return words
     return (words << above) >> (above + below)  # on signed words the right shift brings the sign along
+
+
+def _require_no_other_bits(words: np.ndarray, is_padding: np.ndarray | None, header: Header) -> None:
+    """Refuse words whose other bits are neither clear, nor the sign, nor an overlay's, nor padding.
+
+    Such a value is larger than the header allows, or the high bit is another one: cut to the stored bits, both
+    would be a wrong number. A writer that extends the sign does so in every pixel (PS3.5 8.1.1, 8.1.2).
+    """
+    all_bits, top = (1 << header.bits_allocated) - 1, 1 << header.high_bit
+    stored = ((1 << header.bits_stored) - 1) << (header.high_bit + 1 - header.bits_stored)
+    other = all_bits & ~stored & ~sum(1 << bit for bit in header.overlay_bits)
+    plain = words.view(f"u{words.dtype.itemsize}")
+    if is_padding is not None:
+        plain = plain[~is_padding]
+    found = plain & other
+    if not found.any():
+        return
+    expected = np.zeros_like(found)
+    if header.pixel_representation == 1:
+        extension = other & ~(top - 1)
+        is_negative = (plain & top) != 0
+        if (is_negative & (found == extension)).any():
+            expected[is_negative] = extension
+    if n_wrong := int((found != expected).sum()):
+        raise BadValue(
+            f"{n_wrong} pixels with bits outside the {header.bits_stored} stored ones below {header.high_bit + 1}"
+        )
+
+
+def padding_of(values: np.ndarray, header: Header) -> np.ndarray | None:
+    """Return where stored values are what a header calls padding, same shape, bool; None: nowhere."""
+    return _padding(values, values, header)
 
 
 def _padding(words: np.ndarray, values: np.ndarray, header: Header) -> np.ndarray | None:

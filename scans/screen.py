@@ -35,7 +35,9 @@ from scans.sopclass import (
     is_projection,
     name_of,
 )
+from scans.units import units_refusal
 
+MOST_FAULTS = 3  # told in one sentence
 # Values of ImageType behind the second that say: not a picture of the patient as scanned, but computed
 # from one. Reformats (MPR) are volumes of the patient and pass; the main-scan rule puts them last.
 COMPUTED = frozenset({
@@ -74,7 +76,10 @@ def screen(header: Header) -> Refusal | None:
         return MosaicUnsupported("ImageType")
     if header.n_frames > 1 and not is_multi_frame(header.sop_class_uid):
         return MultiFrame(f"{header.n_frames} frames")
-    return _computed(header)
+    refusal = _computed(header) or units_refusal(header)
+    if refusal is None and header.faults:
+        return BadValue("; ".join(header.faults[:MOST_FAULTS]))
+    return refusal
 
 
 def _class_refusal(header: Header) -> Refusal | None:

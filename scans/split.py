@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scans.affine import row_and_column
+from scans.encoding import require_one_encoding
 from scans.geometry import FEWEST_SLICES, SAME_PLACE_MM, distances_along_normal
 from scans.header import Header
 from scans.outcome import MixedEncoding, MixedFrames, NoGeometry, Refusal, RepeatedPositions, TimeSeries
@@ -91,6 +92,7 @@ def require_one_frame(headers: Sequence[Header]) -> None:
         raise MixedFrames(f"{n_frames} frames of reference among {len(headers)} slices")
     if len({h.photometric for h in headers}) > 1:
         raise MixedEncoding("MONOCHROME1 and MONOCHROME2 slices")
+    require_one_encoding(headers)
 
 
 def _alike(headers: Sequence[Header], indices: Sequence[int]) -> list[list[int]]:

@@ -21,13 +21,16 @@ from pydicom.sequence import Sequence
 LONGEST_VALUE = 4096  # bytes; far above every VR that is read here, which hold 64 characters mostly
 UNDEFINED = 0xFFFFFFFF  # PS3.5 7.1.1: the length of an element that ends with a delimiter
 UID_PATTERN = re.compile(r"[0-9][0-9.]{0,63}")  # PS3.5 9.1; zeros at the front of a part are common
+DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)  # PS3.5 6.2, VR DS; no NaN, no 1_000
 TEXT_DELIMITERS = {0x5C, 0x0D, 0x0A, 0x09, 0x0C}  # where a code extension ends, PS3.5 6.1.2.5.3
+PADDING = " \0\t\r\n\f\v"  # what writers fill up values with, at either end
 PIXEL_REPRESENTATION = 0x00280103
+MEASUREMENT_UNITS = 0x004008EA  # MeasurementUnitsCodeSequence
 
 _EMPTY: dict[str, Any] = {
     "text": "", "uid": "", "code": "", "codes": (), "meaning": "", "present": False, "short": 0, "count": 1,
-    "number": None, "double": None, "integer": None, "numbers": None, "list": (), "pixel": None, "index": None,
-    "indices": (),
+    "number": None, "double": None, "integer": None, "numbers": None, "pixel": None, "index": None, "indices": (),
+    "units": (),
 }  # fmt: skip
 
 
@@ -60,7 +63,10 @@ def tags_of(*kinds: type) -> tuple[int, ...]:
 
 
 class Reader:
-    """Reads values from one parsed data set; a value that cannot be understood is an absent one."""
+    """Reads values from one parsed data set; a value that cannot be understood is an absent one.
+
+    Where the pixels or their place would suffer, `scans.needed` tells the two apart.
+    """
 
     def __init__(self, dataset: Dataset) -> None:
         """Look up the elements, and the character sets that the texts are written in."""
@@ -84,6 +90,8 @@ class Reader:
             return True
         if field.how == "meaning":
             return self.meaning(field.tag)
+        if field.how == "units":
+            return self.units(field.tag)
         raw = self.raw(field.tag)
         if not raw:
             return _EMPTY[field.how]
@@ -93,7 +101,7 @@ class Reader:
             return self._unsigned(field.tag, raw, field.how)
         if field.how == "text":
             return self.text(raw)
-        return _numbers(raw, field.n) if field.how == "numbers" else _CONVERT[field.how](raw)
+        return numbers_of(raw, field.n) if field.how == "numbers" else _CONVERT[field.how](raw)
 
     def raw(self, number: int) -> bytes:
         """Return the bytes of an element, b"" if there are none."""
@@ -127,6 +135,16 @@ class Reader:
             return str(self.dataset[number].value[0].CodeMeaning).strip().upper()
         except Exception:  # whatever a broken sequence raises: it is only a hint
             return ""
+
+    def units(self, number: int) -> tuple[str, ...]:
+        """Return the codes of the units that the items of a sequence name, or their own code, in capitals."""
+        try:
+            items = [
+                item[MEASUREMENT_UNITS].value[0] if MEASUREMENT_UNITS in item else item for item in self.items(number)
+            ]
+            return tuple(str(item.get("CodeValue") or "").strip().upper() for item in items)
+        except Exception:  # whatever a broken sequence raises: nothing is said of the units then
+            return ()
 
     def items(self, number: int) -> list[Dataset]:
         """Return the items of a sequence, none if it is absent or no sequence."""
@@ -162,31 +180,25 @@ class Reader:
 
 
 def _parts(raw: bytes) -> list[str]:
-    return [part.strip() for part in raw.decode("latin-1").replace("\0", "").split("\\")]
+    return [part.strip(PADDING) for part in raw.decode("latin-1").split("\\")]
 
 
 def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
+    number = float(text) if DECIMAL.fullmatch(text) else math.nan
     return number if math.isfinite(number) else None
 
 
-def _numbers(raw: bytes, n: int) -> tuple[float, ...] | None:
+def numbers_of(raw: bytes, n: int) -> tuple[float, ...] | None:
     """Return exactly n finite numbers, or None."""
     found = [_number(part) for part in _parts(raw)]
     numbers = tuple(number for number in found if number is not None)
     return numbers if len(found) == len(numbers) == n else None
 
 
-def _integer(raw: bytes) -> int | None:
+def integer_of(raw: bytes) -> int | None:
+    """Return the first value as a whole number, None if it is none."""
     number = _number(_parts(raw)[0])
     return int(number) if number is not None and abs(number) < 2**53 and number == int(number) else None
-
-
-def _list(raw: bytes) -> tuple[float, ...]:
-    return tuple(number for number in map(_number, _parts(raw)) if number is not None)
 
 
 def _uid(raw: bytes) -> str:
@@ -200,7 +212,7 @@ def _codes(raw: bytes) -> tuple[str, ...]:
 
 def _count(raw: bytes) -> int:
     """Return NumberOfFrames; a value that is no count is 0, which nothing accepts."""
-    number = _integer(raw)
+    number = integer_of(raw)
     return number if number is not None and number > 0 else 0
 
 
@@ -209,7 +221,6 @@ _CONVERT: dict[str, Callable[[bytes], Any]] = {
     "code": lambda raw: _parts(raw)[0].upper(),
     "codes": _codes,
     "number": lambda raw: _number(_parts(raw)[0]),
-    "integer": _integer,
+    "integer": integer_of,
     "count": _count,
-    "list": _list,
 }

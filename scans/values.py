@@ -14,6 +14,7 @@ from scans.dicomfile import quiet, read_bytes
 from scans.header import Header
 from scans.outcome import BadValue, ConstantImage, NotFinite
 from scans.pixels import Opener
+from scans.sopclass import family_of
 
 AIR_HU = -1000.0
 TABLE_DEPTHS = (8, 16)  # Bits Allocated of pixels that a Modality LUT can be for (PS3.3 C.11.1.1)
@@ -25,7 +26,7 @@ def real_values(stored: np.ndarray, path: Path, header: Header, opener: Opener |
     Args:
         stored: Integers, any shape.
         path: The file, opened again only if it holds a Modality LUT.
-        header: Its header. An absent slope is 1, an absent intercept 0.
+        header: Its header. Of an MR or an X-ray without a rescale, the stored numbers are the values.
         opener: Who reads a Modality LUT; None: this very process.
 
     Returns:
@@ -39,10 +40,7 @@ def real_values(stored: np.ndarray, path: Path, header: Header, opener: Opener |
         table = (opener.table if opener else lookup_table)(path, header)
         meant: np.ndarray = table[stored.astype(np.int64) & (len(table) - 1)]
         return meant
-    slope = 1.0 if header.rescale_slope is None else header.rescale_slope
-    intercept = 0.0 if header.rescale_intercept is None else header.rescale_intercept
-    if slope == 0:
-        raise BadValue("rescale slope is 0")
+    slope, intercept = _rescale(header)
     real = stored.astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as a whole image
         if slope != 1:
@@ -50,6 +48,15 @@ def real_values(stored: np.ndarray, path: Path, header: Header, opener: Opener |
         if intercept != 0:
             real += np.float32(intercept)
     return real
+
+
+def _rescale(header: Header) -> tuple[float, float]:
+    slope, intercept = header.rescale_slope, header.rescale_intercept
+    if slope is None and intercept is None and family_of(header.sop_class_uid) != "ct":
+        return 1.0, 0.0
+    if slope is None or intercept is None or slope == 0:
+        raise BadValue("RescaleSlope or RescaleIntercept is absent, or the slope 0")
+    return slope, intercept
 
 
 def lookup_table(path: Path, header: Header) -> np.ndarray:

@@ -1,6 +1,6 @@
 """A scan as the scanner saw it: voxels, and where they lie in the patient."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -13,7 +13,7 @@ from scans.header import Header
 from scans.kind import Kind
 from scans.outcome import MixedEncoding, MultiFrame, NoGeometry, TooLarge
 from scans.parallel import side_by_side
-from scans.pixels import Opener, read_stored
+from scans.pixels import Opener, padding_of, read_stored
 from scans.repair import even_grid
 from scans.sopclass import is_multi_frame
 from scans.stack import Member, Stack
@@ -90,7 +90,7 @@ def read_volume(stack: Stack, root: Path, opener: Opener | None = None) -> Volum
         opener: Who opens files whose content has to be understood, see `scans.pixels.read_stored`.
 
     Raises:
-        Refusal: The stack shows nothing that can be compared; its class says why.
+        Refusal: The stack shows nothing that can be compared, or contradicts itself; its class says why.
         OSError: The disk or the share failed, which is worth another try.
     """
     headers = [member.header for member in stack.members]
@@ -113,10 +113,13 @@ def _read_slices(members: Sequence[Member], root: Path, opener: Opener | None) -
     for z, member in enumerate(members):
         by_path.setdefault(member.path, []).append((z, member))
 
+    named = {(member.header.padding_value, member.header.padding_limit): member.header for member in members}
+
     def read(name: str) -> list[tuple[int, np.ndarray]]:
         """Fill in the slices of one file, return where in which of them padding is."""
         slices, path = by_path[name], real_path(root, name)
         stored = read_stored(path, slices[0][1].header, opener)
+        _require_named_padding(stored.values, slices[0][1].header, named)
         for z, member in slices:
             voxels[z] = real_values(stored.values[member.frame], path, member.header, opener)
         return [] if stored.is_padding is None else [(z, stored.is_padding[member.frame]) for z, member in slices]
@@ -128,6 +131,23 @@ def _read_slices(members: Sequence[Member], root: Path, opener: Opener | None) -
     for z, where in padded:
         is_padding[z] = where
     return voxels, is_padding
+
+
+def _require_named_padding(
+    values: np.ndarray, header: Header, named: Mapping[tuple[int | None, int | None], Header]
+) -> None:
+    """Refuse a CT slice that holds what another one calls padding, and does not call it so.
+
+    Left as a value it would be a piece of the patient of -2000 HU or so beside air; taken as padding it might
+    be metal or bone. Where the scale is free, as in MR, it is taken for the signal that the slice says it is.
+    """
+    if header.modality != "CT" or len(named) < 2:
+        return
+    own = padding_of(values, header)
+    for other in named.values():
+        pixels = padding_of(values, other)
+        if pixels is not None and (own is None or (pixels & ~own).any()):
+            raise MixedEncoding("some slices name a padding value that others hold and do not name")
 
 
 def _check_shapes(headers: list[Header]) -> None:

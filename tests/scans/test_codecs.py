@@ -15,10 +15,10 @@ from pydicom.pixels.decoders.base import get_decoder
 
 from scans.decoder import DECODERS, decode
 from scans.header import read_header
+from scans.needed import DEPTHS
 from scans.outcome import Refusal
 from scans.phantoms.damage import _xray
 from scans.phantoms.scanner import JPEG_2000, JPEG_LOSSLESS, JPEG_LS, RLE
-from scans.pixels import DEPTHS
 from scans.samples import LOSSY, samples
 
 ODD = Path(os.environ.get("SCANTWIN_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "dicom_odd"

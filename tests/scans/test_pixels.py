@@ -175,12 +175,36 @@ def test_plain_pixels_are_read_at_their_offset_without_parsing_again(tmp_path, m
     assert read_stored(path, header).values[0].tolist() == words.tolist()
 
 
-def test_bits_outside_the_stored_ones_are_no_values(tmp_path):
+def with_overlays(ds: Dataset, *bits: int) -> Dataset:
+    for plane, bit in enumerate(bits):
+        ds.add_new(0x60000100 + 0x20000 * plane, "US", ds.BitsAllocated)
+        ds.add_new(0x60000102 + 0x20000 * plane, "US", bit)
+    return ds
+
+
+def test_overlay_bits_are_no_values(tmp_path):
     words = np.array([[0x0001, 0xF001], [0x5FFF, 0x0800]], dtype="<u2")
-    assert stored(saved(slice_of(words, bits_stored=12), tmp_path / "a")).values[0].tolist() == [
-        [1, 1],
-        [4095, 2048],
-    ]
+    ds = with_overlays(slice_of(words, bits_stored=12), 12, 13, 14, 15)
+    assert stored(saved(ds, tmp_path / "a")).values[0].tolist() == [[1, 1], [4095, 2048]]
+
+
+@pytest.mark.parametrize("overlays", [(), (13,)])
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_value_that_needs_more_bits_than_are_stored_is_refused_and_not_cut(tmp_path, overlays, signed):
+    words = np.array([[1, 4095], [4096 + 5, 0]], dtype="<i2" if signed else "<u2")
+    with pytest.raises(BadValue, match="1 pixels with bits outside the 12 stored"):
+        stored(saved(with_overlays(slice_of(words, bits_stored=12), *overlays), tmp_path / "a"))
+
+
+def test_a_dense_pixel_beside_extended_signs_is_no_negative_one(tmp_path):
+    words = np.array([[-1000, 40], [2304, 0]], dtype="<i2")  # 2304 needs 13 bits with its sign
+    with pytest.raises(BadValue, match="1 pixels"):
+        stored(saved(slice_of(words, bits_stored=12), tmp_path / "a"))
+
+
+def test_a_sign_extended_over_all_bits_is_a_sign(tmp_path):
+    words = np.array([[-1000, 40], [2047, 0]], dtype="<i2")
+    assert stored(saved(slice_of(words, bits_stored=12), tmp_path / "a")).values[0].tolist() == words.tolist()
 
 
 def test_the_sign_of_twelve_bits_is_extended(tmp_path):
@@ -192,9 +216,15 @@ def test_the_sign_of_twelve_bits_is_extended(tmp_path):
 
 
 def test_values_in_the_upper_bits_are_moved_down(tmp_path):
-    words = np.array([[0x0010, 0xFFF3]], dtype="<u2")
+    words = np.array([[0x0010, 0xFFF0]], dtype="<u2")
     ds = slice_of(words, bits_stored=12, HighBit=15)
     assert stored(saved(ds, tmp_path / "a")).values[0].tolist() == [[1, 4095]]
+
+
+def test_a_high_bit_that_the_values_contradict_is_refused(tmp_path):
+    words = np.array([[1024, 1025]], dtype="<u2")  # in the lower twelve bits, as they should be
+    with pytest.raises(BadValue, match="up to bit 15"):
+        stored(saved(slice_of(words, bits_stored=12, HighBit=15), tmp_path / "a"))
 
 
 def test_an_odd_number_of_bytes_has_no_pixel_in_its_pad_byte(tmp_path):
@@ -226,9 +256,9 @@ def test_padding_over_all_allocated_bits_is_found_by_every_way_of_reading(tmp_pa
     assert padding_of(ds, tmp_path / "a") == [[True, False, False]]
 
 
-def test_padding_within_the_stored_bits_is_found_below_rubbish(tmp_path):
-    words = np.array([[0x0830, 0x1000, 0x0001]], dtype="<u2").view("<i2")  # -2000 in 12 bits, not extended
-    ds = slice_of(words, bits_stored=12, PixelPaddingValue=-2000)
+def test_padding_within_the_stored_bits_is_found_below_an_overlay(tmp_path):
+    words = np.array([[0x1830, 0x1000, 0x0001]], dtype="<u2").view("<i2")  # -2000 in 12 bits, not extended
+    ds = with_overlays(slice_of(words, bits_stored=12, PixelPaddingValue=-2000), 12)
     assert padding_of(ds, tmp_path / "a") == [[True, False, False]]
 
 

@@ -50,6 +50,8 @@ def instance(words: np.ndarray, number: int, sop_class: str, **tags: object) -> 
     ds.PixelRepresentation = int(words.dtype.kind == "i")
     ds.PixelData = words.tobytes()
     ds["PixelData"].VR = "OW"
+    if sop_class == CTImageStorage:
+        ds.RescaleSlope, ds.RescaleIntercept = 1, 0
     for name, value in tags.items():
         setattr(ds, name, value)
     return ds
