@@ -13,10 +13,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from scans.contrast import contrast_of
 from scans.geometry import FEWEST_SLICES
 from scans.header import Header
 from scans.outcome import MixedAcquisitions
-from scans.sequence import contrast_of
 from scans.sopclass import family_of
 
 MOST_PHASES = 4  # trigger times of one series; more of them are the timing of the slices

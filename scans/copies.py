@@ -12,11 +12,11 @@ from datetime import UTC
 from functools import cache
 
 from scans.acquired import acquired
+from scans.contrast import contrast_of
 from scans.header import Header
 from scans.kind import kind_of
 from scans.outcome import Refusal
 from scans.screen import screen
-from scans.sequence import contrast_of
 from scans.sopclass import is_projection
 
 OF_THE_FILE = frozenset({

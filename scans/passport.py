@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from scans.contrast import contrast_of
 from scans.decoder import DECODERS
 from scans.geometry import Placement
 from scans.header import Header
-from scans.sequence import contrast_of
 
 PROJECTION = Placement((0,), 0.0, 0.0, 0.0, 0.0, "projection", 0.0, 0, "")  # there is nothing to place
 LONGEST_LABEL = 64  # characters; PS3.5 6.2, VR LO

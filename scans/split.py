@@ -13,6 +13,7 @@ import numpy as np
 
 from scans.affine import row_and_column
 from scans.apart import acquired_apart
+from scans.contrast import contrast_of
 from scans.directions import alike
 from scans.geometry import FEWEST_SLICES, SAME_PLACE_MM, distances_along_normal
 from scans.header import Header
@@ -26,7 +27,6 @@ from scans.outcome import (
     RepeatedPositions,
     TimeSeries,
 )
-from scans.sequence import contrast_of
 from scans.technique import SETTINGS
 
 FARTHEST_MM = 1e5  # from the origin of the patient's frame: a hundred metres is a damaged value

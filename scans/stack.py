@@ -270,8 +270,8 @@ def _stack_series(
 ) -> None:
     slices: list[Member] = []
     lacking = incomplete([member.header for member in series])
-    for index, refusal in lacking.items():
-        _end([series[index]], refusal, endings)
+    for index, lack in lacking.items():
+        _end([series[index]], lack, endings)
     for member in (member for index, member in enumerate(series) if index not in lacking):
         if is_projection(member.header.sop_class_uid):
             kind = kind_of(member.header, is_volume=False, table=table)
