@@ -47,8 +47,10 @@ GIVEN = re.compile(
     rf"(?:POST|NACH|APR[EÈ]S|AVEC|MIT|WITH|W/?)[ -]?{AGENT}|DOTAREM|PRIMOVIST|EOVIST|MULTIHANCE|OMNISCAN|MAGNEVIST)\b"
 )
 PRE, POST = re.compile(r"\bPRE\b"), re.compile(r"\bPOST\b")  # of MR; a CT is called so after operations mostly
-NO_AGENT = frozenset({"NO", "NONE", "NONE GIVEN", "N", "NON", "NOT GIVEN", "NIL", "0", "NA", "N/A", "KEIN", "KEINE", "KEINES",
-                      "AUCUN", "FALSE", "-"})  # fmt: skip
+NO_AGENT = frozenset({
+    "NO", "NONE", "NONE GIVEN", "N", "NON", "NOT GIVEN", "NIL", "0", "NA", "N/A", "KEIN", "KEINE", "KEINES", "AUCUN",
+    "FALSE", "-",
+})  # fmt: skip
 NOT_INTO_A_VEIN = re.compile(r"(?:ORAL|RECTAL|WATER|WASSER|BARIUM|GASTRO\w*|\W)+(?: CONTRAST)?")
 
 

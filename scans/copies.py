@@ -84,15 +84,18 @@ def differences(
 
 
 def ranks(headers: Sequence[Header]) -> dict[tuple[object, ...], tuple[int, str]]:
-    """Return the rank of each sending among the instances of a series, see `sending`; the lowest counts.
+    """Return the rank of each sending among instances, see `sending`; of copies that of the lowest rank counts.
 
-    Copies are told apart by what is alike in all instances that were sent together, so that one of them counts
-    for the whole series: the one that has most of it, then the first by what it says.
+    So one sending counts for the whole series as far as it reaches: the one with most of its instances, then the
+    one with the smallest hash of a file.
     """
-    instances: dict[tuple[object, ...], set[str]] = {}
+    sent: dict[tuple[object, ...], list[Header]] = {}
     for header in headers:
-        instances.setdefault(sending(header), set()).add(header.identity.sop_uid)
-    return {told: (-len(uids), repr(told)) for told, uids in instances.items()}
+        sent.setdefault(sending(header), []).append(header)
+    return {
+        told: (-len({h.identity.sop_uid for h in some}), min(h.file_sha256 for h in some))
+        for told, some in sent.items()
+    }
 
 
 def sending(header: Header) -> tuple[object, ...]:
