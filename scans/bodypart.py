@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 # Words as they stand in BodyPartExamined (PS3.16 annex L) and in descriptions, by the part we call them.
 WORDS: Mapping[str, tuple[str, ...]] = {
     "head": ("HEAD", "BRAIN", "SKULL", "CRANIUM", "KOPF", "SCHAEDEL", "SCHADEL", "CEREBRUM", "CRANE",
-             "CEREBRAL", "HIRN", "NEUROCRANIUM", "HEADFUNCTION", "CEREBRO", "CRANEO"),
+             "BRAINSTEM", "CEREBRAL", "HIRN", "NEUROCRANIUM", "HEADFUNCTION", "CEREBRO", "CRANEO"),
     "face": ("FACE", "SINUS", "SINUSES", "ORBIT", "ORBITS", "PNS", "MAXILLA", "MANDIBLE", "JAW",
              "TEMPORAL", "IAC",
              "PETROUS"),
@@ -37,12 +37,59 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "wholebody": ("WHOLEBODY", "WB"),
 }  # fmt: skip
 PART_OF = {word: part for part, words in WORDS.items() for word in words}
-PHRASES = (  # two words that mean one thing, before single words are looked at
+COILS = r"(?:COILS?|ARRAY|SPULE|BOBINE|HOLDER|REST|SUPPORT|PHANTOM)"
+ANY = "(?:" + "|".join(sorted(PART_OF)) + ")"
+PHRASES = (  # what means one thing, or another than its words alone, before single words are looked at
     (re.compile(r"\b(?:C|CERVICAL)[ -]SPINE\b"), "CSPINE"),
-    (re.compile(r"\b(?:T|THORACIC|DORSAL)[ -]SPINE\b"), "TSPINE"),
+    (re.compile(r"\b(?:T|TH|D|THORACIC|DORSAL)[ -]SPINE\b"), "TSPINE"),
     (re.compile(r"\b(?:L|LUMBAR|LS)[ -]SPINE\b"), "LSPINE"),
     (re.compile(r"\bWHOLE[ -]BODY\b"), "WHOLEBODY"),
-    (re.compile(r"\b(?:HEAD|FEET|FOOT)[ -]FIRST\b"), " "),  # a position on the table, not a part
+    (re.compile(r"\bSKULL(?: BASE)? (?:TO|BIS) (?:MID ?-?)?THIGHS?\b"), "WHOLEBODY"),
+    # a position on the table, a coil, a window or a task is no part that is examined
+    (re.compile(r"\b(?:HEAD|FEET|FOOT)[ -]FIRST\b|\bKOPF VORAN\b"), " "),
+    (re.compile(rf"\b(?:HEAD NECK|{ANY})[ -]{COILS}\b"), " "),
+    (re.compile(rf"\b{ANY} (?:WINDOWS?|FENSTER|KERNEL|ALGORITHM|FILTER)\b"), " "),
+    (re.compile(rf"\b{ANY} (?:TAP|TAPPING|TASK|MOTOR|CLENCH\w*|SQUEEZE)\b"), " "),
+    (re.compile(r"\b(?:CARDIAC|HEART|RESP\w*)[ -](?:GAT\w*|TRIG\w*|RATE|PHASE|SYNC\w*)\b|\bSINUS RHYTHM\b"), " "),
+    (
+        re.compile(
+            r"\bARMS?[ -](?:UP|DOWN|RAISED|ABOVE|OVER|AT SIDE)\b(?: (?:THE )?HEAD)?|\bARME? HOCH\b|\bC[ -]ARM\b"
+        ),
+        " ",
+    ),
+    (re.compile(r"\b(?:RIGHT|LEFT)?[ -]?HAND[ -](?:SIDE|INJ\w*|HELD)\b|\bLUMBAR PUNCTURE\b"), " "),
+    (re.compile(r"\bTEMPORAL (?:RES\w*|PHASE|POSITION|SUB\w*|AVERAGE|FILTER)\b"), " "),
+    # ends and necks of bones and organs
+    (re.compile(r"\b(?:FEMORAL|FEMUR) (?:HEADS?|NECK)\b|\b(?:HEADS?|NECK) OF (?:THE )?FEMUR\b"), "HIP"),
+    (re.compile(r"\b(?:HUMERAL|HUMERUS) (?:HEAD|NECK)\b|\b(?:HEAD|NECK) OF (?:THE )?HUMERUS\b"), "SHOULDER"),
+    (re.compile(r"\bSURGICAL NECK\b"), "SHOULDER"),
+    (re.compile(r"\b(?:RADIAL|RADIUS) (?:HEAD|NECK)\b|\b(?:HEAD|NECK) OF (?:THE )?RADIUS\b"), "ELBOW"),
+    (re.compile(r"\b(?:FIBULAR?|TIBIAL) (?:HEAD|NECK)\b|\bHEAD OF (?:THE )?FIBULA\b"), "KNEE"),
+    (re.compile(r"\bMETATARSAL HEADS?\b|\bTALAR NECK\b|\bSINUS TARSI\b"), "FOOT"),
+    (re.compile(r"\bMETACARPAL (?:HEADS?|NECK)\b"), "HAND"),
+    (
+        re.compile(r"\b(?:PANCREA\w+) (?:HEAD|NECK)\b|\b(?:HEAD|NECK) OF (?:THE )?PANCREAS\b|\bPANKREASKOPF\b"),
+        "PANCREAS",
+    ),
+    (re.compile(r"\bBLADDER NECK\b"), "BLADDER"),
+    (re.compile(r"\bGALL[ -]?BLADDER\b"), "LIVER"),
+    (re.compile(r"\bBRAIN[ -]?STEM\b|\bTEMPORAL LOBES?\b"), "BRAIN"),
+    (re.compile(r"\b(?:SAGITTAL|TRANSVERSE|CAVERNOUS|DURAL|VENOUS|SIGMOID) SINUS(?:ES)?\b"), "BRAIN"),
+    (re.compile(r"\bCORONARY SINUS\b"), "CORONARY"),
+)
+# Words that name a part only where nothing else does: WB is "weight bearing" beside a knee, and the French call
+# the frontal view of a chest FACE.
+WEAK = frozenset({"WB", "FACE"})
+SPINES = {"C": "CSPINE", "T": "TSPINE", "TH": "TSPINE", "L": "LSPINE"}
+SPINE_WORDS = re.compile(r"SPINE|SPINAL|VERTEBRA|WIRBEL|\b(?:HWS|BWS|LWS|LEVELS?|DIS[CK]S?|RACHIS|COLUMNA?)\b")
+LEVEL = r"(?:(C)([1-7])|(TH?)(1[0-2]|[1-9])|(L)([1-6])|(S)([1-5]))"
+LEVELS = re.compile(
+    rf"(?<![A-Z0-9]){LEVEL} ?(-|–|/| TO | BIS | THRU | THROUGH | A | À ) ?(?:{LEVEL}|(1[0-2]|[1-9]))(?![A-Z0-9])"
+)
+SURELY_LEVELS = 3  # "T1-6" counts vertebrae, "T1-2" may count series
+ONE_LEVEL = re.compile(
+    r"\b(?:LEVEL|VERTEBRA|VERTEBRAL BODY|[BHL]?WK|WIRBEL) ?T[12]\b|"
+    r"\bT[12][ -](?:LEVEL|VERTEBRA\w*|FRACTURE|FX|FRAKTUR|COMPRESSION|BODY)\b"
 )
 # What is examined together has a name of its own: a chest-abdomen-pelvis CT is not a chest CT.
 TOGETHER: Mapping[frozenset[str], str] = {
@@ -64,10 +111,49 @@ PAIRED = frozenset({"breast", "hip", "shoulder", "arm", "elbow", "wrist", "hand"
 
 def words_of(text: str) -> list[str]:
     """Return the words of a description, in capitals, known phrases joined."""
-    plain = re.sub(r"[_/+.,;:()\[\]^&]+", " ", text.upper())
+    upper = _without_levels(" ".join(text.upper().replace("_", " ").split()))
+    plain = " ".join(re.sub(r"[/+.,;:()\[\]^&]+", " ", upper).split())
     for pattern, word in PHRASES:
         plain = pattern.sub(word, plain)
     return re.findall(r"[A-Z0-9*-]+", plain)
+
+
+def _without_levels(text: str) -> str:
+    """Put the part of the spine in the place of vertebrae: "T1-T6" are no sequences.
+
+    Where "T1-T2" or "T2-3" may be either, another word has to speak of the spine.
+    """
+    is_spine = SPINE_WORDS.search(text) is not None
+
+    def part(match: re.Match[str]) -> str:
+        groups = match.groups()
+        (letter, low), (other, high) = _level(groups[:8]), _level(groups[9:17])
+        high = high or groups[17]
+        is_bare = not other
+        if is_bare and (groups[8] == "/" or int(high) <= int(low)):
+            return match[0]
+        if letter.startswith("T") and other in ("", letter) and not is_spine:
+            is_short = int(high) - int(low) < SURELY_LEVELS if is_bare else int(low) <= 2 and int(high) <= 2
+            if is_short and int(low) <= 2:
+                return match[0]
+        if is_bare or letter == other:
+            return f" {SPINES.get(letter, 'SPINE')} "
+        return " LSPINE " if (letter, other) == ("L", "S") else " SPINE "
+
+    return ONE_LEVEL.sub(" TSPINE ", LEVELS.sub(part, text))
+
+
+def _level(groups: Sequence[str | None]) -> tuple[str, str]:
+    """Return letter and number of the alternative that matched, twice "" if none did."""
+    told = [group for group in groups if group]
+    return (told[0], told[1]) if told else ("", "")
+
+
+def _parts_in(text: str) -> frozenset[str]:
+    """Return the parts that a text names."""
+    words = [word for word in words_of(text) if word in PART_OF]
+    strong = [word for word in words if word not in WEAK]
+    return frozenset(PART_OF[word] for word in strong or words)
 
 
 def wider_part(part: str, text: str) -> str:
@@ -75,7 +161,7 @@ def wider_part(part: str, text: str) -> str:
 
     A scanner that has one word for the body part writes CHEST on a scan from neck to pelvis.
     """
-    parts = frozenset(PART_OF[word] for word in words_of(text) if word in PART_OF)
+    parts = _parts_in(text)
     region = TOGETHER.get(parts, "")
     return region if part in parts and "-" in region else ""
 
@@ -90,7 +176,7 @@ def body_part(texts: Sequence[tuple[str, str]]) -> tuple[str, str]:
         texts: Name and content, most trusted first.
     """
     for name, text in texts:
-        parts = frozenset(PART_OF[word] for word in words_of(text) if word in PART_OF)
+        parts = _parts_in(text)
         if len(parts) == 1:
             return next(iter(parts)), name
         if parts in TOGETHER:

@@ -45,6 +45,7 @@ FIELDS = (
     Field("acquisition_number", 0x00209156, "index", 0),
     Field("temporal_position", 0x00209128, "index", 0),
     Field("stack_id", 0x00209056, "text", 0),
+    Field("in_stack_position", 0x00209057, "index", 0),
     Field("dimensions", 0x00209157, "indices", 0),
     Field("image_type", 0x00089007, "codes", 0),
     Field("part", 0x00089208, "code", 0),
@@ -80,6 +81,7 @@ class Frame:
     kernel: str | None = None
     region: str | None = None
     stack_id: str | None = None
+    in_stack_position: int | None = None
     dimensions: tuple[int, ...] | None = None  # DimensionIndexValues, but for those that say where it lies
 
     def told(self) -> dict[str, Any]:

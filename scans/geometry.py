@@ -18,7 +18,7 @@ from scans.outcome import (
     TooFewSlices,
     UnevenSpacing,
 )
-from scans.repair import NO_REPAIR
+from scans.repair import MOST_TILT_DEG, NO_REPAIR, WIDEST_GAP, WIDEST_HOLE, most_made_up
 
 GAP_TOLERANCE = 0.01  # relative to the step; what highdicom settled on as well
 LARGEST_TILT_DEG = 0.5  # a shear of this size moves the far end of a 30 cm stack by 2.6 mm
@@ -74,6 +74,8 @@ def place(
         facts = f"{tilt_deg:.1f} degrees"
         if "tilt" not in repair:
             raise Tilted(f"{facts} between the slices' normal and their step, at most {LARGEST_TILT_DEG}")
+        if tilt_deg > MOST_TILT_DEG:
+            raise Tilted(f"{facts}, a repair mends at most {MOST_TILT_DEG:g}")
         repairs.append(f"tilt: {facts}")
     multiples = _multiples(gaps, along[order], places[order], orientation, repair, repairs)
     _require_straight(along[order], places[order])
@@ -137,15 +139,28 @@ def _multiples(
     multiples = np.round(gaps / step)
     tolerance = step * np.minimum(GAP_TOLERANCE * multiples, 0.1)
     if (np.abs(gaps - multiples * step) <= tolerance).all():
+        missing = _missing(multiples.astype(int), step, along, places, orientation)
         if "missing-slices" not in repair:
-            raise MissingSlices(_missing(multiples.astype(int), step, along, places, orientation))
+            raise MissingSlices(missing)
         n_all = int(multiples.sum()) + 1
+        if n_all - len(along) > most_made_up(n_all) or multiples.max() - 1 > WIDEST_HOLE:
+            raise MissingSlices(f"{missing}; a repair makes up {_limit(n_all)}")
         repairs.append(f"missing-slices: {n_all - len(along)} of {n_all}")
         return multiples
+    facts = f"gaps from {smallest:.2f} to {gaps.max():.2f} mm"
     if "uneven-spacing" not in repair:
-        raise UnevenSpacing(f"gaps from {smallest:.2f} to {gaps.max():.2f} mm between {len(along)} slices")
-    repairs.append(f"uneven-spacing: gaps from {smallest:.2f} to {gaps.max():.2f} mm")
-    return np.array([max(2, round(float(along[-1] - along[0]) / float(np.median(gaps))))])
+        raise UnevenSpacing(f"{facts} between {len(along)} slices")
+    step = float(np.median(gaps))
+    n_steps = max(2, round(float(along[-1] - along[0]) / step))
+    if gaps.max() > WIDEST_GAP * (1 + GAP_TOLERANCE) * step or n_steps + 1 - len(along) > most_made_up(n_steps + 1):
+        limit = f"no gap wider than {WIDEST_GAP:g} steps of the median, {step:.2f} mm"
+        raise UnevenSpacing(f"{facts} between {len(along)} slices; a repair mends {limit}, and {_limit(n_steps + 1)}")
+    repairs.append(f"uneven-spacing: {facts}")
+    return np.array([n_steps])
+
+
+def _limit(n_planes: int) -> str:
+    return f"at most {most_made_up(n_planes)} of {n_planes} planes, {WIDEST_HOLE} side by side"
 
 
 def _require_straight(along: np.ndarray, places: np.ndarray) -> None:

@@ -125,15 +125,22 @@ class Header:
     inversion_time_ms: float | None = tag(0x00180082, "number")
     acquisition_contrast: str = tag(0x00089209, "code")  # enhanced MR: T1, T2, FLUID_ATTENUATED, ..., MIXED, UNKNOWN
     flip_angle_deg: float | None = tag(0x00181314, "number")
+    kvp: float | None = tag(0x00180060, "number")
     echo_number: int | None = tag(0x00180086, "integer")
     b_value: float | None = tag(0x00189087, "double")
     trigger_time_ms: float | None = tag(0x00181060, "number")
     temporal_position: int | None = tag(0x00200100, "integer")
     acquisition_number: int | None = tag(0x00200012, "integer")
     instance_number: int | None = tag(0x00200013, "integer")
+    concatenation_uid: str = tag(0x00209161, "uid")  # of an object that was cut into several
+    concatenation_number: int = tag(0x00209162, "short")  # which of its parts this is, from 1
+    concatenation_total: int = tag(0x00209163, "short")  # how many parts it has; 0: not told
+    concatenation_offset: int | None = tag(0x00209228, "index")  # frames in the parts before this one
     # where it lies
     position_mm: tuple[float, float, float] | None = tag(0x00200032, "numbers", 3)  # LPS, first pixel's centre
     orientation: tuple[float, float, float, float, float, float] | None = tag(0x00200037, "numbers", 6)
+    slice_location_mm: float | None = tag(0x00201041, "number")  # places nothing, but may contradict the position
+    in_stack_position: int | None = None  # of one frame; places nothing either
     frame_of_reference_uid: str = tag(0x00200052, "uid")
     pixel_spacing_mm: tuple[float, float] | None = tag(0x00280030, "numbers", 2)  # row spacing, column spacing
     imager_spacing_mm: tuple[float, float] | None = tag(0x00181164, "numbers", 2)  # at the detector, projections

@@ -26,8 +26,10 @@ VIEWS = {  # PS3.3 C.8.1.2: ViewPosition of CR; DX and MG add codes of CID 4010 
     "LPO": "oblique",
     "CC": "cc", "CRANIO-CAUDAL": "cc", "MLO": "mlo", "MEDIO-LATERAL OBLIQUE": "mlo", "ML": "ml", "LM": "lm",
 }  # fmt: skip
+WEIGHT_BEARING = re.compile(r"\bWB\b", re.IGNORECASE)  # of a radiograph; elsewhere the whole body
+OF_THE_BREAST = {"ml": "lateral", "lm": "lateral", "cc": "", "mlo": ""}  # what such views are of another part
 OBLIQUE = frozenset({"OBL", "OBLI", "OBLIQUE", "SCHRAEG", "SCHRÄG", "RAO", "LAO", "RPO", "LPO"})
-SIDES = {"L": "left", "R": "right", "B": "both"}
+SIDES = {"L": "left", "R": "right", "B": "both", "LEFT": "left", "RIGHT": "right"}
 KIND = re.compile(r"[a-z]+/[a-z0-9-]+/(?:2d|3d)(?:/[a-z0-9+-]+)*")
 EDITABLE = {  # which part of a kind a line of the site's table may set
     "BodyPartExamined": ("body_part", "part"),
@@ -64,7 +66,7 @@ def kind_of(header: Header, *, is_volume: bool, table: Mapping[str, str] = NO_ED
     part, rule = _part(header, family, edits)
     parts, rules = [family, part, cover], [rule]
     if not is_volume:
-        view, rule = _view(header, edits)
+        view, rule = _view(header, family, part, edits)
         parts, rules = [*parts, view], [*rules, rule]
         if part in PAIRED:
             side, rule = _side(header)
@@ -113,26 +115,33 @@ def _edits(header: Header, table: Mapping[str, str]) -> dict[str, tuple[str, str
 def _part(header: Header, family: str, edits: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
     if "part" in edits:
         return edits["part"]
-    part, rule = body_part(
-        (
-            ("BodyPartExamined", header.body_part),
-            ("AnatomicRegionSequence", header.region),
-            ("SeriesDescription", header.series_description),
-            ("ProtocolName", header.protocol_name),
-            ("StudyDescription", header.study_description),
-        )
+    told = (
+        ("BodyPartExamined", header.body_part),
+        ("AnatomicRegionSequence", header.region),
+        ("SeriesDescription", header.series_description),
+        ("ProtocolName", header.protocol_name),
+        ("StudyDescription", header.study_description),
     )
+    if family == "xr":
+        told = tuple((name, WEIGHT_BEARING.sub(" ", text)) for name, text in told)
+    part, rule = body_part(told)
     wider = wider_part(part, header.series_description)
     if rule in ("BodyPartExamined", "AnatomicRegionSequence") and wider:
         return wider, f"{rule} and SeriesDescription"
     return ("breast", "SOPClassUID") if part == UNKNOWN and family == "mg" else (part, rule)
 
 
-def _view(header: Header, edits: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
+def _view(header: Header, family: str, part: str, edits: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
     if "view" in edits:
         return edits["view"]
     for name, text in (("ViewPosition", header.view), ("ViewCodeSequence", header.view_code)):
-        if view := VIEWS.get(text.strip().upper()):
+        word = text.strip().upper()
+        if word in SIDES and part in PAIRED:
+            continue  # which hand it is, not from where it is seen
+        view = VIEWS.get(word)
+        if family != "mg" and view in OF_THE_BREAST:
+            view = OF_THE_BREAST[view]
+        if view:
             if view == "frontal" and OBLIQUE & set(words_of(header.series_description)):
                 return "oblique", "SeriesDescription"  # the tube looked so, the patient was turned
             return view, name

@@ -8,6 +8,7 @@ TARGET_THICKNESS_MM = 2.0  # between thin (1 mm) and thick (5 mm) reconstruction
 FULL_COVERAGE = 0.95  # of the largest; reconstructions of one acquisition differ by a slice or two
 # Kernels by name (GE, Philips) or by number (Siemens B70f, Br40d, I30s; Canon FC08).
 SHARP_NAMES = re.compile(r"LUNG|BONE|EDGE|DETAIL|SHARP|CHST|ULTRA|^Y[A-D]$|^[CDEL]$", re.IGNORECASE)
+NOT_SHARP = re.compile(r"ULTRA ?-?(?:SMOOTH|SOFT)", re.IGNORECASE)
 STANDARD_NAMES = re.compile(r"STAND|STD|SOFT|SMOOTH|NORMAL|MEDIUM|^[AB]$", re.IGNORECASE)
 SIEMENS = re.compile(r"^[A-Z][A-Z]?(\d\d)(?!\d)", re.IGNORECASE)
 CANON = re.compile(r"^FC(\d\d)", re.IGNORECASE)
@@ -74,7 +75,7 @@ def kernel_rank(kernel: str) -> int:
         return 0 if any(int(match[1]) in numbers for numbers in CANON_STANDARD) else 2
     if match := SIEMENS.match(name):
         return 2 if int(match[1]) >= SHARP_FROM else 0
-    if SHARP_NAMES.search(name):
+    if SHARP_NAMES.search(name) and not NOT_SHARP.search(name):
         return 2
     return 0 if STANDARD_NAMES.search(name) else 1
 

@@ -246,6 +246,22 @@ class Tilted(Refusal, code="tilted"):
     """The slices are shifted against each other: a gantry tilt. Source: dcm2niix#253."""
 
 
+class MixedAcquisitions(Refusal, code="mixed-acquisitions"):
+    """Slices of one stack were acquired with different settings, a few of them with each."""
+
+
+class MixedDirections(Refusal, code="mixed-directions"):
+    """The slices turn, or their pixels grow, a little from one to the next."""
+
+
+class PositionsContradict(Refusal, code="positions-contradict"):
+    """One ImagePositionPatient on slices that another tag puts elsewhere."""
+
+
+class ConcatenationIncomplete(Refusal, code="concatenation-incomplete"):
+    """An object that was cut into several lacks some of them. Source: DICOM PS3.3 C.7.6.16.2.2.4."""
+
+
 class MixedFrames(Refusal, code="mixed-frames"):
     """Slices of one stack lie in different frames of reference. Source: DICOM PS3.3 C.7.4.1."""
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from scans.contrast import contrast_of
 from scans.decoder import DECODERS
 from scans.geometry import Placement
 from scans.header import Header
-from scans.sequence import contrast_of
 from scans.units import VMI, is_monoenergetic
 
 PROJECTION = Placement((0,), 0.0, 0.0, 0.0, 0.0, "projection", 0.0, 0, "")  # there is nothing to place

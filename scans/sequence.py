@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from scans.bodypart import words_of
+from scans.contrast import contrast_of
 from scans.header import Header
-from scans.sopclass import family_of
 
 # Words of descriptions, in the order in which they decide: a "T2 FLAIR" is a FLAIR, a "DWI T2" is a DWI.
 NAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -15,55 +15,28 @@ NAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("swi", re.compile(r"SWI|SWAN|VENBOLD|SWIP|SUSC")),
     ("angio", re.compile(r"TOF|MRA|ANGIO|MRV|CEMRA")),
     ("fieldmap", re.compile(r"FIELDMAP|FMAP|B0MAP|FIELDMAPPING|GRE-FIELD")),
-    ("flair", re.compile(r"T?2?-?FLAIR\w*|DARKFLUID|TIRM|T2FLAIR")),
+    ("flair", re.compile(r"T?2?-?FLAIR\w*|DARKFLUID|DARK-FLUID|T2FLAIR")),
     ("stir", re.compile(r"STIR")),
     ("t2star", re.compile(r"T2\*\w*|T2STAR|HEMO|MEDIC|T2FFE")),
-    ("pd", re.compile(r"PD|PDW|PROTON|PD[-_]?(?:TSE|FSE|FS)")),
-    (
-        "t1",
-        re.compile(r"T1|T1W|T1-?W\w*|T1\w*|MPRAGE|MP-RAGE|MP2RAGE|BRAVO|SPGR|FSPGR|VIBE|TFL3D|TFE|LAVA|\w*-T1W?"),
-    ),
-    ("t2", re.compile(r"T2|T2-?W\w*|T2\w*|HASTE|SSFSE|BLADE|PROPELLER|\w*-T2W?")),
 )
+# The weighting itself, and what is weighted so unless another word says otherwise. T10 to T12 are vertebrae.
+WEIGHTINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("pd", re.compile(r"PD|PDW|PROTON|PD[-_]?(?:TSE|FSE|FS)")),
+    ("t1", re.compile(r"T1(?!\d|MAP|RHO)[A-Z0-9]*|T1[23]D\w*")),
+    ("t2", re.compile(r"T2(?!\d|MAP)[A-Z0-9]*|T2[23]D\w*")),
+)
+TECHNIQUES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("t1", re.compile(r"MPRAGE|MP-RAGE|MP2RAGE|BRAVO|SPGR|FSPGR|VIBE|TFL3D|TFE|LAVA")),
+    ("t2", re.compile(r"HASTE|SSFSE|BLADE|PROPELLER")),
+)
+INVERSION = re.compile(r"T?2?-?TIRM")  # Siemens; nulls fat or fluid, which only its inversion time tells
+MAPS = frozenset({"MAP", "MAPS", "MAPPING"})  # of a time, in ms: not an image weighted by it
 CONTRASTS = {  # AcquisitionContrast of enhanced MR, PS3.3 C.8.13.3.1.5; T1 tells nothing: field maps say it too
     "DIFFUSION": "dwi", "FLUID_ATTENUATED": "flair", "PERFUSION": "perfusion", "PROTON_DENSITY": "pd", "STIR": "stir",
     "T2": "t2", "T2_STAR": "t2star", "TOF": "angio",
 }  # fmt: skip
-CONTRAST_WORDS = frozenset({"+C", "GD", "GAD", "POST", "KM", "CONTRAST", "GADO", "POSTGAD", "POST-GAD", "CE", "T1C"})
-NO_CONTRAST = frozenset({"PRE", "WO", "W-O", "WITHOUT", "NATIVE", "NATIV", "NON-CONTRAST", "NONCONTRAST"})
-WITHOUT = frozenset({"", "NO", "NONE", "N", "NOT GIVEN", "WITHOUT", "NO CONTRAST", "NATIVE", "0"})
-# Of a CT series; "pre" and "post" alone may as well speak of an operation there.
-CT_WITHOUT = re.compile(
-    r"\b(?:W/O|WO|WITHOUT|(?:NO|NON)[ -]?(?:CONTRAST|CON|KM|IV)|UNENHANCED|NATIVE?|NECT|NCCT|OHNE|PRE[ -]?CONTRAST)\b"
-)
-CT_WITH = re.compile(r"(?:^|[ /-])\+ ?C\b|\bC\+|\b(?:CECT|CE|KM|CONTRAST)\b")
-
 SHORT_TR_MS, SHORT_TE_MS, LONG_TR_MS, LONG_TE_MS = 900.0, 30.0, 1800.0, 70.0  # textbook spin echo, up to 3 T
 FLAIR_TI_MS, STIR_TI_MS = (1500.0, 3200.0), (80.0, 260.0)  # null fluid, null fat; between 0.5 and 7 T
-
-
-def contrast_of(header: Header) -> str:
-    """Return whether an agent was given: "given", "not-given" or "unknown".
-
-    The description of the series goes first: scanners write the agent of a study into its native series too.
-    """
-    if told := _contrast_by_words(header):
-        return told
-    agent = header.contrast_agent.strip().upper()
-    if agent and agent not in WITHOUT:
-        return "given"
-    return "not-given" if agent in WITHOUT - {""} else "unknown"
-
-
-def _contrast_by_words(header: Header) -> str:
-    text = header.series_description.upper()
-    if family_of(header.sop_class_uid) == "ct":
-        text = text.replace("_", " ")
-        return "not-given" if CT_WITHOUT.search(text) else "given" if CT_WITH.search(text) else ""
-    words = set(words_of(text))
-    if words & NO_CONTRAST:
-        return "not-given"
-    return "given" if words & CONTRAST_WORDS or "+C" in text else ""
 
 
 def b_value_of(header: Header) -> float | None:
@@ -92,14 +65,38 @@ def sequence_of(header: Header) -> tuple[str, str]:
 def _by_words(header: Header) -> tuple[str, str]:
     if b_value_of(header):
         return "dwi", "DiffusionBValue"
-    texts = (("SeriesDescription", header.series_description), ("ProtocolName", header.protocol_name))
-    for name, text in texts:
+    for name, text in (("SeriesDescription", header.series_description), ("ProtocolName", header.protocol_name)):
         words = _parts(words_of(text))
         if {"T1", "FLAIR"} <= set(words):  # a T1 contrast by inversion, not fluid suppressed
             return "t1", name
-        for family, pattern in NAMES:
-            if any(pattern.fullmatch(word) for word in words):
-                return family, name
+        if families := _matches(NAMES, words):
+            return families[0], name
+        if any(INVERSION.fullmatch(word) for word in words):
+            return _by_inversion(header)
+        if not MAPS.isdisjoint(words):
+            return "unknown", ""
+        if families := _matches(WEIGHTINGS, words) or _matches(TECHNIQUES, words):
+            return _one_of(families, header, name)
+    return "unknown", ""
+
+
+def _matches(table: Sequence[tuple[str, re.Pattern[str]]], words: Sequence[str]) -> list[str]:
+    return [family for family, pattern in table if any(pattern.fullmatch(word) for word in words)]
+
+
+def _one_of(families: Sequence[str], header: Header, name: str) -> tuple[str, str]:
+    """Return the only family named; among several ("PD T2" of both echoes) the times decide."""
+    if len(families) == 1:
+        return families[0], name
+    family, rule = _by_times(header)
+    return (family, f"{name}, {rule}") if family in families else ("unknown", "")
+
+
+def _by_inversion(header: Header) -> tuple[str, str]:
+    inversion = header.inversion_time_ms
+    for family, (low, high) in (("flair", FLAIR_TI_MS), ("stir", STIR_TI_MS)):
+        if inversion is not None and low <= inversion <= high:
+            return family, "InversionTime"
     return "unknown", ""
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from types import MappingProxyType
 
+from scans import copies
+from scans.concatenation import incomplete
 from scans.geometry import place
 from scans.header import Header
 from scans.kind import NO_EDITS, Kind, kind_of
@@ -41,12 +43,20 @@ NOT_CONTENT = frozenset(
         "dimensions",
         "irradiation_event_uid",
         "rejection",
+        "kvp",
+        "concatenation_uid",
+        "concatenation_number",
+        "concatenation_total",
+        "concatenation_offset",
+        "slice_location_mm",
+        "in_stack_position",
     )
 )  # fields of a header that may change without making another scan; identity's ids count apart
 
 
 NO_CONFLICTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 MOST_FILES_NAMED = 3  # in one sentence
+MOST_NAMES = 4  # of what copies differ in
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +125,11 @@ def group(
     """
     if len({member.file for member in members}) != len(members):
         raise ValueError("two members have the same file key")
-    ordered = sorted(members, key=lambda m: (m.header.identity.sop_uid, m.header.file_sha256, m.file))
+    ordered = sorted(members, key=lambda m: (m.header.identity.sop_uid, *_of_file(m)))
     endings: list[Ending] = []
     stacks: list[Stack] = []
     left = [member for member in ordered if not _is_withdrawn(member, rejected, endings)]
-    for series in _by_series(_one_of_each(left, conflicts, decoded, endings)):
+    for series in _by_series(_one_of_each(left, conflicts, decoded, table, endings)):
         if len({(m.header.identity.patient_id, m.header.identity.issuer) for m in series}) > 1:
             _end(series, MixedPatients("several patient ids in one series"), endings)
             continue
@@ -164,36 +174,70 @@ def _one_of_each(
     ordered: Sequence[Member],
     conflicts: Mapping[str, Sequence[str]],
     decoded: Callable[[Member], str] | None,
+    table: Mapping[str, str],
     endings: list[Ending],
 ) -> list[Member]:
-    """Keep one of each SOP instance that can be part of a scan; the order given decides which."""
+    """Keep one of each SOP instance that can be part of a scan, of one sending as far as it reaches.
+
+    A volume with slices in conflict is not used without them: all slices of the series are in conflict then.
+    """
     by_uid: dict[str, list[Member]] = {}
     for member in ordered:
         by_uid.setdefault(member.header.identity.sop_uid, []).append(member)
-    kept = []
+    rank = copies.ranks([member.header for member in ordered])
+    kept, contested = list[Member](), dict[tuple[str, str], str]()
     for same in by_uid.values():
+        if len(same) > 1:
+            same.sort(
+                key=lambda m: (rank[copies.sending(m.header)], repr(_shown(m.header)), m.header.file_sha256, m.file)
+            )
         refusals = [screen(member.header) for member in same]
-        n_contents = _n_contents(same, decoded)
         elsewhere = sorted({other for member in same for other in conflicts.get(member.file, ())})
         if all(refusals):  # set aside anyway: it does not matter which of them is right
             for member, refusal in zip(same, refusals, strict=True):
                 _end([member], refusal or DuplicateInstance(), endings)
-        elif n_contents > 1:
-            told = f"{n_contents} different contents under one SOP instance UID"
+        elif told := _contradiction(same, elsewhere, decoded, table):
             for member in same:
                 others = [other.file for other in same if other is not member] + elsewhere
-                _end([member], UidConflict(f"{told}; the others: {_named(others)}"), endings)
-        elif elsewhere:
-            told = "the SOP instance UID stands on another content elsewhere"
-            _end(same, UidConflict(f"{told}: {_named(elsewhere)}"), endings)
+                _end([member], UidConflict(f"{told}: {_named(others)}"), endings)
+                at = _series_of(member)
+                contested[at] = min(contested.get(at, member.file), member.file)
         else:
             kept.append(same[0])
-            _end(
-                same[1:],
-                DuplicateInstance(f"{len(same)} copies; the one that counts: {_named([same[0].file])}"),
-                endings,
-            )
-    return kept
+            counts = f"{len(same)} copies; the one that counts: {_named([same[0].file])}"
+            _end(same[1:], DuplicateInstance(counts), endings)
+    return _without_contested(kept, contested, endings)
+
+
+def _contradiction(
+    same: Sequence[Member],
+    elsewhere: Sequence[str],
+    decoded: Callable[[Member], str] | None,
+    table: Mapping[str, str],
+) -> str:
+    """Say why the copies of one instance cannot all be right, "" if they can."""
+    names, n_meanings = list[str](), 1
+    if len(same) > 1:
+        of_pixels = None if decoded is None else (lambda index: decoded(same[index]))
+        names, n_meanings = copies.differences([member.header for member in same], of_pixels, table)
+    if n_meanings > 1:
+        named = ", ".join(names[:MOST_NAMES]) + (" and more" if len(names) > MOST_NAMES else "")
+        return f"{n_meanings} different contents under one SOP instance UID ({named}); the others"
+    return "the SOP instance UID stands on another content elsewhere" if elsewhere else ""
+
+
+def _without_contested(
+    kept: Sequence[Member], contested: Mapping[tuple[str, str], str], endings: list[Ending]
+) -> list[Member]:
+    left = []
+    for member in kept:
+        other = contested.get(_series_of(member))
+        if other is None or is_projection(member.header.sop_class_uid):
+            left.append(member)
+        else:
+            told = "another slice of the series stands on different contents"
+            _end([member], UidConflict(f"{told}: {_named([other])}"), endings)
+    return left
 
 
 def _named(files: Sequence[str]) -> str:
@@ -202,28 +246,19 @@ def _named(files: Sequence[str]) -> str:
     return ", ".join(f"file {file}" for file in files[:MOST_FILES_NAMED]) + more
 
 
-def _n_contents(same: Sequence[Member], decoded: Callable[[Member], str] | None) -> int:
-    """Count how many different instances stand under one UID; stored bytes may differ where pixels do not."""
-    contents = {(_content(member.header), member.header.frames) for member in same}
-    if len(contents) == 1 or decoded is None:
-        return len(contents)
-    digests = {}
-    for member in same:
-        header = member.header
-        if header.pixel_sha256 not in digests:
-            try:
-                digests[header.pixel_sha256] = decoded(member)
-            except Refusal:  # what cannot be decoded is alike to nothing else
-                digests[header.pixel_sha256] = header.pixel_sha256
-    return len({(_content(m.header, digests[m.header.pixel_sha256]), m.header.frames) for m in same})
-
-
 def _by_series(members: Iterable[Member]) -> list[list[Member]]:
     series: dict[tuple[str, str], list[Member]] = {}
     for member in members:
-        who = member.header.identity
-        series.setdefault((who.study_uid, who.series_uid), []).append(member)
+        series.setdefault(_series_of(member), []).append(member)
     return list(series.values())
+
+
+def _of_file(member: Member) -> tuple[str, str]:
+    return member.header.file_sha256, member.file
+
+
+def _series_of(member: Member) -> tuple[str, str]:
+    return member.header.identity.study_uid, member.header.identity.series_uid
 
 
 def _stack_series(
@@ -234,7 +269,10 @@ def _stack_series(
     endings: list[Ending],
 ) -> None:
     slices: list[Member] = []
-    for member in series:
+    lacking = incomplete([member.header for member in series])
+    for index, lack in lacking.items():
+        _end([series[index]], lack, endings)
+    for member in (member for index, member in enumerate(series) if index not in lacking):
         if is_projection(member.header.sop_class_uid):
             kind = kind_of(member.header, is_volume=False, table=table)
             stacks.append(Stack((member,), projection_passport(member.header), kind, _digest([member])))
@@ -288,17 +326,12 @@ def _end(members: Iterable[Member], refusal: Refusal, endings: list[Ending]) -> 
     endings += [Ending(member.file, refusal.code, refusal.facts) for member in members]
 
 
-def _content(header: Header, pixels: str = "") -> tuple[object, ...]:
-    """Return what copies of one instance have in common: whose it is, where it lies, what it shows.
-
-    Args:
-        header: Of the copy.
-        pixels: Digest of its decoded pixels, in place of the stored ones.
-    """
+def _content(header: Header) -> tuple[object, ...]:
+    """Return whose an instance is, where it lies, and what it shows."""
     who = header.identity
     return (
         who.patient_id, who.issuer, who.study_uid, who.series_uid, who.sop_uid, header.sop_class_uid,
-        pixels or header.pixel_sha256, header.position_mm, header.orientation, header.pixel_spacing_mm,
+        header.pixel_sha256, header.position_mm, header.orientation, header.pixel_spacing_mm,
         header.rescale_slope, header.rescale_intercept, header.padding_value, header.padding_limit,
     )  # fmt: skip
 
@@ -312,13 +345,15 @@ def _content_fields() -> tuple[tuple[str, object], ...]:
     return tuple(sorted((f.name, f.default) for f in fields(Header) if f.name not in NOT_CONTENT))
 
 
+def _shown(header: Header) -> list[tuple[str, object]]:
+    return [(name, value) for name, empty in _content_fields() if (value := getattr(header, name)) != empty]
+
+
 def _digest(members: Sequence[Member], repairs: str = "") -> str:
     """Return the digest of all that decides volume, kind and date; not of how the file was sent or who it names."""
     digest = hashlib.sha256()
     for member in members:
-        header = member.header
-        shown = [(name, value) for name, empty in _content_fields() if (value := getattr(header, name)) != empty]
-        digest.update(repr((_content(header), shown)).encode() + b"\n")
+        digest.update(repr((_content(member.header), _shown(member.header))).encode() + b"\n")
     if repairs:  # what was mended is another scan
         digest.update(repairs.encode())
     return digest.hexdigest()

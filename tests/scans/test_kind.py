@@ -8,10 +8,10 @@ from pydicom.uid import UID, CTImageStorage
 
 from scans.archive import list_files
 from scans.bodypart import body_part
+from scans.contrast import contrast_of
 from scans.header import Header, read_header
 from scans.kind import check_table, kind_of
 from scans.outcome import Refusal
-from scans.sequence import contrast_of
 from scans.stack import Grouping, Member, group
 
 CR, DX, MG = (f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("1", "1.1", "1.2"))

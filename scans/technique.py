@@ -1,0 +1,72 @@
+"""The settings of an acquisition that one volume has one of: echo time, b-value, tube voltage and their like."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from scans.header import Header
+from scans.sequence import b_value_of
+
+TIME_TOLERANCE = 0.05  # relative; packages and triggers move a repetition time by less, contrasts differ by more
+ECHO_TOLERANCE = 0.01  # relative; echo times are written as set (90) or as played out (90.002)
+VOLTAGE_TOLERANCE = 0.02  # relative; below the step from 135 to 140 kV
+SMALLEST = 0.01  # ms, degrees, kV or s/mm2; below this a difference is a rounding
+MOST_TOLD = 4  # values in one sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: what a slice says of it, and what counts as the same. No value and 0 are alike: not told."""
+
+    name: str
+    of: Callable[[Header], float | None]
+    tolerance: float = 0.0  # relative
+    unit: str = ""
+    is_absence_a_value: bool = False  # slices that do not tell it differ from those that do
+
+    def groups(self, headers: Sequence[Header], indices: Sequence[int], *, untold_apart: bool) -> list[list[int]]:
+        """Return the slices by value; those that do not tell one join the others where these all say the same.
+
+        Args:
+            headers: Of all slices.
+            indices: The slices meant.
+            untold_apart: Slices that do not tell the setting are a group of their own in any case.
+        """
+        told: dict[float, list[int]] = {}
+        for index in indices:
+            told.setdefault(self.of(headers[index]) or 0.0, []).append(index)
+        untold = told.pop(0.0, [])
+        groups = self._near(told)
+        if untold and len(groups) == 1 and not (untold_apart or self.is_absence_a_value):
+            return [sorted([*groups[0], *untold])]
+        return [*groups, untold] if untold else groups
+
+    def facts(self, headers: Sequence[Header], groups: Sequence[Sequence[int]]) -> str:
+        """Return how many slices have which value, the most frequent one first."""
+        values = [(min(self.of(headers[i]) or 0.0 for i in some), len(some)) for some in groups]
+        values.sort(key=lambda pair: (-pair[1], pair[0]))
+        told = [f"{value:g}{self.unit if value else ''} ({n})" if value else f"not told ({n})" for value, n in values]
+        more = f" and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
+        return f"{self.name} (slices): {', '.join(told[:MOST_TOLD])}{more}"
+
+    def _near(self, told: Mapping[float, list[int]]) -> list[list[int]]:
+        """Join near values; no two of a group differ by more than the tolerance, however many lie between."""
+        groups: list[list[int]] = []
+        lowest = 0.0
+        for value in sorted(told):
+            if groups and value - lowest <= max(self.tolerance * abs(value), SMALLEST):
+                groups[-1] += told[value]
+            else:
+                lowest = value
+                groups.append(list(told[value]))
+        return [sorted(group) for group in groups]
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("echo number", lambda h: h.echo_number),
+    Setting("echo time", lambda h: h.echo_time_ms, ECHO_TOLERANCE, " ms"),
+    Setting("b-value", b_value_of, TIME_TOLERANCE, " s/mm2", is_absence_a_value=True),
+    Setting("repetition time", lambda h: h.repetition_time_ms, TIME_TOLERANCE, " ms"),
+    Setting("inversion time", lambda h: h.inversion_time_ms, TIME_TOLERANCE, " ms"),
+    Setting("flip angle", lambda h: h.flip_angle_deg, TIME_TOLERANCE, " degrees"),
+    Setting("tube voltage", lambda h: h.kvp, VOLTAGE_TOLERANCE, " kV"),
+)
