@@ -6,15 +6,14 @@ for itself and has no own lane. What the hospital merged is one patient, by the 
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from db import identity, persons
+from db import persons
 from db.persons import Id
-from flows.keys import Keys
 from flows.site import Site
 from flows.ticket import Ticket
-from scans.header import Header, Identity
+from scans.header import Header
 
 NOTHING_SAID = re.compile(r"[0\W_]*")  # "", "0", "000-00", "?"
 DATE = re.compile(r"[0-9]{8}")
@@ -88,11 +87,6 @@ def person_of(header: Header) -> dict[str, str]:
     return persons.person_row(said, header.sex)
 
 
-def patient_key(keys: Keys, patients: Mapping[str, str], header: Header) -> str:
-    """Return the patient key of a header: its person's, or one of the study's own."""
-    return patients.get(person_of(header)["key"]) or keys.patient("", "", header.identity.study_uid)
-
-
 def patient_outside(site: Site, connection: Any, header: Header) -> tuple[str, bool]:
     """Return the patient key of a file that is not in the archive, and whether its id can be trusted."""
     row = person_of(header)
@@ -114,34 +108,6 @@ def merged_ids(site: Site, connection: Any) -> dict[str, list[str]]:
     for who in merges:
         found[who[0]].append(site.keys.patient(*resolved(who, merges), ""))
     return dict(found)
-
-
-def identity_rows(
-    site: Site, headers: Iterable[Header], patients: Mapping[str, str]
-) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """Return the rows of identity.patient and identity.study that headers make."""
-    people: dict[str, dict[str, str]] = {}
-    studies: dict[str, dict[str, str]] = {}
-    for header in sorted(headers, key=lambda h: h.identity.sop_uid):
-        who: Identity = header.identity
-        patient = patient_key(site.keys, patients, header)
-        people[patient] = {
-            "key": patient, "patient_id": who.patient_id, "issuer": who.issuer, "name": who.name,
-            "birth_date": who.birth_date,
-        }  # fmt: skip
-        study = site.keys.key("study", who.study_uid)
-        studies[study] = {
-            "key": study, "patient": patient, "study_uid": who.study_uid, "accession_number": who.accession_number,
-        }  # fmt: skip
-    return list(people.values()), list(studies.values())
-
-
-def save_identity(site: Site, ticket: Ticket, headers: Iterable[Header], patients: Mapping[str, str]) -> None:
-    """Commit patients and studies to identity, before the core rows that belong to them."""
-    people, studies = identity_rows(site, headers, patients)
-    with site.db.write(ticket.right) as connection:
-        identity.save_patients(connection, people)
-        identity.save_studies(connection, studies)
 
 
 def _plain(text: str) -> str:
