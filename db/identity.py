@@ -113,9 +113,13 @@ def members_of_series(connection: Connection, series: Iterable[str]) -> list[dic
 
 def studies_to_settle(connection: Connection) -> list[str]:
     """Return the keys of the UIDs of studies whose people have to be told apart: with files to group, or shared."""
-    mine = select(FILE.c.study).where(FILE.c.state == READ, FILE.c.study != "")
-    open_ones = set(connection.scalars(mine.where(FILE.c.grouped.is_(False)).distinct()))
-    return sorted(open_ones.union(connection.scalars(mine.where(FILE.c.part > "").distinct())))
+    mine = select(FILE.c.study).where(FILE.c.state == READ, FILE.c.study != "", FILE.c.grouped.is_(False))
+    return sorted(shared_studies(connection).union(connection.scalars(mine.distinct())))
+
+
+def shared_studies(connection: Connection) -> set[str]:
+    """Return the keys of the UIDs of studies that people share."""
+    return set(connection.scalars(select(FILE.c.study).where(FILE.c.part > "", FILE.c.state == READ).distinct()))
 
 
 def people_of_studies(connection: Connection, studies: Iterable[str]) -> dict[str, dict[str, set[str]]]:

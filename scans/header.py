@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scans.acquired import age_years
+from scans.birth import known_age_years
 from scans.dicomfile import Parsed, parse, quiet, read_bytes
 from scans.frame import DIMENSIONS, FRAME_GROUPS, SHARED_GROUPS, Frame, read_frames
 from scans.outcome import (
@@ -239,7 +239,9 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         pixel_sha256=pixels.sha256,
         spacing_source=_settle_spacing(values),
         frames=read_frames(reader, layout.n_frames) if is_multi_frame(values["sop_class_uid"]) else (),
-        age_years=age_years(reader.first(PATIENT_AGE), birth_date=identity.birth_date, study_date=values["study_date"]),
+        age_years=known_age_years(
+            reader.first(PATIENT_AGE), birth_date=identity.birth_date, study_date=values["study_date"]
+        ),
         **values,
     )
 
