@@ -35,12 +35,12 @@ def scans_of_studies(connection: Connection, studies: Iterable[str]) -> list[dic
     return rows
 
 
-def scan_states(connection: Connection, series: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return scan -> (state, kind) of every scan ever made from some series."""
-    states: dict[str, tuple[str, str]] = {}
+def scan_states(connection: Connection, series: Iterable[str]) -> dict[str, tuple[str, str, str]]:
+    """Return scan -> (state, kind, study) of every scan ever made from some series."""
+    states: dict[str, tuple[str, str, str]] = {}
     for some in chunks(series):
-        theirs = select(SCAN.c.key, SCAN.c.state, SCAN.c.kind).where(SCAN.c.series.in_(some))
-        states.update({row.key: (row.state, row.kind) for row in connection.execute(theirs)})
+        theirs = select(SCAN.c.key, SCAN.c.state, SCAN.c.kind, SCAN.c.study).where(SCAN.c.series.in_(some))
+        states.update({row.key: (row.state, row.kind, row.study) for row in connection.execute(theirs)})
     return states
 
 

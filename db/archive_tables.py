@@ -84,7 +84,9 @@ class Study(Base):
     __tablename__ = "study"
     __table_args__ = (CheckConstraint(INTERVAL, name="acquired"),)
 
-    key: Mapped[str] = mapped_column(Text, primary_key=True, doc="keyed digest of the study's UID")
+    key: Mapped[str] = mapped_column(
+        Text, primary_key=True, doc="keyed digest of the study's UID, and of whose it is where people share one"
+    )
     patient: Mapped[str] = mapped_column(ForeignKey("patient.key"), index=True, doc="whose study it is")
     age_years: Mapped[float | None] = mapped_column(Double, doc="age of the patient at the study, years")
     local_date: Mapped[date | None] = mapped_column(doc="date of the study where it was made")

@@ -3,17 +3,19 @@
 The tombstone is written first and says what is still to do; it is settled last.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, or_, select, union, update
+from sqlalchemy import Connection, and_, case, delete, exists, func, or_, select, union, update
 
 from db.base import IDENTITY, Base, table_of
 from db.engine import Database, database_time
 from db.errors import DatabaseUnreachable
-from db.identity import NO_PATH
+from db.identity import NO_PATH, READ, disturb
 from db.rows import rows_of
 from db.tables import (
     BackupMade,
@@ -51,9 +53,26 @@ IDENTITY_PATIENT, IDENTITY_SCAN = table_of(IdentityPatient), table_of(IdentitySc
 MERGE, TOMBSTONE, BACKUP = table_of(IdentityMerge), table_of(Tombstone), table_of(BackupMade)
 REJECTION = table_of(IdentityRejection)
 BLANK = {
-    "state": "refused", "code": FORGOTTEN, "why": "", "sop_uid": "", "series": "", "study": "", "series_uid": "",
-    "file_sha256": "", "pixel_sha256": "", "header": "", "person": "",
+    "state": "refused", "code": FORGOTTEN, "why": "", "sop_uid": "", "series": "", "study": "", "part": "",
+    "series_uid": "", "file_sha256": "", "pixel_sha256": "", "header": "", "person": "",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Studied:
+    """A study that a person's files name.
+
+    Attributes:
+        uid: Its UID.
+        ids: (patient id, issuer) of the person's files in it.
+        persons: Keys of identity.person of these files.
+        others: (patient id, issuer) of files in it that are somebody else's; empty: the study is theirs alone.
+    """
+
+    uid: str
+    ids: Sequence[tuple[str, str]]
+    persons: Sequence[str]
+    others: Sequence[tuple[str, str]]
 
 
 def bury(connection: Connection, keys: Iterable[str], *, patient: str) -> None:
@@ -90,16 +109,17 @@ def settle(connection: Connection, patient: str) -> None:
 
 def patients_named(connection: Connection, patient_id: str, issuer: str | None) -> list[dict[str, Any]]:
     """Return key and issuer of the patients of an id, also of one that was merged into another."""
-    mine = PERSON.c.patient_id == patient_id
+    people = select(PERSON.c.patient.label("key"), PERSON.c.issuer).where(
+        PERSON.c.patient_id == patient_id, PERSON.c.patient != ""
+    )
+    known = select(IDENTITY_PATIENT.c.key, IDENTITY_PATIENT.c.issuer).where(
+        IDENTITY_PATIENT.c.patient_id == patient_id,
+        IDENTITY_PATIENT.c.key.in_(select(IDENTITY_STUDY.c.patient)),  # a merge leaves the former key empty
+    )
     if issuer is not None:
-        mine = and_(mine, PERSON.c.issuer == issuer)
-    found = select(IDENTITY_PATIENT.c.key, IDENTITY_PATIENT.c.issuer)
-    named = IDENTITY_PATIENT.c.patient_id == patient_id
-    if issuer is not None:
-        named = and_(named, IDENTITY_PATIENT.c.issuer == issuer)
-    merged = IDENTITY_PATIENT.c.key.in_(select(PERSON.c.patient).where(mine))
-    in_use = IDENTITY_PATIENT.c.key.in_(select(IDENTITY_STUDY.c.patient))  # a merge leaves the former key empty
-    return rows_of(connection, found.where(or_(named, merged), in_use).order_by(IDENTITY_PATIENT.c.key))
+        people, known = people.where(PERSON.c.issuer == issuer), known.where(IDENTITY_PATIENT.c.issuer == issuer)
+    found = {row["key"]: row for some in (known, people) for row in rows_of(connection, some)}
+    return [found[key] for key in sorted(found)]
 
 
 def everybody(connection: Connection) -> Iterator[tuple[str, str, str, str]]:
@@ -115,29 +135,67 @@ def has_patient(connection: Connection, patient: str) -> bool:
     return connection.scalar(theirs) is not None
 
 
-def names_of(connection: Connection, patient: str) -> list[tuple[str, str]]:
-    """Return every (patient id, issuer) that stands for a patient whose id is trusted, merged ones included."""
-    ids = select(PERSON.c.patient_id, PERSON.c.issuer).where(PERSON.c.patient == patient)
-    found = {(row.patient_id, row.issuer) for row in connection.execute(ids)}
-    if found:
-        found |= set(_merged_into(connection, found))
-    return sorted(found)
+@dataclass(frozen=True)
+class Theirs:
+    """Everything that is one person's, in both schemas, wherever a night that was cut off has left it.
+
+    Attributes:
+        patients: Keys under which the person stands.
+        names: Every (patient id, issuer) that is trusted and stands for them, merged ones included.
+        scans: Keys of their scans.
+        files: Keys of their files.
+    """
+
+    patients: Sequence[str]
+    names: Sequence[tuple[str, str]]
+    scans: Sequence[str]
+    files: Sequence[str]
 
 
-def study_uids_of(connection: Connection, patient: str) -> list[str]:
-    """Return the UIDs of a patient's studies."""
-    return sorted(connection.scalars(select(IDENTITY_STUDY.c.study_uid).where(IDENTITY_STUDY.c.patient == patient)))
+def theirs_of(connection: Connection, patient: str) -> Theirs:
+    """Find everything of a patient; nobody else's files or scans, also where people share a study or its row."""
+    found = Theirs([patient], [], [], [])
+    while True:
+        files = _files_of_people(connection, found.patients)
+        scans = _scans_of_people(connection, found.patients) | _scans_of_files(connection, files)
+        files |= _files_of_scans(connection, scans)
+        names, patients = _names_of(connection, found.patients, files)
+        now = Theirs(sorted(patients | {patient}), sorted(names), sorted(scans), sorted(files))
+        if now == found:
+            return now
+        found = now
+
+
+def studies_of(connection: Connection, theirs: Theirs) -> list[Studied]:
+    """Return the studies that a person's files name, each with the ids and the persons that are theirs there."""
+    mine: dict[str, list[tuple[str, str]]] = {}  # key of the UID -> (header, person)
+    for some in chunks(theirs.files):
+        columns = (IDENTITY_FILE.c.study, IDENTITY_FILE.c.header, IDENTITY_FILE.c.person)
+        rows = select(*columns).where(IDENTITY_FILE.c.key.in_(some), IDENTITY_FILE.c.header != "")
+        for study, header, person in connection.execute(rows):
+            mine.setdefault(study, []).append((header, person))
+    others = _others_in(connection, mine, frozenset(theirs.files))
+    found = []
+    for study, some in sorted(mine.items()):
+        said = [json.loads(header)["identity"] for header, _ in some]
+        ids = {(str(one.get("patient_id", "")), str(one.get("issuer", ""))) for one in said}
+        people = {person for _, person in some}
+        found.append(Studied(str(said[0]["study_uid"]), sorted(ids), sorted(people), sorted(others.get(study, ()))))
+    return found
+
+
+def rows_of_files(connection: Connection, theirs: Theirs) -> list[dict[str, Any]]:
+    """Return key, path and state of every file of a person."""
+    columns = (IDENTITY_FILE.c.key, IDENTITY_FILE.c.path, IDENTITY_FILE.c.state)
+    rows: list[dict[str, Any]] = []
+    for some in chunks(theirs.files):
+        rows += rows_of(connection, select(*columns).where(IDENTITY_FILE.c.key.in_(some)))
+    return sorted(rows, key=lambda row: str(row["path"]))
 
 
 def scans_of(connection: Connection, patient: str) -> list[str]:
     """Return every scan of a patient."""
     return sorted(connection.scalars(select(SCAN.c.key).where(SCAN.c.patient == patient)))
-
-
-def files_of(connection: Connection, patient: str) -> list[dict[str, Any]]:
-    """Return key, path and state of every file of a patient."""
-    columns = (IDENTITY_FILE.c.key, IDENTITY_FILE.c.path, IDENTITY_FILE.c.state)
-    return rows_of(connection, select(*columns).where(_is_theirs(patient)).order_by(IDENTITY_FILE.c.path))
 
 
 def backups_since(connection: Connection, patients: Sequence[str]) -> list[str]:
@@ -167,62 +225,108 @@ def trained_on(connection: Connection, patient: str) -> list[str]:
     return sorted(connection.scalars(select(ENCODER.c.id).where(ENCODER.c.origin == "trained", saw)))
 
 
-def forget_core(connection: Connection, patient: str, former: Sequence[str] = ()) -> list[str]:
+def forget_core(connection: Connection, theirs: Theirs, former: Sequence[str] = ()) -> list[str]:
     """Delete a patient's rows from the core tables; returns the encoders that are now marked.
 
     Args:
         connection: From `db.write(fence)`.
-        patient: The patient's key.
+        theirs: What is the patient's.
         former: Keys of ids that were merged into this patient; labels may still name them.
 
-    Lists that held their scans are asked for again. Their files stay as numbers: skipped, forgotten.
+    Lists that held their scans are asked for again. Their files stay as numbers: skipped, forgotten. A study that
+    holds somebody else's scans as well is theirs from now on.
     """
-    encoders = trained_on(connection, patient)
+    encoders = sorted({encoder for patient in theirs.patients for encoder in trained_on(connection, patient)})
     marked = update(ENCODER).where(ENCODER.c.id.in_(encoders))
     connection.execute(marked.values(forgotten_patients=ENCODER.c.forgotten_patients + 1))
-    scans = select(SCAN.c.key).where(SCAN.c.patient == patient).scalar_subquery()
-    _ask_again(connection, patient)
-    night = connection.scalar(select(func.max(NIGHT.c.id))) or 0
-    theirs = update(FILE).where(FILE.c.key.in_(select(IDENTITY_FILE.c.key).where(_is_theirs(patient))))
-    lost = {"outcome": "skipped", "code": FORGOTTEN, "why": "", "scan": None, "changed_night": night}
-    connection.execute(theirs.where(FILE.c.code != FORGOTTEN, FILE.c.outcome != "gone").values(lost))
-    connection.execute(update(FILE).where(FILE.c.scan.in_(scans)).values(lost))
-    connection.execute(delete(FURTHER).where(FURTHER.c.scan.in_(scans)))
-    for table in (VERDICT, CONTROL, MATCH):
-        connection.execute(delete(table).where(or_(table.c.scan.in_(scans), table.c.prior.in_(scans))))
-    for table in (LANE, EMBEDDING):
-        connection.execute(delete(table).where(table.c.scan.in_(scans)))
-    studies = select(STUDY.c.key).where(STUDY.c.patient == patient).scalar_subquery()
-    connection.execute(
-        delete(LABEL).where(or_(LABEL.c.subject_key.in_([patient, *former]), LABEL.c.subject_key.in_(studies)))
-    )
-    connection.execute(delete(SCAN).where(SCAN.c.patient == patient))
-    connection.execute(delete(STUDY).where(STUDY.c.patient == patient))
+    _ask_again(connection, theirs)
+    _lose_files(connection, theirs)
+    _delete_scans(connection, theirs.scans)
+    _delete_labels(connection, theirs, former)
+    _delete_studies(connection, theirs.patients)
     in_use = union(select(SCAN.c.patient), select(STUDY.c.patient))
     connection.execute(delete(PATIENT).where(PATIENT.c.key.not_in(in_use)))  # also those that merges left empty
     return encoders
 
 
-def forget_identity(connection: Connection, patient: str) -> None:
+def _lose_files(connection: Connection, theirs: Theirs) -> None:
+    night = connection.scalar(select(func.max(NIGHT.c.id))) or 0
+    lost = {"outcome": "skipped", "code": FORGOTTEN, "why": "", "scan": None, "changed_night": night}
+    for some in chunks(theirs.files):
+        mine = update(FILE).where(FILE.c.key.in_(some), FILE.c.code != FORGOTTEN, FILE.c.outcome != "gone")
+        connection.execute(mine.values(lost))
+    for some in chunks(theirs.scans):
+        connection.execute(update(FILE).where(FILE.c.scan.in_(some)).values(lost))
+
+
+def _delete_scans(connection: Connection, scans: Iterable[str]) -> None:
+    """Delete scans, behind everything that names one of them: also what stands in the lists of other people."""
+    keys = list(chunks(scans))
+    for table in (VERDICT, CONTROL, MATCH):
+        for some in keys:
+            connection.execute(delete(table).where(or_(table.c.scan.in_(some), table.c.prior.in_(some))))
+    for table in (FURTHER, LANE, EMBEDDING):
+        for some in keys:
+            connection.execute(delete(table).where(table.c.scan.in_(some)))
+    for some in keys:
+        connection.execute(delete(SCAN).where(SCAN.c.key.in_(some)))
+
+
+def _delete_labels(connection: Connection, theirs: Theirs, former: Sequence[str]) -> None:
+    """Delete labels of the person, of their studies, and of UIDs that they share: these may speak of them."""
+    subjects = {*theirs.patients, *former}
+    for patient in theirs.patients:
+        subjects.update(connection.scalars(select(STUDY.c.key).where(STUDY.c.patient == patient)))
+    for some in chunks(theirs.files):
+        subjects.update(connection.scalars(select(IDENTITY_FILE.c.study).where(IDENTITY_FILE.c.key.in_(some))))
+    for some in chunks(subjects):
+        connection.execute(delete(LABEL).where(LABEL.c.subject_key.in_(some)))
+
+
+def _delete_studies(connection: Connection, patients: Sequence[str]) -> None:
+    """Delete the studies of a person whose scans are deleted; one with other people's scans goes to them."""
+    mine = STUDY.c.patient.in_(patients)
+    left = SCAN.c.study == STUDY.c.key
+    heir = select(func.min(SCAN.c.patient)).where(left).scalar_subquery()
+    connection.execute(update(STUDY).where(mine, select(SCAN.c.key).where(left).exists()).values(patient=heir))
+    connection.execute(delete(STUDY).where(mine))
+
+
+def forget_identity(connection: Connection, theirs: Theirs) -> None:
     """Delete a patient's rows from the schema identity; files that are still there keep no path."""
-    ids = names_of(connection, patient)
-    notes = select(IDENTITY_FILE.c.key).where(_is_theirs(patient))
-    connection.execute(delete(REJECTION).where(REJECTION.c.note.in_(notes)))
-    connection.execute(delete(IDENTITY_FILE).where(_is_theirs(patient), IDENTITY_FILE.c.state == "gone"))
-    blank = {"path": NO_PATH + IDENTITY_FILE.c.key, "grouped": True, **BLANK}
-    connection.execute(update(IDENTITY_FILE).where(_is_theirs(patient)).values(blank))
+    _disturb_others(connection, theirs)
+    for some in chunks(theirs.files):
+        mine = IDENTITY_FILE.c.key.in_(some)
+        connection.execute(delete(REJECTION).where(REJECTION.c.note.in_(some)))
+        connection.execute(delete(IDENTITY_FILE).where(mine, IDENTITY_FILE.c.state == "gone"))
+        blank = {"path": NO_PATH + IDENTITY_FILE.c.key, "grouped": True, **BLANK}
+        connection.execute(update(IDENTITY_FILE).where(mine).values(blank))
     in_core = select(SCAN.c.key)  # theirs are gone from there already
     connection.execute(delete(IDENTITY_SCAN).where(IDENTITY_SCAN.c.key.not_in(in_core)))
-    for patient_id, issuer in ids:
+    for patient_id, issuer in theirs.names:
         is_from = and_(MERGE.c.from_id == patient_id, MERGE.c.from_issuer == issuer)
         is_to = and_(MERGE.c.to_id == patient_id, MERGE.c.to_issuer == issuer)
         connection.execute(delete(MERGE).where(or_(is_from, is_to)))
-    connection.execute(delete(IDENTITY_STUDY).where(IDENTITY_STUDY.c.patient == patient))
-    connection.execute(delete(PERSON).where(PERSON.c.patient == patient))
+    connection.execute(delete(IDENTITY_STUDY).where(IDENTITY_STUDY.c.patient.in_(theirs.patients)))
+    connection.execute(delete(PERSON).where(PERSON.c.patient.in_(theirs.patients)))
     in_use = select(IDENTITY_STUDY.c.patient)
     connection.execute(delete(IDENTITY_PATIENT).where(IDENTITY_PATIENT.c.key.not_in(in_use)))
     used = select(IDENTITY_FILE.c.person).where(IDENTITY_FILE.c.person == PERSON.c.key)
     connection.execute(delete(PERSON).where(PERSON.c.patient == "", ~used.exists()))
+
+
+def _disturb_others(connection: Connection, theirs: Theirs) -> None:
+    """Ask for other people's files in the person's studies to be grouped again: the study is theirs alone now.
+
+    And for those whose ids or content stood against the person's: a conflict may have ended.
+    """
+    disturb(connection, theirs.files)
+    studies: set[str] = set()
+    for some in chunks(theirs.files):
+        studies.update(connection.scalars(select(IDENTITY_FILE.c.study).where(IDENTITY_FILE.c.key.in_(some))))
+    for some in chunks(study for study in studies if study):
+        shared = update(IDENTITY_FILE).where(IDENTITY_FILE.c.study.in_(some), IDENTITY_FILE.c.state == READ)
+        connection.execute(shared.values(grouped=False))
 
 
 def vacuum(db: Database) -> None:
@@ -250,11 +354,72 @@ def vacuum(db: Database) -> None:
         cursor.close()
 
 
-def _is_theirs(patient: str) -> Any:
-    """Files whose person is the patient, or whose study is, when each study counts for itself."""
-    people = select(PERSON.c.key).where(PERSON.c.patient == patient)
-    studies = select(IDENTITY_STUDY.c.key).where(IDENTITY_STUDY.c.patient == patient)
-    return or_(IDENTITY_FILE.c.person.in_(people), IDENTITY_FILE.c.study.in_(studies))
+def _files_of_people(connection: Connection, patients: Sequence[str]) -> set[str]:
+    """Return files whose person is one of the patients, or whose study is, where each study counts for itself."""
+    people = select(PERSON.c.key).where(PERSON.c.patient.in_(patients))
+    trusted = select(PERSON.c.key).where(PERSON.c.patient != "")
+    studies = select(IDENTITY_STUDY.c.key).where(IDENTITY_STUDY.c.patient.in_(patients))
+    study = case((IDENTITY_FILE.c.part != "", IDENTITY_FILE.c.part), else_=IDENTITY_FILE.c.study)
+    in_studies = or_(IDENTITY_FILE.c.study.in_(studies), IDENTITY_FILE.c.part.in_(studies))  # for the indices
+    alone = and_(in_studies, study.in_(studies), IDENTITY_FILE.c.person.not_in(trusted))
+    key = select(IDENTITY_FILE.c.key)
+    mine = union(key.where(IDENTITY_FILE.c.person.in_(people)), key.where(alone))
+    return set(connection.scalars(mine))
+
+
+def _scans_of_people(connection: Connection, patients: Sequence[str]) -> set[str]:
+    return set(connection.scalars(select(SCAN.c.key).where(SCAN.c.patient.in_(patients))))
+
+
+def _scans_of_files(connection: Connection, files: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for some in chunks(files):
+        found.update(connection.scalars(select(FILE.c.scan).where(FILE.c.key.in_(some), FILE.c.scan.is_not(None))))
+        found.update(connection.scalars(select(FURTHER.c.scan).where(FURTHER.c.file.in_(some))))
+    return found
+
+
+def _files_of_scans(connection: Connection, scans: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for some in chunks(scans):
+        found.update(connection.scalars(select(FILE.c.key).where(FILE.c.scan.in_(some))))
+        found.update(connection.scalars(select(FURTHER.c.file).where(FURTHER.c.scan.in_(some))))
+    return found
+
+
+def _names_of(
+    connection: Connection, patients: Iterable[str], files: Iterable[str]
+) -> tuple[set[tuple[str, str]], set[str]]:
+    """Return the trusted ids of patients and of files, and the patients that these stand for."""
+    said = (PERSON.c.patient_id, PERSON.c.issuer)
+    names: set[tuple[str, str]] = set()
+    for some in chunks(patients):
+        names.update(connection.execute(select(*said).where(PERSON.c.patient.in_(some))).tuples())
+    for some in chunks(files):
+        theirs = select(IDENTITY_FILE.c.person).where(IDENTITY_FILE.c.key.in_(some))
+        mine = select(*said).where(PERSON.c.key.in_(theirs), PERSON.c.patient != "")
+        names.update(connection.execute(mine).tuples())
+    if names:
+        names |= set(_merged_into(connection, names))
+    keys: set[str] = set()
+    for patient_id, issuer in names:
+        mine = select(PERSON.c.patient).where(PERSON.c.patient_id == patient_id, PERSON.c.issuer == issuer)
+        keys.update(connection.scalars(mine.where(PERSON.c.patient != "")))
+    return names, keys | set(patients)
+
+
+def _others_in(
+    connection: Connection, studies: Iterable[str], files: frozenset[str]
+) -> dict[str, set[tuple[str, str]]]:
+    """Return key of a study's UID -> ids of files there that are somebody else's."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for some in chunks(studies):
+        columns = (IDENTITY_FILE.c.key, IDENTITY_FILE.c.study, PERSON.c.patient_id, PERSON.c.issuer)
+        rows = select(*columns).join(PERSON, PERSON.c.key == IDENTITY_FILE.c.person)
+        for row in connection.execute(rows.where(IDENTITY_FILE.c.study.in_(some), IDENTITY_FILE.c.state != "gone")):
+            if row.key not in files:
+                found.setdefault(row.study, set()).add((row.patient_id, row.issuer))
+    return found
 
 
 def _merged_into(connection: Connection, ids: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -268,15 +433,17 @@ def _merged_into(connection: Connection, ids: Iterable[tuple[str, str]]) -> list
         found |= more
 
 
-def _ask_again(connection: Connection, patient: str) -> None:
-    """Ask for every list that holds a scan of the patient, and for one of each kind, so that counts follow."""
-    theirs = select(SCAN.c.key).where(SCAN.c.patient == patient)
-    holders = select(MATCH.c.encoder, MATCH.c.scan).where(MATCH.c.prior.in_(theirs), MATCH.c.left_night.is_(None))
-    some = {(row.encoder, row.scan) for row in connection.execute(holders.distinct())}
-    kinds = select(SCAN.c.kind).where(SCAN.c.patient == patient).distinct()
+def _ask_again(connection: Connection, theirs: Theirs) -> None:
+    """Ask for every list that holds one of their scans, and for one of each kind, so that counts follow."""
+    some: set[tuple[str, str]] = set()
+    kinds: set[str] = set()
+    for keys in chunks(theirs.scans):
+        holders = select(MATCH.c.encoder, MATCH.c.scan).where(MATCH.c.prior.in_(keys), MATCH.c.left_night.is_(None))
+        some.update(connection.execute(holders.distinct()).tuples())
+        kinds.update(connection.scalars(select(SCAN.c.kind).where(SCAN.c.key.in_(keys)).distinct()))
     first = select(LANE.c.encoder, func.min(LANE.c.scan)).join(SCAN, SCAN.c.key == LANE.c.scan)
-    first = first.where(SCAN.c.kind.in_(kinds), SCAN.c.patient != patient).group_by(LANE.c.encoder, SCAN.c.kind)
-    some |= {(encoder, scan) for encoder, scan in connection.execute(first)}
+    first = first.where(SCAN.c.kind.in_(sorted(kinds)), SCAN.c.patient.not_in(theirs.patients))
+    some.update(connection.execute(first.group_by(LANE.c.encoder, SCAN.c.kind)).tuples())
     for encoder in sorted({encoder for encoder, _ in some}):
         for keys in chunks(scan for which, scan in some if which == encoder):
             mine = update(LANE).where(LANE.c.encoder == encoder, LANE.c.scan.in_(keys))

@@ -68,6 +68,11 @@ def n_known_files(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(FILE).where(FILE.c.state != GONE)) or 0
 
 
+def n_files_in(connection: Connection, states: Sequence[str]) -> int:
+    """Count the files in some states."""
+    return connection.scalar(select(func.count()).select_from(FILE).where(FILE.c.state.in_(states))) or 0
+
+
 def keys_of_paths(connection: Connection, paths: Iterable[str]) -> list[str]:
     """Return the keys of the files at some paths, sorted."""
     return _keys(connection, FILE.c.path, paths)
@@ -96,13 +101,60 @@ def file_rows(connection: Connection, keys: Iterable[str]) -> list[dict[str, Any
 
 
 def members_of_series(connection: Connection, series: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the readable files of series: key, path, series, study, sop_uid and header as JSON."""
-    columns = [FILE.c[name] for name in ("key", "path", "series", "study", "sop_uid", "header")]
+    """Return the readable files of series: key, path, series, part, size, time, sop_uid and header as JSON."""
+    names = ("key", "path", "series", "part", "size_bytes", "mtime_ns", "sop_uid", "header")
+    columns = [FILE.c[name] for name in names]
     rows: list[dict[str, Any]] = []
     for some in chunks(series):
         present = select(*columns).where(FILE.c.series.in_(some), FILE.c.state == READ)
         rows += _dicts(connection, present.order_by(FILE.c.series, FILE.c.key))
     return rows
+
+
+def studies_to_settle(connection: Connection) -> list[str]:
+    """Return the keys of the UIDs of studies whose people have to be told apart: with files to group, or shared."""
+    mine = select(FILE.c.study).where(FILE.c.state == READ, FILE.c.study != "", FILE.c.grouped.is_(False))
+    return sorted(shared_studies(connection).union(connection.scalars(mine.distinct())))
+
+
+def shared_studies(connection: Connection) -> set[str]:
+    """Return the keys of the UIDs of studies that people share."""
+    return set(connection.scalars(select(FILE.c.study).where(FILE.c.part > "", FILE.c.state == READ).distinct()))
+
+
+def people_of_studies(connection: Connection, studies: Iterable[str]) -> dict[str, dict[str, set[str]]]:
+    """Return study UID's key -> person -> parts that files of that person are noted under."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for some in chunks(studies):
+        columns = (FILE.c.study, FILE.c.person, FILE.c.part)
+        rows = select(*columns).where(FILE.c.study.in_(some), FILE.c.state == READ).distinct()
+        for study, person, part in connection.execute(rows):
+            found.setdefault(study, {}).setdefault(person, set()).add(part)
+    return found
+
+
+def set_part(connection: Connection, study: str, person: str, part: str) -> None:
+    """Note which part of a shared study a person's files are, and ask for their series to be grouped again."""
+    mine = (FILE.c.study == study, FILE.c.person == person, FILE.c.state == READ)
+    _mark(connection, FILE.c.series, connection.scalars(select(FILE.c.series).where(*mine)), grouped=False)
+    connection.execute(update(FILE).where(*mine).values(part=part))
+
+
+def stale_parts(connection: Connection) -> list[str]:
+    """Return studies of a UID with several ones that no file is of: once people shared the UID, or no longer do."""
+    studies = table_of(IdentityStudy)
+    shared = select(studies.c.study_uid).group_by(studies.c.study_uid).having(func.count() > 1)
+    whole = select(FILE.c.key).where(FILE.c.study == studies.c.key, FILE.c.part == "")
+    part = select(FILE.c.key).where(FILE.c.part == studies.c.key)
+    stale = select(studies.c.key).where(studies.c.study_uid.in_(shared), ~whole.exists(), ~part.exists())
+    return sorted(connection.scalars(stale))
+
+
+def delete_studies(connection: Connection, keys: Iterable[str]) -> None:
+    """Delete studies by key."""
+    studies = table_of(IdentityStudy)
+    for some in chunks(keys):
+        connection.execute(delete(studies).where(studies.c.key.in_(some)))
 
 
 def conflicting_files(connection: Connection, series: Iterable[str]) -> dict[str, list[str]]:
@@ -161,6 +213,12 @@ def mark_gone(connection: Connection, keys: Iterable[str]) -> int:
     return n_gone
 
 
+def unsettle(connection: Connection, keys: Iterable[str]) -> None:
+    """Note that files must be looked at again: the next listing finds them changed, whatever their dates say."""
+    for some in chunks(keys):
+        connection.execute(update(FILE).where(FILE.c.key.in_(some)).values(mtime_ns=0, inode=0))
+
+
 def mark_grouped(connection: Connection, keys: Iterable[str]) -> int:
     """Note, by file, that the core tables say what became of it."""
     return _mark(connection, FILE.c.key, keys, grouped=True)
@@ -207,7 +265,7 @@ def paths_of_files(connection: Connection, keys: Iterable[str]) -> dict[str, str
 
 
 def studies_by_uid(connection: Connection, study_uid: str) -> list[str]:
-    """Return the keys of the studies with this UID."""
+    """Return the keys of the studies with this UID; several when people share it."""
     return _keys(connection, table_of(IdentityStudy).c.study_uid, [study_uid])
 
 

@@ -27,7 +27,9 @@ class IdentityStudy(Base):
     __tablename__ = "study"
     __table_args__ = ({"schema": IDENTITY},)
 
-    key: Mapped[str] = mapped_column(Text, primary_key=True, doc="keyed digest of the study's UID")
+    key: Mapped[str] = mapped_column(
+        Text, primary_key=True, doc="keyed digest of the study's UID, and of whose it is where people share one"
+    )
     patient: Mapped[str] = mapped_column(
         Text, ForeignKey(f"{IDENTITY}.patient.key"), index=True, doc="whose study it is"
     )
@@ -58,6 +60,7 @@ class IdentityFile(Base):
         # The nightly listing reads these columns alone; without the index it would drag every header along.
         Index("ix_file_listing", "path", "size_bytes", "mtime_ns", "inode", "state"),
         Index("ix_file_pending", "grouped", "series"),
+        Index("ix_file_part", "part"),
         {"schema": IDENTITY},
     )
 
@@ -71,7 +74,10 @@ class IdentityFile(Base):
     why: Mapped[str] = mapped_column(Text, doc="the refusal in words, else empty")
     sop_uid: Mapped[str] = mapped_column(Text, index=True, doc="SOPInstanceUID (0008,0018); empty: not read")
     series: Mapped[str] = mapped_column(Text, index=True, doc="key of the file's series; empty: not read")
-    study: Mapped[str] = mapped_column(Text, index=True, doc="key of the file's study; empty: not read")
+    study: Mapped[str] = mapped_column(Text, index=True, doc="keyed digest of the study's UID; empty: not read")
+    part: Mapped[str] = mapped_column(
+        Text, server_default="", doc="study.key where several people share the study's UID; empty: that is `study`"
+    )
     series_uid: Mapped[str] = mapped_column(Text, doc="SeriesInstanceUID (0020,000E); empty: not read")
     file_sha256: Mapped[str] = mapped_column(Text, doc="SHA-256 of the whole file; empty: not read")
     pixel_sha256: Mapped[str] = mapped_column(Text, doc="SHA-256 of pixels and their shape; empty: not read")

@@ -68,6 +68,14 @@ def persons_of_id(connection: Connection, patient_id: str, issuer: str) -> list[
     return rows_of(connection, mine.order_by(PERSON.c.key))
 
 
+def persons_by_key(connection: Connection, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return person -> whole row."""
+    found: dict[str, dict[str, Any]] = {}
+    for some in chunks(keys):
+        found.update({row["key"]: row for row in rows_of(connection, select(PERSON).where(PERSON.c.key.in_(some)))})
+    return found
+
+
 def patients_of_persons(connection: Connection, persons: Iterable[str]) -> dict[str, str]:
     """Return person -> patient key, empty where each study counts for itself."""
     found: dict[str, str] = {}
@@ -110,12 +118,12 @@ def save_scan_sources(connection: Connection, sources: Mapping[str, str]) -> int
     return upsert(connection, IdentityScan, [{"key": k, "digest": d} for k, d in sources.items()], update=())
 
 
-def patients_of_scans(connection: Connection, series: Iterable[str]) -> dict[str, str]:
-    """Return scan -> patient key of every scan ever made from some series."""
-    found: dict[str, str] = {}
+def owners_of_scans(connection: Connection, series: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return scan -> (patient, study) of every scan ever made from some series."""
+    found: dict[str, tuple[str, str]] = {}
     for some in chunks(series):
-        rows = connection.execute(select(SCAN.c.key, SCAN.c.patient).where(SCAN.c.series.in_(some)))
-        found.update(rows.tuples().all())
+        rows = select(SCAN.c.key, SCAN.c.patient, SCAN.c.study).where(SCAN.c.series.in_(some))
+        found.update({row.key: (row.patient, row.study) for row in connection.execute(rows)})
     return found
 
 

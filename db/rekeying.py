@@ -6,7 +6,7 @@ A row that bears its new key already is not found under its old one, so that wha
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, Table, Text, delete, insert, inspect, select, update
+from sqlalchemy import Column, Connection, MetaData, Table, Text, delete, insert, inspect, select, union, update
 
 from db.base import table_of
 from db.identity import IS_FORGOTTEN, disturb_all
@@ -16,6 +16,7 @@ from db.tables import (
     File,
     FurtherScan,
     IdentityFile,
+    IdentityMerge,
     IdentityPatient,
     IdentityPerson,
     IdentityRejection,
@@ -43,7 +44,8 @@ COLUMNS: Mapping[str, Sequence[tuple[Any, str]]] = {
     "file": [(IdentityFile, "key"), (IdentityRejection, "note"), (File, "key"), (FurtherScan, "file")],
     "series": [(IdentityFile, "series"), (Scan, "series")],
     "study": [
-        (IdentityFile, "study"), (IdentityStudy, "key"), (Study, "key"), (Scan, "study"), (Label, "subject_key"),
+        (IdentityFile, "study"), (IdentityFile, "part"), (IdentityStudy, "key"), (Study, "key"), (Scan, "study"),
+        (Label, "subject_key"),
     ],
     "patient": [
         (IdentityPerson, "patient"), (IdentityPatient, "key"), (IdentityStudy, "patient"), (Patient, "key"),
@@ -69,15 +71,20 @@ def series_uids(connection: Connection) -> list[str]:
     return list(connection.scalars(select(uid).where(uid != "").distinct()))
 
 
-def study_uids(connection: Connection) -> list[str]:
-    """Return the UID of every study."""
-    return list(connection.scalars(select(table_of(IdentityStudy).c.study_uid).distinct()))
+def studies(connection: Connection) -> list[tuple[str, str, str]]:
+    """Return key, patient and UID of every study."""
+    rows = connection.execute(select(IdentityStudy.key, IdentityStudy.patient, IdentityStudy.study_uid))
+    return list(rows.tuples().all())
 
 
 def patient_ids(connection: Connection) -> list[tuple[str, str]]:
-    """Return every (patient id, issuer)."""
-    rows = connection.execute(select(IdentityPatient.patient_id, IdentityPatient.issuer).distinct())
-    return [(patient_id, issuer) for patient_id, issuer in rows]
+    """Return every (patient id, issuer) that a key may be made from, those that merges name included."""
+    known = union(
+        select(IdentityPatient.patient_id, IdentityPatient.issuer),
+        select(IdentityPerson.patient_id, IdentityPerson.issuer),
+        select(IdentityMerge.to_id, IdentityMerge.to_issuer),
+    )
+    return [(patient_id, issuer) for patient_id, issuer in connection.execute(known)]
 
 
 def scan_digests(connection: Connection) -> list[str]:

@@ -41,6 +41,14 @@ def save_studies(connection: Connection, rows: Iterable[Row]) -> int:
     return upsert(connection, Study, rows, once=("first_night",))
 
 
+def delete_empty_studies(connection: Connection, keys: Iterable[str]) -> None:
+    """Delete those of some studies that hold no scan."""
+    study = table_of(Study)
+    for some in chunks(keys):
+        held = select(Scan.key).where(Scan.study == study.c.key).exists()
+        connection.execute(delete(study).where(study.c.key.in_(some), ~held))
+
+
 def save_scans(connection: Connection, rows: Iterable[Row]) -> int:
     """Save scans; a column that a row leaves out stays as it is, or unknown in a new row.
 

@@ -11,11 +11,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from db import forgetting
+from db import forgetting, identity, persons
 from db.address import sqlite_files
 from db.engine import open_db
 from db.errors import DatabaseError
+from db.forgetting import Studied
 from flows.asked import NotFound, WrongUsage
+from flows.persons import patients_of, settle_persons
 from flows.site import Site, open_site
 from flows.ticket import Ticket, day_ticket
 from review.words import short
@@ -43,21 +45,38 @@ def found_patient(config: Path, patient: str, issuer: str | None) -> str | None:
     """
     site = open_site(config)
     with site.db.read() as connection:
-        found = forgetting.patients_named(connection, patient, issuer)
+        found = [str(row["key"]) for row in forgetting.patients_named(connection, patient, issuer)]
         if not found and forgetting.has_patient(connection, patient):
             return patient
         buried = forgetting.tombstones(connection)
+        n_unread = identity.n_files_in(connection, ("listed", "arriving"))
+    found = found or _found_in_headers(site, patient, issuer)
     if len(found) > 1:
-        keys = ", ".join(row["key"] for row in found)
-        raise WrongUsage(f"{len(found)} patients have this id; name one by --issuer or by key: {keys}")
+        raise WrongUsage(f"{len(found)} patients have this id; name one by --issuer or by key: {', '.join(found)}")
     if found:
-        return str(found[0]["key"])
+        return found[0]
     if not buried.isdisjoint(site.keys.tombstones(patient, issuer or "", "")):
         return None
     with site.db.read() as connection:
         if forgetting.pending_patients(connection):
             return None
-    raise NotFound("nobody here has this patient id or key; an id needs its --issuer when it has one")
+    more = f"; {n_unread} files are not read yet, ask again after the next night" if n_unread else ""
+    raise NotFound(f"nobody here has this patient id or key; an id needs its --issuer when it has one{more}")
+
+
+def _found_in_headers(site: Site, patient_id: str, issuer: str | None) -> list[str]:
+    """Return the keys of people whose headers were read by a night that was cut off before it knew whose they are.
+
+    Raises:
+        NotFound: Their id is not trusted: which study is whose is known when the night has ended.
+    """
+    with site.db.read() as connection:
+        rows, merges = persons.present_persons(connection), persons.merges(connection)
+    mine = {r["key"] for r in rows if r["patient_id"] == patient_id and issuer in (None, r["issuer"])}
+    now = patients_of(site, rows, merges) if mine else {}
+    if mine and not any(now[key] for key in mine):
+        raise NotFound("files with this patient id were read by a night that was cut off; run a night, then ask again")
+    return sorted({now[key] for key in mine if now[key]})
 
 
 def forget_patient(config: Path, patient: str | None) -> dict[str, Any]:
@@ -71,6 +90,8 @@ def forget_patient(config: Path, patient: str | None) -> dict[str, Any]:
                              "backups": [], "encoders": [], "outside": list(OUTSIDE)}  # fmt: skip
     with day_ticket(site) as ticket:
         if patient is not None:
+            if not _is_known(site, patient):  # their headers were read, and nobody has said yet whose they are
+                settle_persons(site, ticket)
             _bury(site, ticket, patient)
         with site.db.read() as connection:
             waiting = forgetting.pending_patients(connection)
@@ -90,32 +111,50 @@ def forget_patient(config: Path, patient: str | None) -> dict[str, Any]:
     return found
 
 
-def _bury(site: Site, ticket: Ticket, patient: str) -> None:
-    """Write the tombstones of every id and study of a patient."""
+def _is_known(site: Site, patient: str) -> bool:
     with site.db.read() as connection:
-        names, studies = forgetting.names_of(connection, patient), forgetting.study_uids_of(connection, patient)
-    keys = [key for patient_id, issuer in names for key in site.keys.tombstones(patient_id, issuer, "")]
-    keys += [key for study in studies for key in site.keys.tombstones("", "", study)]
+        return bool(forgetting.theirs_of(connection, patient).files)
+
+
+def _bury(site: Site, ticket: Ticket, patient: str) -> None:
+    """Write the tombstones of every id and study of a patient; of a study that others share, of their part."""
+    with site.db.read() as connection:
+        theirs = forgetting.theirs_of(connection, patient)
+        studies = forgetting.studies_of(connection, theirs)
+    keys = [key for patient_id, issuer in theirs.names for key in site.keys.tombstones(patient_id, issuer, "")]
+    keys += [key for study in studies for key in _signs(site, study)]
+    keys = keys or site.keys.tombstones_in_study("", patient)  # nothing is left but rows: they go as well
     with site.db.write(ticket.right) as connection:
         forgetting.bury(connection, keys, patient=patient)
 
 
+def _signs(site: Site, study: Studied) -> list[str]:
+    """Return the tombstones of a study, or of a person's part of it."""
+    if not study.others:
+        return site.keys.tombstones("", "", study.uid)
+    if set(study.ids).isdisjoint(study.others):
+        return [key for who in study.ids for key in site.keys.tombstones_in_study(study.uid, *who)]
+    return [key for person in study.persons for key in site.keys.tombstones_in_study(study.uid, person)]
+
+
 def _forget(site: Site, ticket: Ticket, patient: str, found: dict[str, Any]) -> None:
     with site.db.read() as connection:
-        scans, files = forgetting.scans_of(connection, patient), forgetting.files_of(connection, patient)
-        former = [site.keys.patient(*who, "") for who in forgetting.names_of(connection, patient)]
-        found["backups"] += [f for f in forgetting.backups_since(connection, [patient, *former]) if Path(f).exists()]
+        theirs = forgetting.theirs_of(connection, patient)
+        files = forgetting.rows_of_files(connection, theirs)
+        former = [site.keys.patient(*who, "") for who in theirs.names]
+        keys = [*theirs.patients, *former]
+        found["backups"] += [f for f in forgetting.backups_since(connection, keys) if Path(f).exists()]
     found["patients"] += 1
-    found["scans"] += len(scans)
+    found["scans"] += len(theirs.scans)
     found["files_in_archive"] += [row["path"] for row in files if row["state"] != "gone"]
-    found["files"] += remove_files(site.store, [*scans, patient, *former])
-    found["pages"] += _remove_pages(site.store, [*scans, patient, *former])
+    found["files"] += remove_files(site.store, [*theirs.scans, *keys])
+    found["pages"] += _remove_pages(site.store, [*theirs.scans, *keys])
     for folder in ("training", "prefect"):  # half-made training; keys in the parameters of past runs
         shutil.rmtree(site.store / folder, ignore_errors=True)
     with site.db.write(ticket.right) as connection:
-        found["encoders"] += forgetting.forget_core(connection, patient, former)
+        found["encoders"] += forgetting.forget_core(connection, theirs, former)
     with site.db.write(ticket.right) as connection:
-        forgetting.forget_identity(connection, patient)
+        forgetting.forget_identity(connection, theirs)
 
 
 def remove_files(store: Path, keys: Sequence[str]) -> int:
@@ -175,6 +214,9 @@ def forget_again(config: Path, buried: Sequence[dict[str, Any]]) -> list[dict[st
         back = {
             patient
             for patient, patient_id, issuer, study in forgetting.everybody(connection)
-            if not keys.isdisjoint(site.keys.tombstones(patient_id, issuer, study))
+            if not keys.isdisjoint(
+                site.keys.tombstones(patient_id, issuer, study)
+                + site.keys.tombstones_in_study(study, patient_id, issuer)
+            )
         }
     return [forget_patient(config, patient) for patient in sorted(back)]

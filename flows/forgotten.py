@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from db.forgetting import BLANK
 from db.identity import NO_PATH
 from flows.keys import Keys
+from flows.persons import person_of
 from flows.site import Site
 from scans.archive import Difference, Entry, Known
 from scans.header import Header
@@ -45,8 +46,13 @@ def file_key(site: Site, path: str) -> str:
 
 def is_forgotten(site: Site, buried: frozenset[str], header: Header) -> bool:
     """Say whether a header speaks of a person, or is of a study, that was forgotten."""
-    who = header.identity
-    return bool(buried) and not buried.isdisjoint(site.keys.tombstones(who.patient_id, who.issuer, who.study_uid))
+    if not buried:
+        return False
+    who, keys = header.identity, site.keys
+    signs = keys.tombstones(who.patient_id, who.issuer, who.study_uid)
+    signs += keys.tombstones_in_study(who.study_uid, who.patient_id, who.issuer)
+    signs += keys.tombstones_in_study(who.study_uid, person_of(header)["key"])
+    return not buried.isdisjoint(signs)
 
 
 def forgotten_row(row: Mapping[str, object]) -> dict[str, object]:

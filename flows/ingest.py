@@ -12,18 +12,22 @@ from db import forgetting, identity, persons, queries, store
 from flows.batch import Call, direct, in_pages, run_batches, slices
 from flows.forgotten import file_key, forgotten_row, is_forgotten
 from flows.guarding import guard_of
-from flows.listing import CHUNK, UNSETTLED_MTIME, look
+from flows.listing import CHUNK, UNSETTLED_INODE, UNSETTLED_MTIME, look
 from flows.persons import person_of, settle_persons
 from flows.rules import reading_rules
 from flows.scanning import build_series, settle_studies
 from flows.site import Site
 from flows.ticket import Ticket
-from scans.archive import Entry, real_path
+from flows.whose import settle_studies_of_people
+from scans.archive import Entry, real_path, size_and_time
 from scans.header import Header
 from scans.outcome import Refusal, outcome
 from scans.sentry import Found
 
-UNSETTLED = {"mtime_ns": UNSETTLED_MTIME, "inode": 0}  # of a file to look at again, so that it counts as changed
+UNSETTLED = {
+    "mtime_ns": UNSETTLED_MTIME,
+    "inode": UNSETTLED_INODE,
+}  # of a file to look at again, so that it counts as changed
 LOOK_AGAIN = ("no-permission", "disk-error")  # refusals that may pass without the file changing
 
 
@@ -39,6 +43,7 @@ def ingest(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     listed = in_pages(site, partial(identity.pending_files, states=["listed"]), size=flows.files_per_task)
     counts += run_batches(read_headers, site, ticket, listed, size=flows.files_per_task, call=call)
     counts["changed_persons"] += settle_persons(site, ticket)  # first: a file that is gone may end a conflict
+    settle_studies_of_people(site, ticket)
     settle_files(site, ticket)
     series = in_pages(site, identity.pending_series, size=flows.series_per_task)
     counts += run_batches(build_series, site, ticket, series, size=flows.series_per_task, call=call)
@@ -94,8 +99,8 @@ def _listed_row(site: Site, entry: Entry, state: str) -> dict[str, object]:
     row: dict[str, object] = {
         "key": site.keys.key("file", entry.path), "path": entry.path, "size_bytes": entry.size_bytes,
         "mtime_ns": entry.mtime_ns, "inode": entry.inode, "state": state, "code": "", "why": "", "grouped": False,
-        "sop_uid": "", "series": "", "study": "", "series_uid": "", "file_sha256": "", "pixel_sha256": "", "header": "",
-        "person": "",
+        "sop_uid": "", "series": "", "study": "", "part": "", "series_uid": "", "file_sha256": "", "pixel_sha256": "",
+        "header": "", "person": "",
     }  # fmt: skip
     if entry.special:
         code = "no-permission" if entry.special == "unreadable" else "not-a-regular-file"
@@ -156,24 +161,24 @@ def _read_one(site: Site, row: dict[str, object], found: Found) -> _Read:
     if isinstance(found, Refusal):
         stat_row = row | UNSETTLED if found.code in LOOK_AGAIN else row
         return _Read({**stat_row, "state": "refused", "code": found.code, "why": found.facts, "grouped": False}, None)
-    if isinstance(found, FileNotFoundError):
+    if isinstance(found, FileNotFoundError | NotADirectoryError):
         return gone
     if isinstance(found, OSError):
         raise found
     header = found
     try:
-        stat = real_path(site.archive, str(row["path"])).stat(follow_symlinks=False)
-    except FileNotFoundError:
+        seen = size_and_time(real_path(site.archive, str(row["path"])))
+    except (FileNotFoundError, NotADirectoryError):
         return gone
-    if (stat.st_size, stat.st_mtime_ns) != (row["size_bytes"], row["mtime_ns"]):
+    if seen != (row["size_bytes"], row["mtime_ns"]):
         return _Read({**row, **UNSETTLED, "state": "arriving", "code": "still-arriving", "grouped": False}, None)
     who = header.identity
     return _Read(
         {
             **row, "state": "read", "code": "", "why": "", "grouped": False, "sop_uid": who.sop_uid,
             "series": site.keys.key("series", who.series_uid), "study": site.keys.key("study", who.study_uid),
-            "series_uid": who.series_uid, "file_sha256": header.file_sha256, "pixel_sha256": header.pixel_sha256,
-            "header": header.to_json(), "person": person_of(header)["key"],
+            "part": "", "series_uid": who.series_uid, "file_sha256": header.file_sha256,
+            "pixel_sha256": header.pixel_sha256, "header": header.to_json(), "person": person_of(header)["key"],
         },
         header,
     )  # fmt: skip

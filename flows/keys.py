@@ -38,6 +38,11 @@ class Keys:
         nouns += [("tombstone-of-study", study_uid)] if study_uid else []
         return [keys.key(*noun) for keys in every for noun in nouns]
 
+    def tombstones_in_study(self, study_uid: str, *whose: str) -> list[str]:
+        """The same of one person's part of a study that others share: an id and its issuer, or a person's key."""
+        every = [self, *(Keys(secret) for secret in self.former)]
+        return [keys.key("tombstone-in-study", study_uid, *whose) for keys in every]
+
     def split_number(self, patient: str) -> float:
         """A number in [0, 1), drawn when a patient is first seen and stored from then on."""
         return int(self._digest("split", patient)[:12], 16) / 16**12

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
 
-from db import door_queries, store
+from db import door_queries, identity, store
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
 from flows.asked import WrongUsage
 from flows.persons import merged_ids
@@ -47,7 +47,8 @@ def label_rows(site: Site, path: Path) -> tuple[list[dict[str, Any]], list[dict[
         reader = csv.DictReader(file)
         _check_columns(reader.fieldnames or [])
         with site.db.read() as connection:
-            known = {"patients": door_queries.patients_by_id(connection) | merged_ids(site, connection)}
+            patients = door_queries.patients_by_id(connection) | merged_ids(site, connection)
+            known = {"patients": patients, "shared": identity.shared_studies(connection)}
         for line in reader:
             try:
                 rows.append(_row(site, known, line))
@@ -114,7 +115,10 @@ def _positive(values: Mapping[str, str], name: str) -> float | None:
 def _subject_key(site: Site, known: Mapping[str, Any], subject: str, text: str) -> str:
     """The key of a study UID or a patient id; patients are looked up, because the id alone lacks its issuer."""
     if subject == "study":
-        return site.keys.key("study", text)
+        key = site.keys.key("study", text)
+        if key in known["shared"]:
+            raise RefusedLine("several people share this study UID; label by patient instead")
+        return key
     found = known["patients"].get(text, [])
     if not found:
         raise RefusedLine("this patient is not in the archive (yet); import again after the night that took it in")

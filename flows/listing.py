@@ -13,7 +13,7 @@ from flows.site import Site
 from scans.archive import SETTLE_NS, Difference, Entry, compare, list_files
 
 CHUNK = 2000  # files in one write
-UNSETTLED_MTIME = 0  # recorded for a file that was seen and is to be looked at again
+UNSETTLED_MTIME, UNSETTLED_INODE = 0, 0  # recorded for a file that was seen and is to be looked at again
 WRITTEN = ("new", "changed", "arriving", "gone")
 LONGEST_WAIT_S = 60.0  # for files to settle; a longer quiet period is left to the next night
 
@@ -52,7 +52,7 @@ class Differences:
         self.counts[what] += 1
         if what in self._waiting:
             some = self._waiting[what]
-            some.append((entry, before is not None and before[2] == UNSETTLED_MTIME))
+            some.append((entry, before is not None and before[2:] == (UNSETTLED_MTIME, UNSETTLED_INODE)))
             if len(some) == CHUNK:
                 self._write(what)
 

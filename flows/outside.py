@@ -21,6 +21,7 @@ from flows.guarding import guard_of
 from flows.persons import patient_outside
 from flows.site import Site
 from flows.space import Space, order_of, read_space
+from flows.whose import study_outside
 from scans.acquired import acquired
 from scans.archive import path_text
 from scans.outcome import Refusal
@@ -96,7 +97,7 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
     header, when = stack.members[0].header, acquired([m.header for m in stack.members], site.zone)
     with site.db.read() as connection:
         patient, own_lane = patient_outside(site, connection, header)
-    study = site.keys.key("study", header.identity.study_uid)
+        study = study_outside(site, connection, header, patient)
     scanner = scanner_of({"manufacturer": stack.passport.manufacturer, "model": stack.passport.model})
     query = Query(stack.kind.key, patient, study, when.from_utc, when.until_utc, own_lane, scanner)
     tensor = to_tensor(read_volume(stack, ROOT, guard_of(site)), recipe_for(stack.kind.cover))

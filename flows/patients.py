@@ -7,6 +7,7 @@ from typing import Any, Literal, TextIO
 
 from db import forgetting, persons
 from db.persons import Id
+from flows.alike import merges_to_ask_for
 from flows.asked import WrongUsage
 from flows.labels import RefusedLine
 from flows.persons import conflict, is_placeholder, patients_of, resolved
@@ -52,21 +53,30 @@ def correct(config: Path, path: Path, verb: Verb) -> dict[str, Any]:
 
 
 def conflicts(config: Path) -> list[dict[str, Any]]:
-    """Return the ids that are not trusted, with the reason; each study of theirs counts for itself."""
+    """Return the ids that are not trusted, with the reason, and those that may be another spelling of one.
+
+    Each study of an id that is not trusted counts for itself. An id that is written like another one is another
+    patient, until somebody merges the two: `merge_into` says into which.
+    """
     site = open_site(config)
     with site.db.read() as connection:
         rows = persons.present_persons(connection)
-        n_files = persons.n_files(connection)
+        n_files, merges = persons.n_files(connection), persons.merges(connection)
     by_id: dict[Id, list[dict[str, Any]]] = {}
     for row in rows:
         by_id.setdefault((row["patient_id"], row["issuer"]), []).append(row)
-    found = []
-    for (patient_id, issuer), some in sorted(by_id.items()):
-        why = "a placeholder" if is_placeholder(site, patient_id) else conflict(some)
-        if why:
-            files = sum(n_files[row["key"]] for row in some)
-            found.append({"id": patient_id, "issuer": issuer, "why": why, "persons": len(some), "files": files})
-    return found
+    why = {who: "a placeholder" if is_placeholder(site, who[0]) else conflict(some) for who, some in by_id.items()}
+    files = {who: sum(n_files[row["key"]] for row in some) for who, some in by_id.items()}
+    trusted = {who: some for who, some in by_id.items() if not why[who]}
+    alike = {a: b for a, b in merges_to_ask_for(trusted, files).items() if resolved(a, merges) != resolved(b, merges)}
+    return [
+        {
+            "id": who[0], "issuer": who[1], "why": why[who] or "written like another id", "persons": len(by_id[who]),
+            "files": files[who], "trusted": who in alike,
+            "merge_into": {"id": alike[who][0], "issuer": alike[who][1]} if who in alike else None,
+        }
+        for who in sorted(by_id) if why[who] or who in alike
+    ]  # fmt: skip
 
 
 def _opened(path: Path) -> TextIO:

@@ -5,19 +5,29 @@ for itself and has no own lane. What the hospital merged is one patient, by the 
 """
 
 import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from db import identity, persons
+from db import persons
 from db.persons import Id
-from flows.keys import Keys
 from flows.site import Site
 from flows.ticket import Ticket
-from scans.header import Header, Identity
+from scans.birth import known_birth_date
+from scans.header import Header
 
 NOTHING_SAID = re.compile(r"[0\W_]*")  # "", "0", "000-00", "?"
-DATE = re.compile(r"[0-9]{8}")
+ONE_SIGN = re.compile(r"([A-Z])\1{2,}|([0-9])\2{3,}")  # "XXXXXX", "999-99-9999"
+NOBODY = frozenset(  # whole ids, in capitals, without blanks and punctuation; a number behind them tells people apart
+    """
+    ANON ANONYM ANONYME ANONYMIZED ANONYMISED ANONYMOUS ANONYMOUSPATIENT ANONYMISIERT ANONIMO BLANK BLANKED
+    CENSORED CONFIDENTIAL DEFAULT DEID DEIDENTIFIED DELETED DUMMY EMERGENCY EMPTY HIDDEN ID INCONNU JANEDOE JOHNDOE
+    DESCONOCIDO MASKED MISSING MRN NA NAN NIL NOID NONAME NONE NOPATIENTID NOTAPPLICABLE NOTASSIGNED NOTAVAILABLE
+    NOTFALL NOTSPECIFIED NULL PATIENT PATIENTID PATID PRIVATE PSEUDONYM REDACTED REMOVED SCRUBBED TBA TBD TEMP TEMPORARY
+    TEST TESTPATIENT TRAUMA UNASSIGNED UNBEKANNT UNDEFINED UNIDENTIFIED UNK UNKNOWN UNKNOWNPATIENT UNSPECIFIED URGENCE
+    """.split()  # noqa: SIM905
+)
 WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -49,24 +59,31 @@ def patients_of(site: Site, rows: Sequence[Mapping[str, Any]], merges: Mapping[I
 
 
 def is_placeholder(site: Site, patient_id: str) -> bool:
-    """Say whether a patient id stands for nobody, or for many."""
-    if NOTHING_SAID.fullmatch(patient_id):
+    """Say whether a patient id stands for nobody, or for many, in whatever case and punctuation.
+
+    Zeros and punctuation alone, one sign again and again, the words of NOBODY and those of the site.
+    """
+    number = patient_id.partition("^")[0]  # HL7 writes the issuer and more behind it
+    word = _plain(number)
+    if NOTHING_SAID.fullmatch(number) or ONE_SIGN.fullmatch(word) or word in NOBODY:
         return True
-    return _plain(patient_id) in {_plain(word) for word in site.settings.scans.placeholder_ids}
+    return word in {_plain(known) for known in site.settings.scans.placeholder_ids}
 
 
 def conflict(rows: Sequence[Mapping[str, Any]]) -> str:
     """Say why persons under one id cannot be one person, "" if they can.
 
     They cannot when two birth dates differ, when one is male and one female, or when two names share no word
-    while no birth date speaks for both. Spelling, order, married names and absent values are no conflict.
+    while no birth date speaks for both. Spelling, order, married names and absent values are no conflict; a date
+    that stands for an unknown one (1900-01-01) counts as absent.
     """
-    births = {row["birth_date"] for row in rows if DATE.fullmatch(row["birth_date"])}
+    dates = [known_birth_date(row["birth_date"]) for row in rows]
+    births = {born for born in dates if born}
     if len(births) > 1:
         return f"{len(births)} birth dates"
     if {"M", "F"} <= {row["sex"] for row in rows}:
         return "male and female"
-    if all(DATE.fullmatch(row["birth_date"]) for row in rows):
+    if all(dates):
         return ""
     names = [words for row in rows if (words := frozenset(WORD.findall(row["name"].upper())))]
     return "names without a common word" if any(not (a & b) for a in names for b in names) else ""
@@ -86,11 +103,6 @@ def person_of(header: Header) -> dict[str, str]:
     who = header.identity
     said = {name: getattr(who, name) for name in ("patient_id", "issuer", "name", "birth_date")}
     return persons.person_row(said, header.sex)
-
-
-def patient_key(keys: Keys, patients: Mapping[str, str], header: Header) -> str:
-    """Return the patient key of a header: its person's, or one of the study's own."""
-    return patients.get(person_of(header)["key"]) or keys.patient("", "", header.identity.study_uid)
 
 
 def patient_outside(site: Site, connection: Any, header: Header) -> tuple[str, bool]:
@@ -116,33 +128,6 @@ def merged_ids(site: Site, connection: Any) -> dict[str, list[str]]:
     return dict(found)
 
 
-def identity_rows(
-    site: Site, headers: Iterable[Header], patients: Mapping[str, str]
-) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """Return the rows of identity.patient and identity.study that headers make."""
-    people: dict[str, dict[str, str]] = {}
-    studies: dict[str, dict[str, str]] = {}
-    for header in sorted(headers, key=lambda h: h.identity.sop_uid):
-        who: Identity = header.identity
-        patient = patient_key(site.keys, patients, header)
-        people[patient] = {
-            "key": patient, "patient_id": who.patient_id, "issuer": who.issuer, "name": who.name,
-            "birth_date": who.birth_date,
-        }  # fmt: skip
-        study = site.keys.key("study", who.study_uid)
-        studies[study] = {
-            "key": study, "patient": patient, "study_uid": who.study_uid, "accession_number": who.accession_number,
-        }  # fmt: skip
-    return list(people.values()), list(studies.values())
-
-
-def save_identity(site: Site, ticket: Ticket, headers: Iterable[Header], patients: Mapping[str, str]) -> None:
-    """Commit patients and studies to identity, before the core rows that belong to them."""
-    people, studies = identity_rows(site, headers, patients)
-    with site.db.write(ticket.right) as connection:
-        identity.save_patients(connection, people)
-        identity.save_studies(connection, studies)
-
-
 def _plain(text: str) -> str:
-    return " ".join(text.upper().split())
+    """Return letters and digits alone, in capitals."""
+    return "".join(sign for sign in unicodedata.normalize("NFKC", text).upper() if sign.isalnum())

@@ -16,6 +16,7 @@ from flows.forget import TEXTS
 from flows.keys import SECRET_BYTES, Keys, read_keys, write_secret
 from flows.site import forget_opened, next_secret, open_site, secret_path
 from flows.ticket import day_ticket
+from flows.whose import part_key
 from review.words import KEY_SHOWN, short
 from siamese.atomic import write_atomically
 
@@ -63,16 +64,36 @@ def _write_next(current: Path, waiting: Path) -> None:
 
 
 def _renames(connection: Any, old: Keys, new: Keys) -> dict[str, rekeying.Renames]:
-    studies = rekeying.study_uids(connection)
+    studies = rekeying.studies(connection)
+    uids = [uid for _, _, uid in studies]
     patients = _pairs(old, new, "patient", ((issuer, who) for who, issuer in rekeying.patient_ids(connection) if who))
+    parts = _parts(old, new, studies, patients)
     return {
         "file": _pairs(old, new, "file", ((path,) for path in rekeying.paths(connection))),
         "series": _pairs(old, new, "series", ((uid,) for uid in rekeying.series_uids(connection))),
-        "study": _pairs(old, new, "study", ((uid,) for uid in studies)),
-        "patient": patients | _pairs(old, new, "patient-of-study", ((uid,) for uid in studies)),
+        "study": _pairs(old, new, "study", ((uid,) for uid in uids)) | parts,
+        "patient": patients
+        | _pairs(old, new, "patient-of-study", ((uid,) for uid in uids))
+        | {old.key("patient-of-part", was): new.key("patient-of-part", now) for was, now in parts.items()},
         "scan": _pairs(old, new, "scan", ((digest,) for digest in rekeying.scan_digests(connection)))
         | {d.removeprefix("key:"): new.key("scan", d) for d in rekeying.scan_digests(connection) if d[:4] == "key:"},
     }
+
+
+def _parts(
+    old: Keys, new: Keys, studies: Iterable[tuple[str, str, str]], patients: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the new keys of the parts of studies that people share.
+
+    The part of somebody without a trusted id gets its true key when the next night tells people apart.
+    """
+    found = {}
+    for key, patient, uid in studies:
+        was, now = old.key("study", uid), new.key("study", uid)
+        if key != was:
+            party = ("patient", patients[patient]) if patient in patients else ("former", key)
+            found[key] = part_key(new, now, party)
+    return found
 
 
 def _pairs(old: Keys, new: Keys, noun: str, sources: Iterable[tuple[str, ...]]) -> dict[str, str]:

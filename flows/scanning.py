@@ -6,15 +6,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from db import identity, matches, persons, queries, store
+from flows.changed import changed_files, endings_of_changed
 from flows.guarding import guard_of
-from flows.persons import patient_key, person_of, save_identity
+from flows.persons import person_of
 from flows.series import Series, read_series
 from flows.site import Site
 from flows.ticket import Ticket
+from flows.whose import Whose, save_identity
 from scans.acquired import acquired
 from scans.kind import Kind
 from scans.mainscan import MainCandidate, main_scan
-from scans.outcome import Refusal, outcome
+from scans.outcome import Refusal, StillArriving, outcome
 from scans.picture import allowed, pictures
 from scans.siblings import exposure_of
 from scans.stack import Ending, Stack
@@ -31,13 +33,18 @@ DECIDED_LATER = ("is_main", "main_rule", "code")  # by settle_studies; a known s
 class Rows:
     """What one batch of series adds to the core tables."""
 
-    whose: Mapping[str, str]  # person -> patient key
+    whose: Whose
     patients: dict[str, Row] = field(default_factory=dict)
     studies: dict[str, Row] = field(default_factory=dict)
     scans: list[Row] = field(default_factory=list)
     files: list[Row] = field(default_factory=list)
     further: list[Row] = field(default_factory=list)  # scans of multi-frame files beside their first
     sources: dict[str, str] = field(default_factory=dict)  # scan -> digest of its content
+    changed: list[str] = field(default_factory=list)  # files that are not those whose headers were read
+
+    def owners(self) -> dict[str, tuple[object, object]]:
+        """Return scan -> (patient, study)."""
+        return {str(row["key"]): (row["patient"], row["study"]) for row in self.scans}
 
 
 def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[str]:
@@ -45,16 +52,18 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
     with site.db.read() as connection:
         read = read_series(connection, series)
         known = queries.scan_states(connection, series)
-        before = persons.patients_of_scans(connection, series)
-        headers = [member.header for some in read for member in some.members]
-        whose = persons.patients_of_persons(connection, {person_of(header)["key"] for header in headers})
-    save_identity(site, ticket, headers, whose)
+        before = persons.owners_of_scans(connection, series)
+        members = [member for some in read for member in some.members]
+        people = persons.patients_of_persons(connection, {person_of(member.header)["key"] for member in members})
+    whose = Whose(site.keys, people, {file: part for some in read for file, part in some.parts.items()})
+    save_identity(site, ticket, members, whose)
     rows, counts = Rows(whose), Counter[str]()
     for some in read:
         _add_series(site, ticket, rows, some, known, counts)
-    moved = [str(row["key"]) for row in rows.scans if before.get(str(row["key"]), row["patient"]) != row["patient"]]
+    moved = [scan for scan, owner in rows.owners().items() if before.get(scan, owner) != owner]
     with site.db.write(ticket.right) as connection:
         persons.save_scan_sources(connection, rows.sources)
+        identity.unsettle(connection, rows.changed)
     with site.db.write(ticket.right) as connection:
         store.save_patients(connection, list(rows.patients.values()))
         store.save_studies(connection, list(rows.studies.values()))
@@ -72,6 +81,7 @@ def settle_studies(site: Site, ticket: Ticket) -> Counter[str]:
     with site.db.write(ticket.right) as connection:
         orphans = queries.scans_without_files(connection)
         store.withdraw_scans(connection, orphans, ticket.night)
+    _sweep_parts(site, ticket)
     with site.db.read() as connection:
         studies = queries.studies_without_main(connection)
         scans = queries.scans_of_studies(connection, studies)
@@ -81,12 +91,23 @@ def settle_studies(site: Site, ticket: Ticket) -> Counter[str]:
     return Counter(withdrawn_scans=len(orphans))
 
 
+def _sweep_parts(site: Site, ticket: Ticket) -> None:
+    """Delete the studies that were parts of a shared one and are none any more."""
+    with site.db.read() as connection:
+        stale = identity.stale_parts(connection)
+    if stale:
+        with site.db.write(ticket.right) as connection:
+            store.delete_empty_studies(connection, stale)
+        with site.db.write(ticket.right) as connection:
+            identity.delete_studies(connection, stale)
+
+
 def _add_series(
     site: Site,
     ticket: Ticket,
     rows: Rows,
     series: Series,
-    known: Mapping[str, tuple[str, str]],
+    known: Mapping[str, tuple[str, str, str]],
     counts: Counter[str],
 ) -> None:
     from flows.ingest import file_row
@@ -97,13 +118,15 @@ def _add_series(
     for stack in grouping.stacks:
         scan = site.keys.key("scan", stack.digest)
         try:
-            n_pictures = _prepare(site, stack, scan, is_known=scan in known)
+            n_pictures = _prepare(site, series, stack, scan, is_known=scan in known)
         except Refusal as refusal:
-            endings += [Ending(member.file, refusal.code, refusal.facts) for member in stack.members]
+            changed = changed_files(site, stack.members, series.stats, opened=True)
+            rows.changed += changed
+            endings += endings_of_changed(stack.members, changed) if changed else _refused(stack, refusal)
             continue
         counts["new_scans"] += scan not in known or known[scan][0] == "withdrawn"
         row = _scan_row(site, ticket, rows, stack, scan, n_pictures)
-        if known.get(scan) == (row["state"], row["kind"]):
+        if known.get(scan) == (row["state"], row["kind"], row["study"]):
             row = {name: value for name, value in row.items() if name not in DECIDED_LATER}
         rows.sources[scan] = stack.digest
         _add_scan(site, ticket, rows, stack, row)
@@ -122,8 +145,16 @@ def _add_series(
     ]
 
 
-def _prepare(site: Site, stack: Stack, scan: str, *, is_known: bool) -> int | None:
-    """Write the encoder's input and the pictures of a stack, once; returns how many pictures, None if known."""
+def _refused(stack: Stack, refusal: Refusal) -> list[Ending]:
+    return [Ending(member.file, refusal.code, refusal.facts) for member in stack.members]
+
+
+def _prepare(site: Site, series: Series, stack: Stack, scan: str, *, is_known: bool) -> int | None:
+    """Write the encoder's input and the pictures of a stack, once; returns how many pictures, None if known.
+
+    Raises:
+        Refusal: The stack shows nothing that can be compared, or a file of it is not the one it was.
+    """
     recipe = recipe_for(stack.kind.cover)
     path = site.tensor(recipe.digest(), scan)
     scans = site.settings.scans
@@ -136,6 +167,8 @@ def _prepare(site: Site, stack: Stack, scan: str, *, is_known: bool) -> int | No
     if is_known and path.exists() and drawn:
         return None
     volume = read_volume(stack, site.archive, guard_of(site))
+    if changed := changed_files(site, stack.members, series.stats):  # else other pixels get this scan's key
+        raise StillArriving(f"{len(changed)} files changed while they were read")
     tensor = to_tensor(volume, recipe)
     n_pictures = _write_pictures(site.picture_folder(scan), scan, volume) if shown else 0
     save_tensor(path, tensor)
@@ -154,9 +187,9 @@ def _scan_row(site: Site, ticket: Ticket, rows: Rows, stack: Stack, scan: str, n
     when = acquired([member.header for member in stack.members], site.zone)
     kind: Kind = stack.kind
     code = "used" if kind.known else "kind-unknown"
-    patient = patient_key(site.keys, rows.whose, header)
+    owner = rows.whose.of(stack.members[0])
     row: Row = {
-        "key": scan, "study": site.keys.key("study", header.identity.study_uid), "patient": patient,
+        "key": scan, "study": owner.study, "patient": owner.patient,
         "series": site.keys.key("series", header.identity.series_uid), "cover": kind.cover, "kind": kind.key,
         "kind_rule": kind.rule, "state": "accepted" if kind.known else "held_back", "code": code, "is_main": None,
         "main_rule": "", "acquired_from": when.from_utc, "acquired_until": when.until_utc,
@@ -181,14 +214,15 @@ def _passport(stack: Stack) -> Row:
 
 def _add_scan(site: Site, ticket: Ticket, rows: Rows, stack: Stack, row: Row) -> None:
     header = stack.members[0].header
-    patient, study = str(row["patient"]), str(row["study"])
-    rows.patients[patient] = {
-        "key": patient, "split": site.keys.split_number(patient), "sex": header.sex,
-        "own_lane": bool(rows.whose.get(person_of(header)["key"])), "first_night": ticket.night,
+    owner = rows.whose.of(stack.members[0])
+    rows.patients[owner.patient] = {
+        "key": owner.patient, "split": site.keys.split_number(owner.patient), "sex": header.sex,
+        "own_lane": owner.has_id, "first_night": ticket.night,
     }  # fmt: skip
-    rows.studies[study] = {
-        "key": study, "patient": patient, "age_years": row["age_years"], "local_date": row["acquired_local_date"],
-        "acquired_from": row["acquired_from"], "acquired_until": row["acquired_until"], "first_night": ticket.night,
+    rows.studies[owner.study] = {
+        "key": owner.study, "patient": owner.patient, "age_years": row["age_years"],
+        "local_date": row["acquired_local_date"], "acquired_from": row["acquired_from"],
+        "acquired_until": row["acquired_until"], "first_night": ticket.night,
     }  # fmt: skip
     rows.scans.append(row)
 

@@ -66,7 +66,7 @@ class ScansSettings(_Room):
     )
     placeholder_ids: list[str] = Field(
         default_factory=lambda: list(PLACEHOLDERS),
-        description="patient ids that stand for nobody or for many; zeros and punctuation alone always do",
+        description="patient ids that stand for nobody or for many, beside those that always do (docs/operate.md)",
     )
     kinds: dict[str, str] = Field(default_factory=dict, description="the site's edits of the table of kinds")
 

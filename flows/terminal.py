@@ -351,7 +351,7 @@ def show_kinds(found: dict[str, Any], *, quiet: bool) -> None:
 
 
 def show_conflicts(found: Sequence[dict[str, Any]], *, quiet: bool) -> None:
-    """Patient ids that are not trusted, one a line."""
+    """Patient ids that are not trusted, one a line, and those that may be another spelling of one."""
     if quiet:
         return
     for row in found:
@@ -359,7 +359,11 @@ def show_conflicts(found: Sequence[dict[str, Any]], *, quiet: bool) -> None:
         print(
             f"{_visible(row['id']) or '(empty)'}{issuer}: {row['why']}; {row['persons']} persons, {row['files']} files"
         )
-    print(f"{len(found)} ids have no own lane" if found else "every id is trusted")
+        if to := row["merge_into"]:
+            print(f"    if they are one person: patients merge, to_id {_visible(to['id'])}, "
+                  f"to_issuer {_visible(to['issuer']) or '(empty)'}")  # fmt: skip
+    n_untrusted = sum(not row["trusted"] for row in found)
+    print(f"{n_untrusted} ids have no own lane" if n_untrusted else "every id is trusted")
 
 
 def _visible(text: str) -> str:

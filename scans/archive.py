@@ -95,8 +95,21 @@ def _entry(name: str, item: os.DirEntry[str]) -> Entry | None:
     )
 
 
+def size_and_time(path: Path) -> tuple[int, int]:
+    """Return size in bytes and mtime in ns of a file, of a link its own, as `list_files` does.
+
+    Raises:
+        OSError: There is no such file, or it cannot be looked at.
+    """
+    found = path.stat(follow_symlinks=False)
+    return found.st_size, _signed(found.st_mtime_ns)
+
+
 def _signed(number: int) -> int:
-    """Fold a number into what a database's 64-bit integer holds, so that it compares equal when read back."""
+    """Fold a number into what a database's 64-bit integer holds, so that it compares equal when read back.
+
+    Times beyond the year 2262, which file systems know and broken clocks write, have no place there otherwise.
+    """
     return number if -SIGNED_END <= number < SIGNED_END else (number + SIGNED_END) % (2 * SIGNED_END) - SIGNED_END
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydicom.dataelem import RawDataElement
 
-from scans.acquired import age_years
+from scans.birth import known_age_years
 from scans.dicomfile import PIXEL_TAGS, Parsed, parse, quiet, read_bytes
 from scans.frame import DIMENSIONS, FRAME_GROUPS, SHARED_GROUPS, Frame, Frames, read_frames
 from scans.needed import (
@@ -270,7 +270,9 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         overlay_bits=_overlay_bits(reader),
         frames=found.frames,
         faults=tuple(faults),
-        age_years=age_years(reader.first(PATIENT_AGE), birth_date=identity.birth_date, study_date=values["study_date"]),
+        age_years=known_age_years(
+            reader.first(PATIENT_AGE), birth_date=identity.birth_date, study_date=values["study_date"]
+        ),
         **values,
     )
 

@@ -39,7 +39,7 @@ def test_a_withdrawn_or_held_back_scan_is_not_of_its_study(archive) -> None:
         store.withdraw_scans(connection, ["c"], archive.night)
         assert [row["key"] for row in queries.scans_of_studies(connection, ["s", "none"])] == ["a"]
         assert queries.scan_states(connection, ["series-b", "series-c"]) == {
-            "b": ("held_back", KIND), "c": ("withdrawn", KIND)
+            "b": ("held_back", KIND, "s"), "c": ("withdrawn", KIND, "s")
         }  # fmt: skip
         assert queries.scan_counts(connection, archive.night) == {"new": 1, "held_back": 1, "withdrawn": 1}
         assert queries.scan_counts(connection, 99) == {"new": 0, "held_back": 0, "withdrawn": 0}

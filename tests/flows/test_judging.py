@@ -8,7 +8,7 @@ from test_calibrating import night, vectors
 
 from db import controls, queries, verdict_queries
 from db.base import table_of
-from db.forgetting import forget_core
+from db.forgetting import forget_core, theirs_of
 from db.tables import Control
 from flows.reviewed import labels_from_verdicts
 from flows.site import open_site
@@ -145,7 +145,7 @@ def test_who_is_forgotten_is_no_control_any_more(make_judged, ask, db_url):
     ask(site, "similar", SCAN, "--judge")
     gone, *left = sorted(recorded(site))
     with site.db.write() as connection:
-        forget_core(connection, f"p{gone[-3:]}")
+        forget_core(connection, theirs_of(connection, f"p{gone[-3:]}"))
     assert recorded(site) == set(left)
 
 

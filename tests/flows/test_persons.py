@@ -7,9 +7,11 @@ from sqlalchemy import select
 from db import persons
 from db.base import table_of
 from db.tables import LaneOutcome, Match, Patient, Scan
+from flows.alike import merges_to_ask_for
 from flows.patients import conflicts
 from flows.persons import conflict, is_placeholder, resolved
 from flows.verify import verify_matches
+from scans.birth import known_age_years
 
 
 def person(name="", birth_date="", sex=""):
@@ -25,6 +27,12 @@ def person(name="", birth_date="", sex=""):
         ([person("Doe^Jane", "19700101"), person("Doe^Jane", "19700102")], "2 birth dates"),
         ([person("Doe^A", sex="M"), person("Doe^A", sex="F")], "male and female"),
         ([person("Doe^Jane"), person("Roe^Richard")], "names without a common word"),
+        ([person("Doe^Jane", "19630101"), person("Doe^Jane", "19000101")], ""),
+        ([person("Doe^Jane", "19630101"), person("Doe^Jane", "00010101"), person("Doe^Jane", "18991230")], ""),
+        ([person("Doe^Jane", "19630101"), person("Doe^Jane", "11111111"), person("Doe^Jane", "99991231")], ""),
+        ([person("Doe^Jane", "19630101"), person("Doe^Jane", "1963.01.01"), person("Doe^Jane", "19630230")], ""),
+        ([person("Doe^Jane", "19630101"), person("Doe^Jane", "1963.01.02")], "2 birth dates"),
+        ([person("Doe^Jane", "19000101"), person("Roe^Richard", "19000101")], "names without a common word"),
         ([person("Doe^Jane", "19700101"), person("", "")], ""),
         ([person("Doe^Jane", "19700101"), person("Roe^Richard", "19700101")], ""),
     ],
@@ -33,10 +41,31 @@ def test_people_under_one_id_are_one_unless_date_sex_or_name_forbids_it(rows, wh
     assert conflict(rows) == why
 
 
-@pytest.mark.parametrize("patient_id", ["", "0", "000-00", " anon ", "Unknown", "no  id"])
-def test_placeholders_are_known_in_any_spelling(make_site, patient_id):
-    assert is_placeholder(make_site(), patient_id)
-    assert not is_placeholder(make_site("other"), "TEST1")
+NOBODY = [
+    "", "0", "0000", "000-00", " anon ", "Unknown", "no  id", "REMOVED", "[removed]", "XXXXXX", "xxx-xx", "ANONYMOUS",
+    "Anonymous^", "999-99-9999", "1111", "N/A", "n.a.", "<none>", "De-Identified", "TEST", "test patient",
+    "^^^HOSPITAL", "UNKNOWN^^^HOSPITAL", "ＮＯＮＥ", "?", "SITE WORD",
+]  # fmt: skip
+SOMEBODY = [
+    "TEST1",
+    "ANON-0017",
+    "TRAUMA-3",
+    "1112",
+    "10000",
+    "XY",
+    "Removed7",
+    "12345^^^HOSPITAL",
+    "P0001",
+    "NA7",
+    "AAB",
+    "007",
+]
+
+
+def test_placeholders_are_known_in_any_spelling_and_a_number_makes_an_id_of_them(make_site):
+    site = make_site(placeholder_ids='["site-word"]')
+    assert [some for some in NOBODY if not is_placeholder(site, some)] == []
+    assert [some for some in SOMEBODY if is_placeholder(site, some)] == []
 
 
 def test_merges_are_followed_and_a_circle_ends():
@@ -127,3 +156,67 @@ def test_ids_that_are_not_trusted_are_listed_with_the_reason(make_site, write_di
     run(site)
     found = {row["id"]: (row["why"], row["persons"], row["files"]) for row in conflicts(site.config)}
     assert found == {"ANON": ("a placeholder", 1, 1), "P2": ("male and female", 2, 2)}
+    assert not any(row["trusted"] or row["merge_into"] for row in conflicts(site.config))
+
+
+def test_ids_that_are_written_alike_stay_two_patients_and_are_listed_with_the_merge(make_site, write_dicom, tmp_path):
+    from flows.patients import correct
+
+    first, other = make_site("first"), make_site("other")
+    some = [("12345", 1, {"IssuerOfPatientID": ""}), ("12345", 2, {}), ("12345", 3, {}), ("abc1", 4, {}),
+            ("ABC1", 5, {}), ("ABC1", 6, {}), ("12345^^^HOSPITAL", 7, {"IssuerOfPatientID": ""})]  # fmt: skip
+    for site, order in ((first, some), (other, some[::-1])):
+        for half in (order[:4], order[4:]):  # the issuer appears later, or first
+            for patient, number, tags in half:
+                deliver(write_dicom, site, (patient, number, number), PatientName="Doe^Jane", **tags)
+            run(site)
+    assert tables(first) == tables(other)
+    assert n_patients(first) == 5
+    found = {(row["id"], row["issuer"]): row["merge_into"] for row in conflicts(first.config)}
+    number = {"id": "12345", "issuer": "HOSPITAL"}
+    assert found == {
+        ("12345", ""): number, ("12345^^^HOSPITAL", ""): number,
+        ("abc1", "HOSPITAL"): {"id": "ABC1", "issuer": "HOSPITAL"},
+    }  # fmt: skip
+    lines = [f"{who[0]},{who[1]},{to['id']},{to['issuer']}" for who, to in found.items()]
+    (tmp_path / "ids.csv").write_text("\n".join(["from_id,from_issuer,to_id,to_issuer", *lines]))
+    assert correct(first.config, tmp_path / "ids.csv", "merge")["refused"] == []
+    run(first)
+    assert n_patients(first) == 2 and conflicts(first.config) == []
+
+
+def rows_of(*who):
+    return {(patient_id, issuer): [person(name, birth)] for patient_id, issuer, name, birth in who}
+
+
+@pytest.mark.parametrize(
+    "people",
+    [
+        rows_of(("1", "A", "Doe", "19630101"), ("1", "B", "Doe", "19630101")),  # two hospitals count alike
+        rows_of(("1", "", "Doe", "19630101"), ("1", "A", "Doe", ""), ("1", "B", "Doe", "")),  # whose is the first
+        rows_of(("1", "", "Doe", "19630101"), ("1", "A", "Doe", "19640101")),  # other people
+        rows_of(("1^^^A", "", "Doe", ""), ("1", "B", "Doe", "")),
+        rows_of(("12", "A", "Doe", ""), ("120", "A", "Doe", "")),
+    ],
+)
+def test_no_merge_is_asked_for_where_it_is_not_clear(people):
+    assert merges_to_ask_for(people, dict.fromkeys(people, 1)) == {}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("007", "7"), ("7 ", "7"), ("A 7", "a7"), ("7^3^M11^A", "7"), ("7^^^A&1.2&ISO", "7")]
+)
+def test_a_merge_is_asked_for_into_the_id_with_more_files(one, other):
+    people = rows_of((one, "A", "Doe", ""), (other, "A", "Doe", ""))
+    files = dict(zip(people, (1, 2), strict=True))
+    assert merges_to_ask_for(people, files) == {(one, "A"): (other, "A")}
+
+
+@pytest.mark.parametrize(
+    ("birth", "age", "years"),
+    [("19000101", "", None), ("19000101", "123Y", None), ("19000101", "045Y", 45), ("19630101", "060Y", 60),
+     ("19630301", "", 60.0), ("00010101", "999Y", None), ("1963.03.01", "", 60.0), ("18000101", "223Y", None)],
+)  # fmt: skip
+def test_no_age_is_made_of_a_birth_date_that_stands_for_an_unknown_one(birth, age, years):
+    found = known_age_years(age, birth_date=birth, study_date="20230301")
+    assert found == (None if years is None else pytest.approx(years, abs=0.01))
