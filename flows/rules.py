@@ -4,11 +4,12 @@ import hashlib
 import json
 
 from flows.site import Site
+from scans.acquired import RULE_VERSION
 
 
 def reading_rules(site: Site) -> str:
     """16 hex digits that change when the settings that decide kinds, dates, persons, pictures and repairs change."""
     scans = site.settings.scans
     seen = [scans.pictures, scans.pictures_of_burned_in, sorted(scans.placeholder_ids), sorted(scans.repair)]
-    text = json.dumps([site.settings.site.time_zone, scans.dates, sorted(scans.kinds.items()), seen])
+    text = json.dumps([RULE_VERSION, site.settings.site.time_zone, scans.dates, sorted(scans.kinds.items()), seen])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
