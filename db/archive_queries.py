@@ -1,6 +1,7 @@
 """Reads of scans, files and labels."""
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
@@ -42,6 +43,21 @@ def scan_states(connection: Connection, series: Iterable[str]) -> dict[str, tupl
         theirs = select(SCAN.c.key, SCAN.c.state, SCAN.c.kind, SCAN.c.study).where(SCAN.c.series.in_(some))
         states.update({row.key: (row.state, row.kind, row.study) for row in connection.execute(theirs)})
     return states
+
+
+def acquired_of_scans(connection: Connection, series: Iterable[str]) -> dict[str, tuple[Any, Any]]:
+    """Return scan -> the interval in which it was acquired, of every scan ever made from some series."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for some in chunks(series):
+        theirs = select(SCAN.c.key, SCAN.c.acquired_from, SCAN.c.acquired_until).where(SCAN.c.series.in_(some))
+        found.update({key: (begin, end) for key, begin, end in connection.execute(theirs)})
+    return found
+
+
+def series_dated_ahead(connection: Connection, until: date) -> list[str]:
+    """Return the series of scans with a date that was left out for lying in the future, and does so no more."""
+    come = and_(SCAN.c.state != WITHDRAWN, SCAN.c.dated_ahead <= until)
+    return list(connection.scalars(select(SCAN.c.series).where(come).distinct().order_by(SCAN.c.series)))
 
 
 def scans_without_files(connection: Connection) -> list[str]:

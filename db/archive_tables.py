@@ -125,6 +125,12 @@ class Scan(Base):
     acquired_until: Mapped[datetime | None] = mapped_column(Moment, doc="end of that interval, not included")
     acquired_local_date: Mapped[date | None] = mapped_column(doc="date of acquisition where it was made")
     date_precision: Mapped[str] = mapped_column(Text, doc="how well the time is known")
+    date_doubts: Mapped[str] = mapped_column(
+        Text, server_default="", doc="outcome codes of what speaks against its date, after commas; empty: nothing does"
+    )
+    dated_ahead: Mapped[date | None] = mapped_column(
+        doc="earliest date that was left out for lying in the future: then it is read again"
+    )
     age_years: Mapped[float | None] = mapped_column(Double, doc="age of the patient at the scan, years")
     sex: Mapped[str | None] = mapped_column(Text, doc="PatientSex (0010,0040)")
     tensor: Mapped[str | None] = mapped_column(Text, doc="file stem of the encoder's input")

@@ -61,8 +61,9 @@ def patients_by_id(connection: Connection) -> dict[str, list[str]]:
 
 
 def scan_facts(connection: Connection, scans: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return key -> patient, study, kind, contrast, local date and scanner of scans."""
-    names = ("key", "patient", "study", "kind", "contrast", "acquired_local_date", "manufacturer", "model")
+    """Return key -> patient, study, kind, contrast, local date, what speaks against that, and scanner of scans."""
+    names = ("key", "patient", "study", "kind", "contrast", "acquired_local_date", "date_doubts", "manufacturer",
+             "model")  # fmt: skip
     columns = [SCAN.c[name] for name in names]
     facts: dict[str, dict[str, Any]] = {}
     for some in chunks(scans):

@@ -190,11 +190,13 @@ def lanes_of_scan(connection: Connection, scan: str) -> list[dict[str, Any]]:
     """Return the lists of a scan by each active encoder, own lane first.
 
     Each is a row of lane_outcome with purpose and provisional of its encoder, and `matches`: current rows of
-    match with patient, study, contrast, acquired_from, acquired_until and acquired_local_date of the prior.
+    match with patient, study, contrast, acquired_from, acquired_until, acquired_local_date and date_doubts of the
+    prior.
     `n_unrelated` is N of the expectation by chance: gallery_patients of the encoder's list of other patients.
     """
     lanes = []
-    of_prior = ("patient", "study", "contrast", "acquired_from", "acquired_until", "acquired_local_date")
+    of_prior = ("patient", "study", "contrast", "acquired_from", "acquired_until", "acquired_local_date",
+                "date_doubts")  # fmt: skip
     about = [SCAN.c[name] for name in of_prior]
     listed = select(MATCH, *about).join(SCAN, SCAN.c.key == MATCH.c.prior)
     listed = listed.where(MATCH.c.scan == scan, MATCH.c.left_night.is_(None))

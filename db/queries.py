@@ -1,6 +1,7 @@
 """Every read of the core tables, in one place to import from."""
 
 from db.archive_queries import (
+    acquired_of_scans,
     eligible_scans,
     file_counts,
     files_by_code,
@@ -10,6 +11,7 @@ from db.archive_queries import (
     scan_states,
     scans_of_studies,
     scans_without_files,
+    series_dated_ahead,
     studies_without_main,
 )
 from db.evaluations import evaluations, patients_shown_to
@@ -50,6 +52,7 @@ from db.night_queries import (
 
 __all__ = [
     "Vectors",
+    "acquired_of_scans",
     "active_encoders",
     "backlog",
     "backlog_parts",
@@ -86,6 +89,7 @@ __all__ = [
     "scans_of_studies",
     "scans_to_embed",
     "scans_without_files",
+    "series_dated_ahead",
     "stages",
     "studies_by_accession",
     "studies_by_uid",

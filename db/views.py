@@ -89,6 +89,8 @@ MATCH_FOR_REVIEW = View(
         "entered_why": "outcome code: why it entered the list; empty: not known",
         "moved_night": "night of the last change of its rank; empty: never moved",
         "rank_before": "its rank before that night",
+        "date_doubts": "outcome codes of what speaks against the date of the later scan; empty: nothing does",
+        "prior_date_doubts": "and of the earlier scan",
     },
     """
     SELECT m.id AS "match", a.cover, a.purpose, m.encoder, a.provisional, m.lane, m.kind, m.rank, m.code,
@@ -105,7 +107,7 @@ MATCH_FOR_REVIEW = View(
         m.chance_low * nullif(o.gallery_patients, 0) AS expected_low,
         m.chance_high * nullif(o.gallery_patients, 0) AS expected_high,
         m.change_code, m.change_percentile, m.change_references, m.change_scanner, m.entered_why, m.moved_night,
-        m.rank_before
+        m.rank_before, s.date_doubts, p.date_doubts AS prior_date_doubts
     FROM "match" m
     JOIN active_encoder a ON a.encoder = m.encoder
     JOIN scan s ON s.key = m.scan

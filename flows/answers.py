@@ -65,7 +65,7 @@ def _answer(site: Site, connection: Any, scan: dict[str, Any]) -> dict[str, Any]
         lanes = _on_request(site, connection, scan)
     code = "ok" if lanes else str(scan["code"]) if scan["state"] != "accepted" else "not-yet-matched"
     return {"schema": 1, "scan": scan["key"], "kind": scan["kind"], "contrast": scan["contrast"] or "unknown",
-            "code": code, "lanes": lanes}  # fmt: skip
+            "code": code, "date_doubts": outside.doubts_of(scan), "lanes": lanes}  # fmt: skip
 
 
 def _stored(lane: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def _stored(lane: dict[str, Any]) -> dict[str, Any]:
             {
                 "match": str(row["id"]), "rank": row["rank"], "scan": row["prior"], "patient": row["patient"],
                 "acquired": _date(row["acquired_local_date"]), "distance": row["distance"],
-                "contrast": row["contrast"] or "unknown",
+                "contrast": row["contrast"] or "unknown", "date_doubts": outside.doubts_of(row),
                 "expected_by_chance": stored_expectation(row, lane["n_unrelated"]), "change": stored_change(row),
                 "provisional": bool(lane["provisional"]),
             }

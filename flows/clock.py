@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -92,14 +92,38 @@ def due_tick(flows: FlowsSettings, now: datetime, last_begun: datetime | None) -
         last_begun: When the newest night began, by the same clock; None before the first.
     """
     zone = ZoneInfo(flows.time_zone)
-    backwards = CronSim(flows.cron, now.astimezone(zone) + timedelta(minutes=1), reverse=True)
-    for tick in backwards:
-        moment = tick.astimezone(UTC)
+    for wall_clock in CronSim(flows.cron, _latest_shown(now, zone) + timedelta(minutes=1), reverse=True):
+        moment = moment_of(wall_clock, zone)
         if now - moment > LOOK_BACK:
             return None
         if moment <= now:
             return moment if last_begun is None or last_begun < moment else None
     return None
+
+
+def moment_of(wall_clock: datetime, zone: tzinfo) -> datetime:
+    """Return the one moment, UTC, at which a tick of a wall clock is run.
+
+    A time that comes twice is run when it comes first; one that is skipped when the clocks have been changed. So a
+    later tick is never run before an earlier one, whatever the zone does, and ticks that are skipped together are one.
+    """
+    before, after = (wall_clock.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if before <= after:  # it exists; twice if the two differ
+        return before
+    while before - after > timedelta(seconds=1):  # skipped: the change lies between the two readings
+        middle = after + (before - after) // 2
+        before, after = (middle, after) if _offset(middle, zone) == _offset(before, zone) else (before, middle)
+    return before.replace(microsecond=0)
+
+
+def _latest_shown(now: datetime, zone: tzinfo) -> datetime:
+    """Return the latest time that the wall clock has shown; it was set back if that is not what it shows now."""
+    latest = max(_offset(now, zone), _offset(now - timedelta(days=1), zone))
+    return now.astimezone(UTC).replace(tzinfo=None) + latest
+
+
+def _offset(moment: datetime, zone: tzinfo) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta(0)
 
 
 def start_night(config: Path) -> "subprocess.Popen[bytes]":

@@ -10,6 +10,7 @@ from functools import partial
 
 from db import forgetting, identity, persons, queries, store
 from flows.batch import Call, direct, in_pages, run_batches, slices
+from flows.dating import regroup_what_has_come
 from flows.forgotten import file_key, forgotten_row, is_forgotten
 from flows.guarding import guard_of
 from flows.listing import CHUNK, UNSETTLED_INODE, UNSETTLED_MTIME, look
@@ -40,6 +41,7 @@ def ingest(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     flows = site.settings.flows
     counts = list_archive(site, ticket)
     _regroup_after_new_rules(site)
+    regroup_what_has_come(site)
     listed = in_pages(site, partial(identity.pending_files, states=["listed"]), size=flows.files_per_task)
     counts += run_batches(read_headers, site, ticket, listed, size=flows.files_per_task, call=call)
     counts["changed_persons"] += settle_persons(site, ticket)  # first: a file that is gone may end a conflict

@@ -16,13 +16,13 @@ from db import calibrations, door_queries, queries
 from db.engine import utc_microseconds
 from flows.asked import NotFound
 from flows.calibrating import same_scanner, scanner_of
+from flows.dating import dated, today
 from flows.expectations import new_change, new_expectation
 from flows.guarding import guard_of
 from flows.persons import patient_outside
 from flows.site import Site
 from flows.space import Space, order_of, read_space
 from flows.whose import study_outside
-from scans.acquired import acquired
 from scans.archive import path_text
 from scans.outcome import Refusal
 from scans.stack import Member, Stack, group
@@ -94,8 +94,9 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
     from flows.embedding_stage import loaded_encoder
     from siamese.embedding import embed
 
-    header, when = stack.members[0].header, acquired([m.header for m in stack.members], site.zone)
+    header = stack.members[0].header
     with site.db.read() as connection:
+        when = dated(site, stack, today(site, connection))
         patient, own_lane = patient_outside(site, connection, header)
         study = study_outside(site, connection, header, patient)
     scanner = scanner_of({"manufacturer": stack.passport.manufacturer, "model": stack.passport.model})
@@ -111,7 +112,7 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
                 lanes += lanes_of(site, connection, encoder, query, vector)
     code = "ok" if stack.kind.known else "kind-unknown"
     return {"schema": 1, "scan": "", "kind": stack.kind.key, "contrast": stack.passport.contrast, "code": code,
-            "lanes": lanes}  # fmt: skip
+            "date_doubts": list(when.doubts), "lanes": lanes}  # fmt: skip
 
 
 def lanes_of(
@@ -185,12 +186,17 @@ def _within(site: Site, cutoff: float | None, lane: str, found: Sequence[Neighbo
     return lane_code(code, found[0].distance, cutoff, n_matches=len(found), k=site.settings.siamese.k)
 
 
+def doubts_of(scan: dict[str, Any]) -> list[str]:
+    """The codes of what speaks against a scan's date."""
+    return str(scan["date_doubts"]).split(", ") if scan["date_doubts"] else []
+
+
 def _shown(space: Space, near: Neighbour, facts: dict[str, dict[str, Any]], provisional: bool) -> dict[str, Any]:
     key = space.gallery.keys[near.index]
     date = facts[key]["acquired_local_date"]
     return {
         "match": None, "rank": near.rank, "scan": key, "patient": facts[key]["patient"],
         "acquired": date.isoformat() if date else "", "distance": near.distance,
-        "contrast": facts[key]["contrast"] or "unknown",
+        "contrast": facts[key]["contrast"] or "unknown", "date_doubts": doubts_of(facts[key]),
         "provisional": provisional,
     }  # fmt: skip

@@ -4,6 +4,7 @@ import hashlib
 import json
 
 from flows.site import Site
+from scans.acquired import RULE_VERSION
 
 TELLING_APART = 2  # raised whenever the code says otherwise who is whose, so that every series is looked at again
 
@@ -12,5 +13,6 @@ def reading_rules(site: Site) -> str:
     """16 hex digits that change when the settings that decide kinds, dates, persons, pictures and repairs change."""
     scans = site.settings.scans
     seen = [scans.pictures, scans.pictures_of_burned_in, sorted(scans.placeholder_ids), sorted(scans.repair)]
-    text = json.dumps([TELLING_APART, site.settings.site.time_zone, scans.dates, sorted(scans.kinds.items()), seen])
+    versions = [TELLING_APART, RULE_VERSION]
+    text = json.dumps([versions, site.settings.site.time_zone, scans.dates, sorted(scans.kinds.items()), seen])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -3,17 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 
 from db import identity, matches, persons, queries, store
 from flows.changed import changed_files, endings_of_changed
+from flows.dating import dated, today
 from flows.guarding import guard_of
 from flows.persons import person_of
 from flows.series import Series, read_series
 from flows.site import Site
 from flows.ticket import Ticket
 from flows.whose import Whose, save_identity
-from scans.acquired import acquired
 from scans.kind import Kind
 from scans.mainscan import MainCandidate, main_scan
 from scans.outcome import Refusal, StillArriving, outcome
@@ -34,6 +35,7 @@ class Rows:
     """What one batch of series adds to the core tables."""
 
     whose: Whose
+    today: date
     patients: dict[str, Row] = field(default_factory=dict)
     studies: dict[str, Row] = field(default_factory=dict)
     scans: list[Row] = field(default_factory=list)
@@ -53,14 +55,16 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
         read = read_series(connection, series)
         known = queries.scan_states(connection, series)
         before = persons.owners_of_scans(connection, series)
+        dates_before, day = queries.acquired_of_scans(connection, series), today(site, connection)
         members = [member for some in read for member in some.members]
         people = persons.patients_of_persons(connection, {person_of(member.header)["key"] for member in members})
     whose = Whose(site.keys, people, {file: part for some in read for file, part in some.parts.items()})
     save_identity(site, ticket, members, whose)
-    rows, counts = Rows(whose), Counter[str]()
+    rows, counts = Rows(whose, day), Counter[str]()
     for some in read:
         _add_series(site, ticket, rows, some, known, counts)
     moved = [scan for scan, owner in rows.owners().items() if before.get(scan, owner) != owner]
+    moved += [str(row["key"]) for row in rows.scans if _is_dated_anew(row, dates_before)]
     with site.db.write(ticket.right) as connection:
         persons.save_scan_sources(connection, rows.sources)
         identity.unsettle(connection, rows.changed)
@@ -70,7 +74,7 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
         store.save_scans(connection, rows.scans)
         store.save_files(connection, rows.files)
         store.save_further_scans(connection, rows.further)
-        matches.rejoin(connection, moved)  # other lists are theirs now, and they stand in other ones
+        matches.rejoin(connection, set(moved))  # other lists are theirs now, and they stand in other ones
     with site.db.write(ticket.right) as connection:
         identity.mark_series_grouped(connection, series)
     return counts
@@ -184,7 +188,7 @@ def _write_pictures(folder: Path, scan: str, volume: Volume) -> int:
 
 def _scan_row(site: Site, ticket: Ticket, rows: Rows, stack: Stack, scan: str, n_pictures: int | None) -> Row:
     header = stack.members[0].header
-    when = acquired([member.header for member in stack.members], site.zone)
+    when = dated(site, stack, rows.today)
     kind: Kind = stack.kind
     code = "used" if kind.known else "kind-unknown"
     owner = rows.whose.of(stack.members[0])
@@ -193,13 +197,19 @@ def _scan_row(site: Site, ticket: Ticket, rows: Rows, stack: Stack, scan: str, n
         "series": site.keys.key("series", header.identity.series_uid), "cover": kind.cover, "kind": kind.key,
         "kind_rule": kind.rule, "state": "accepted" if kind.known else "held_back", "code": code, "is_main": None,
         "main_rule": "", "acquired_from": when.from_utc, "acquired_until": when.until_utc,
-        "acquired_local_date": when.local_date, "date_precision": when.precision, "age_years": header.age_years,
+        "acquired_local_date": when.local_date, "date_precision": when.precision,
+        "date_doubts": ", ".join(when.doubts), "dated_ahead": when.ahead, "age_years": header.age_years,
         "sex": header.sex, "tensor": scan, "recipe": recipe_for(kind.cover).digest(), "first_night": ticket.night,
         "withdrawn_night": None, "acquisition": _acquisition(site, stack),
     }  # fmt: skip
     if n_pictures is not None:
         row["pictures"] = n_pictures
     return row | _passport(stack)
+
+
+def _is_dated_anew(row: Row, before: Mapping[str, tuple[object, object]]) -> bool:
+    now = (row["acquired_from"], row["acquired_until"])
+    return before.get(str(row["key"]), now) != now
 
 
 def _acquisition(site: Site, stack: Stack) -> str | None:

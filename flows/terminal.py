@@ -135,6 +135,8 @@ def show_similar(answers: Sequence[dict[str, Any]]) -> None:
     out = console()
     for answer in answers:
         out.print(f"scan {answer['scan'][:KEY] or 'from outside'}, {answer['kind']}, contrast {answer['contrast']}")
+        for doubt in answer["date_doubts"]:
+            out.print(f"  {doubt}: {outcome(doubt).meaning} {outcome(doubt).action}", soft_wrap=True)
         if not answer["lanes"]:
             known = outcome(answer["code"])
             out.print(f"  no list: {known.meaning} {known.action}", soft_wrap=True)
@@ -161,12 +163,18 @@ def _show_lane(out: Console, lane: dict[str, Any]) -> None:
     table = _table("rank", "scan", "patient", "acquired", "contrast", "distance", "by chance",
                    *(["change"] if is_own else []), "match")  # fmt: skip
     for row in lane["matches"]:
-        table.add_row(str(row["rank"] or "same day"), row["scan"][:KEY], row["patient"][:KEY], row["acquired"] or "?",
+        table.add_row(str(row["rank"] or "same day"), row["scan"][:KEY], row["patient"][:KEY], _acquired(row),
                       row["contrast"], f"{row['distance']:.4f}", _by_chance(row["expected_by_chance"]),
                       *([row["change"]["text"]] if is_own else []), row["match"] or "-")  # fmt: skip
     out.print(table)
+    for doubt in sorted({doubt for row in lane["matches"] for doubt in row["date_doubts"]}):
+        out.print(f"  (!) {doubt}: {outcome(doubt).meaning}", soft_wrap=True)
     if is_own and any(row["change"]["code"] == "change" for row in lane["matches"]):
         out.print(f"  {ILL_ONES}", soft_wrap=True)
+
+
+def _acquired(row: dict[str, Any]) -> str:
+    return (row["acquired"] or "?") + (" (!)" if row["date_doubts"] else "")
 
 
 def _show_history(out: Console, rows: Sequence[dict[str, Any]]) -> None:

@@ -28,7 +28,8 @@ VIEW_TYPES: Mapping[str, TypeEngine[Any]] = {
     **dict.fromkeys(
         ("cover", "purpose", "encoder", "metric", "lane", "kind", "code", "scan", "study", "patient", "prior",
          "prior_study", "prior_patient", "last_verdict", "last_verdict_by", "state", "error_code", "contrast",
-         "prior_contrast", "chance_code", "change_code", "change_scanner", "entered_why"),
+         "prior_contrast", "chance_code", "change_code", "change_scanner", "entered_why", "date_doubts",
+         "prior_date_doubts"),
         WORDS,
     ),
 }  # fmt: skip

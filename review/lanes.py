@@ -68,7 +68,7 @@ class CardMaker:
             key=short(key),
             patient=short(row["patient"]),
             kind=plain(row["kind"]),
-            date=day(row["acquired_local_date"], row["date_precision"]),
+            date=day(row["acquired_local_date"], row["date_precision"], row["date_doubts"]),
             person=person(row["sex"], row["age_years"]),
             scanner=" ".join(p for p in (plain(row["manufacturer"]), plain(row["model"])) if p),
             setting=_setting(row),

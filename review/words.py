@@ -38,11 +38,14 @@ def moment(at: datetime | None, zone: tzinfo = UTC) -> str:
     return "–" if at is None else at.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
 
 
-def day(on: date | None, precision: str) -> str:
-    """Write the local date of a scan, or that it has none."""
+def day(on: date | None, precision: str, doubts: str = "") -> str:
+    """Write the local date of a scan, or that it has none, and what speaks against it."""
+    said = " ".join(code_words(doubt)[0] for doubt in doubts.split(", ") if doubt)
     if on is None or precision == "unknown":
-        return "date unknown"
-    return f"{on.isoformat()}{'' if precision == 'second' else ' (day only)'}"
+        told = "date unknown"
+    else:
+        told = f"{on.isoformat()}{'' if precision == 'second' else ' (day only)'}"
+    return f"{told}. {said}" if said else told
 
 
 def gap(later: date | None, earlier: date | None) -> str:

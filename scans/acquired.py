@@ -1,21 +1,36 @@
-"""When a scan was acquired, as an interval of time, and how old the patient was."""
+"""When a scan was acquired, as an interval of time, and how old the patient was.
+
+The dates of a scan are weighed by the rule of docs/decisions/0013: one that cannot be right is not used, StudyDate goes
+before what lies apart from it, one slice does not speak for all, and what was found to be wrong is said.
+"""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
+from statistics import median_low
 from typing import TYPE_CHECKING, Literal
+
+from scans.stamp import Stamp, read_day, read_offset, read_stamp, split_datetime, whole_day
 
 if TYPE_CHECKING:
     from scans.header import Header
 
 Precision = Literal["second", "day", "unknown"]
-EARLIEST_YEAR, LATEST_YEAR = 1890, 2200  # X-rays are older than computers; shifted dates start at 1900
+Source = tuple[str, str, timedelta]  # date, time, and how long after StudyDate it may lie
 DAYS_A_YEAR = 365.2425
+OLDEST_YEARS = 130.0  # nobody has been older; a greater number is of a wrong date
 AGE_UNITS = {"D": 1 / DAYS_A_YEAR, "W": 7 / DAYS_A_YEAR, "M": 1 / 12, "Y": 1.0}  # PS3.5 6.2, VR AS
-DATE = re.compile(r"(\d{4})[.:-]?(\d{2})[.:-]?(\d{2})")  # DA; with dots before 1993
-TIME = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(?:\.\d{1,6})?)?)?")  # TM; with colons before 1993
-OFFSET = re.compile(r"([+-])(\d{2})(\d{2})")  # PS3.3 C.12.1.1.8
+OTHER_DAY = timedelta(days=1)  # a study may span midnight, and two clocks may stand in two zones
+LONGEST_STUDY = timedelta(days=7)  # nuclear medicine comes back to one injection for days
+SHIFTED = frozenset({"MODIFIED", "REMOVED"})  # LongitudinalTemporalInformationModified, PS3.3 C.12.1
+FIRST_OF = {  # nobody was scanned so before; digital projections may be of film, but hardly of older film
+    "CT": date(1971, 10, 1), "MR": date(1977, 7, 3), "PT": date(1973, 1, 1), "CR": date(1960, 1, 1),
+    "DX": date(1960, 1, 1), "MG": date(1960, 1, 1),
+}  # fmt: skip
+FIRST_CLOCK_YEAR = 1970  # no program takes an earlier day of birth for none but 1900, which refuses no date
+FIRST_OF_ALL = date(1895, 11, 8)  # Röntgen's first
+RULE_VERSION = 1  # raise when the rule changes: every scan is then dated again
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,112 +41,166 @@ class Acquired:
     until_utc: datetime | None
     local_date: date | None  # in the zone that the times were written in
     precision: Precision  # "second": a time was given, and the interval is as wide as it was exact
+    doubts: tuple[str, ...] = ()  # codes of scans.codes.DATE: what contradicted this, or was left out
+    ahead: date | None = None  # the earliest date that was left out for lying in the future
 
 
-UNKNOWN = Acquired(None, None, None, "unknown")
-
-
-def acquired(headers: Iterable["Header"], zone: tzinfo) -> Acquired:
+def acquired(
+    headers: Iterable["Header"], zone: tzinfo, *, today: date | None = None, is_shifted: bool = False
+) -> Acquired:
     """Return when the earliest of some instances was acquired.
 
-    Of each instance the first usable date counts: AcquisitionDateTime, AcquisitionDate and Time,
-    ContentDate and Time, SeriesDate, StudyDate. A date without time is a whole day. Instances with a
-    time go before instances that have a day only, which would say less.
+    Of each instance the first usable date counts: AcquisitionDateTime, AcquisitionDate and Time, ContentDate and Time,
+    SeriesDate, StudyDate. A date without time is a whole day. Instances with a time go before instances that have a
+    day only, which would say less. Which dates are usable: docs/decisions/0013.
 
     Args:
         headers: The instances of one stack.
         zone: Where the scanner stands; TimezoneOffsetFromUTC goes before it.
+        today: The day of the night that reads; later dates are not used. None: not asked.
+        is_shifted: Dates were moved, so that birth, today and the age of a modality say nothing of them.
     """
-    found = [of_instance(header, zone) for header in headers]
+    headers = list(headers)
+    judge = _Judge(headers, today=today, is_shifted=is_shifted)
+    found = judge.voted([stamp for header in headers if (stamp := judge.of_instance(header, zone))])
     for precision in ("second", "day"):
-        known = [a for a in found if a.precision == precision]
+        known = [stamp for stamp in found if stamp.precision == precision]
         if known:
-            return min(known, key=lambda a: (a.from_utc, a.until_utc))
-    return UNKNOWN
+            first = min(known, key=lambda stamp: (stamp.from_utc, stamp.until_utc))
+            return Acquired(first.from_utc, first.until_utc, first.local_date, first.precision, *judge.said())
+    return Acquired(None, None, None, "unknown", *judge.said())
 
 
-def of_instance(header: "Header", zone: tzinfo) -> Acquired:
-    """Return when one instance was acquired."""
-    zone = _offset(header.timezone_offset) or zone
-    for day, time in (
-        _split(header.acquisition_datetime),
-        (header.acquisition_date, header.acquisition_time),
-        (header.content_date, header.content_time),
-        (header.series_date, ""),
-        (header.study_date, ""),
-    ):
-        if found := _interval(day, time, zone):
-            return found
-    return UNKNOWN
+class _Judge:
+    """Weighs the dates of one stack, and remembers what spoke against what."""
+
+    def __init__(self, headers: Sequence["Header"], *, today: date | None, is_shifted: bool) -> None:
+        self._doubts: set[str] = set()
+        self._ahead: date | None = None
+        self._today = today
+        self._first = FIRST_OF.get(headers[0].modality, FIRST_OF_ALL) if headers else FIRST_OF_ALL
+        self._is_shifted = is_shifted or any(header.dates_modified in SHIFTED for header in headers)
+        self._born = None if self._is_shifted else self._birth(headers)
+        self._study = self._study_day(headers)
+
+    def said(self) -> tuple[tuple[str, ...], date | None]:
+        """Return the doubts, and the earliest date that was left out for lying in the future."""
+        return tuple(sorted(self._doubts)), self._ahead
+
+    def of_instance(self, header: "Header", zone: tzinfo) -> Stamp | None:
+        """Return when one instance was acquired, by the first of its dates that can be right."""
+        own_zone = read_offset(header.timezone_offset)
+        if own_zone is None and header.timezone_offset.strip():
+            self._doubts.add("offset-not-read")
+        zone = own_zone or zone
+        for day_text, time_text, longest in self._sources(header):
+            stamp = read_stamp(day_text, time_text, zone) if self._possible(day_text) else None
+            if stamp is not None and self._is_of_study(stamp.local_date, longest):
+                return stamp
+        return None if self._study is None else whole_day(self._study, zone)
+
+    def voted(self, stamps: list[Stamp]) -> list[Stamp]:
+        """Return the stamps of the day that most instances name; with a StudyDate they have been held to that."""
+        if self._study is not None or not stamps:
+            return stamps
+        day = self._of_most([stamp.local_date for stamp in stamps], LONGEST_STUDY)
+        return [] if day is None else [stamp for stamp in stamps if abs(stamp.local_date - day) <= LONGEST_STUDY]
+
+    def _sources(self, header: "Header") -> Iterator[Source]:
+        """The dates of an instance in their order; those of a derived image tell of its making, not of the scan."""
+        is_derived = header.image_type[:1] == ("DERIVED",)
+        for day, time in _acquisitions(header):
+            yield day, time, LONGEST_STUDY
+        if self._study is not None or not is_derived:
+            yield header.content_date, header.content_time, OTHER_DAY
+            yield header.series_date, "", OTHER_DAY if is_derived else LONGEST_STUDY
+
+    def _is_of_study(self, day: date, longest: timedelta) -> bool:
+        if self._study is None or -OTHER_DAY <= day - self._study <= longest:
+            return True
+        self._doubts.add("date-not-of-study")
+        return False
+
+    def _possible(self, text: str) -> date | None:
+        """Return the day of a text, None if it names none or one that cannot be."""
+        day = read_day(text)
+        if day is None:
+            self._doubts.update(["date-not-read"] if text.strip() else [])
+        elif self._is_shifted:
+            return day
+        elif day < self._first:
+            self._doubts.add("date-before-modality")
+        elif self._today is not None and day > self._today + OTHER_DAY:
+            self._doubts.add("date-in-future")
+            self._ahead = min(day, self._ahead or day)
+        elif self._born is not None and day < self._born - OTHER_DAY:
+            self._doubts.add("date-before-birth")
+        else:
+            return day
+        return None
+
+    def _birth(self, headers: Sequence["Header"]) -> date | None:
+        """Return the birth date, None if it is none, a placeholder, or all the scan's dates speak against it."""
+        days = {day for header in headers if (day := read_day(header.identity.birth_date))}
+        born = min((day for day in days if day.year < FIRST_CLOCK_YEAR or not _is_placeholder(day)), default=None)
+        if born is None or (self._today is not None and born > self._today + OTHER_DAY):
+            return None
+        told = _days_by_source(headers)
+        if len(told) > 1 and all(day < born - OTHER_DAY and not _is_placeholder(day) for day in set().union(*told)):
+            self._doubts.add("date-before-birth")
+            return None
+        return born
+
+    def _study_day(self, headers: Sequence["Header"]) -> date | None:
+        """Return the StudyDate of most instances, None if there is none or the acquisition shows it a placeholder."""
+        days = [day for header in headers if (day := self._possible(header.study_date))]
+        day = self._of_most(days, OTHER_DAY) if days else None
+        if day is None or not _is_placeholder(day):
+            return day
+        others = {other for header in headers for text, _ in _acquisitions(header) if (other := read_day(text))}
+        if any(abs(other - day) > LONGEST_STUDY and not _is_placeholder(other) for other in others):
+            self._doubts.add("study-date-placeholder")
+            return None
+        return day
+
+    def _of_most(self, days: Sequence[date], apart: timedelta) -> date | None:
+        """Return the middle one of some days, None if not more than half of them lie near it."""
+        middle = median_low(days)
+        n_near = sum(abs(day - middle) <= apart for day in days)
+        if 2 * n_near <= len(days):
+            self._doubts.add("date-no-majority")
+            return None
+        if n_near < len(days):
+            self._doubts.add("date-outvoted")
+        return middle
+
+
+def _acquisitions(header: "Header") -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return the dates and times that speak of the acquisition itself."""
+    return split_datetime(header.acquisition_datetime), (header.acquisition_date, header.acquisition_time)
+
+
+def _days_by_source(headers: Sequence["Header"]) -> list[set[date]]:
+    """Return the days that each tag names over the instances, of the tags that name any."""
+    texts = [
+        (*(day for day, _ in _acquisitions(header)), header.content_date, header.series_date, header.study_date)
+        for header in headers
+    ]
+    by_source = [{day for text in some if (day := read_day(text))} for some in zip(*texts, strict=True)]
+    return [days for days in by_source if days]
+
+
+def _is_placeholder(day: date) -> bool:
+    """Say whether a day is one that clocks and programs begin with: 1 January of 1900, 1970, 1980, 2000 ..."""
+    return (day.month, day.day) == (1, 1) and day.year % 10 == 0
 
 
 def age_years(age: str, *, birth_date: str, study_date: str) -> float | None:
     """Return PatientAge in years, else the time from birth to study, else None."""
     if match := re.fullmatch(r"(\d{1,3})([DWMY])", age.strip().upper()):
         return round(int(match[1]) * AGE_UNITS[match[2]], 2)
-    born, studied = _day(birth_date), _day(study_date)
+    born, studied = read_day(birth_date), read_day(study_date)
     if born is None or studied is None or born > studied:
         return None
-    return round((studied - born).days / DAYS_A_YEAR, 2)
-
-
-def _split(text: str) -> tuple[str, str]:
-    """Cut a DT value into date and time, the time with its own offset."""
-    return text[:8], text[8:]
-
-
-def _interval(day_text: str, time_text: str, zone: tzinfo) -> Acquired | None:
-    day = _day(day_text)
-    if day is None:
-        return None
-    if match := re.search(r"[+-]\d{4}$", time_text):
-        zone = _offset(match[0]) or zone
-        time_text = time_text[: match.start()]
-    time, midnight = _time(time_text), datetime(day.year, day.month, day.day)
-    try:
-        if time is None:
-            start, _ = _utc(midnight, zone)
-            _, end = _utc(midnight + timedelta(days=1), zone)
-            return Acquired(start, end, day, "day")
-        since_midnight, width = time
-        start, latest = _utc(midnight + since_midnight, zone)
-        return Acquired(start, latest + width, day, "second")
-    except (OverflowError, ValueError):
-        return None
-
-
-def _utc(wall_clock: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
-    """Return the earliest and the latest moment that a wall clock can mean: two when it is set back."""
-    moments = [wall_clock.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
-    return min(moments), max(moments)
-
-
-def _day(text: str) -> date | None:
-    match = DATE.fullmatch(text.strip())
-    if match is None:
-        return None
-    try:
-        day = date(int(match[1]), int(match[2]), int(match[3]))
-    except ValueError:
-        return None
-    return day if EARLIEST_YEAR <= day.year <= LATEST_YEAR else None
-
-
-def _time(text: str) -> tuple[timedelta, timedelta] | None:
-    """Return the time since midnight and how wide the named second, minute or hour is."""
-    match = TIME.fullmatch(text.strip())
-    if match is None:
-        return None
-    hour, minute, second = (int(part) if part else 0 for part in match.groups())
-    if hour > 23 or minute > 59 or second > 60:
-        return None
-    width = timedelta(seconds=1) if match[3] else timedelta(minutes=1) if match[2] else timedelta(hours=1)
-    return timedelta(hours=hour, minutes=minute, seconds=min(second, 59)), width
-
-
-def _offset(text: str) -> timezone | None:
-    match = OFFSET.fullmatch(text.strip())
-    if match is None or int(match[2]) > 14 or int(match[3]) > 59:
-        return None
-    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
-    return timezone(-offset if match[1] == "-" else offset)
+    years = round((studied - born).days / DAYS_A_YEAR, 2)
+    return years if years <= OLDEST_YEARS else None

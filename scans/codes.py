@@ -7,13 +7,13 @@ look. Lanes and nights have no such state.
 from dataclasses import dataclass
 from typing import Literal
 
-Subject = Literal["file", "scan", "lane", "night"]
+Subject = Literal["file", "scan", "date", "lane", "night"]
 State = Literal["used", "skipped", "quarantined", "waiting", "gone", ""]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a file, a scan, a lane or a night ended."""
+    """How a file, a scan, a date of it, a lane or a night ended."""
 
     code: str
     subject: Subject
@@ -35,6 +35,10 @@ def _look(code: str, meaning: str, action: str) -> Outcome:
 
 def _lane(code: str, meaning: str, action: str = NOTHING) -> Outcome:
     return Outcome(code, "lane", "", meaning, action)
+
+
+def _date(code: str, meaning: str, action: str) -> Outcome:
+    return Outcome(code, "date", "", meaning, action)
 
 
 def _night(code: str, meaning: str, action: str = NOTHING) -> Outcome:
@@ -151,6 +155,25 @@ SCAN = (
             "Nothing to do; it is shown on request."),
     Outcome("withdrawn", "scan", "gone", "Files of the scan were taken away or replaced.",
             "Nothing to do; what replaced them is a scan of its own."),
+)
+
+DATE = (
+    _date("date-not-of-study", "A date of the scan lies apart from the study's, which counts.",
+          "Nothing to do for a reformat; otherwise check the scanner's clock."),
+    _date("date-outvoted", "Some instances name another day than most; theirs was not used.",
+          "Nothing to do; look at the series if its dates matter."),
+    _date("date-no-majority", "The instances name several days, and none of them is that of most.",
+          "Correct the dates at their source; until then the scan has none, or that of another tag."),
+    _date("date-before-birth", "A date of the scan lies before the patient's birth.",
+          "Check the birth date, and whose scan it is."),
+    _date("date-before-modality", "A date lies before anybody was scanned so; it was not used.",
+          "Check the scanner's clock, and what was done to make the files anonymous."),
+    _date("date-in-future", "A date lies after the night that read it; it was not used.",
+          "Check the scanner's clock; set [scans] dates if dates were shifted."),
+    _date("study-date-placeholder", "StudyDate is one that clocks and programs begin with; it was not used.",
+          "Correct it at its source; the scan is dated by its acquisition."),
+    _date("date-not-read", "A date is there that names no day; it was not used.", "Correct it at its source."),
+    _date("offset-not-read", "The offset from UTC is none; the site's zone was taken.", "Correct it at its source."),
 )
 
 LANE = (

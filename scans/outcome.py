@@ -1,4 +1,4 @@
-"""Every code that a file, a scan, a lane or a night can end with, and the errors that carry one.
+"""Every code that a file, a scan, its date, a lane or a night can end with, and the errors that carry one.
 
 A `Refusal` says why an object cannot be used. It is raised low and caught in one place, where its
 code and facts become a row. Facts never hold a name, a patient id, a UID, an accession number, a
@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
-from scans.codes import FILE, LANE, NIGHT, SCAN, Outcome
+from scans.codes import DATE, FILE, LANE, NIGHT, SCAN, Outcome
 
 __all__ = ["OUTCOMES", "Outcome", "Refusal", "outcome"]
 
-OUTCOMES: Mapping[str, Outcome] = MappingProxyType({o.code: o for o in (*FILE, *SCAN, *LANE, *NIGHT)})
+OUTCOMES: Mapping[str, Outcome] = MappingProxyType({o.code: o for o in (*FILE, *SCAN, *DATE, *LANE, *NIGHT)})
 
 
 def outcome(code: str) -> Outcome:

@@ -1,8 +1,9 @@
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from flows.clock import due_tick
+from flows.clock import due_tick, moment_of
 from flows.settings import FlowsSettings
 
 
@@ -47,3 +48,70 @@ def test_a_night_of_clock_change_is_neither_lost_nor_doubled(day):
             nights, last = nights + 1, now
         now += timedelta(minutes=5)
     assert nights == 1
+
+
+CHANGES = [  # zone, a day before a change of its clocks, what is changed
+    ("Europe/Berlin", "2026-10-24 12:00"), ("Europe/Berlin", "2026-03-28 12:00"),
+    ("America/New_York", "2026-11-01 00:00"), ("America/New_York", "2026-03-08 00:00"),
+    ("Australia/Lord_Howe", "2026-04-04 06:00"), ("Australia/Lord_Howe", "2026-10-03 06:00"),  # by half an hour
+    ("America/Havana", "2026-11-01 00:00"), ("America/Santiago", "2026-09-05 12:00"),  # at midnight
+    ("Pacific/Apia", "2011-12-29 12:00"),  # a whole day was left out
+    ("Asia/Kolkata", "2026-10-24 12:00"), ("UTC", "2026-10-24 12:00"),
+]  # fmt: skip
+LINES = ["30 2 * * *", "0 */2 * * *", "*/30 2 * * *", "*/30 * * * *", "0 * * * *", "15 0,1,2,3 * * *", "*/20 0-3 * * 0"]
+
+
+def shown(zone, begin, end):
+    """Every minute that the wall clock showed, once, and every minute that it left out."""
+    wall, last = begin.astimezone(zone).replace(tzinfo=None), end.astimezone(zone).replace(tzinfo=None)
+    while wall <= last:
+        yield wall
+        wall += timedelta(minutes=1)
+
+
+def answered(flows, begin, end, minutes=5):
+    """The wall clock of each night that somebody who looks every five minutes begins."""
+    now, last, ticks = begin, begin, []
+    while now <= end:
+        if (tick := due_tick(flows, now, last)) is not None:
+            ticks.append(tick)
+            last = now
+        now += timedelta(minutes=minutes)
+    return ticks
+
+
+def matches(line, wall):
+    """Say whether a cron line of the few forms above names a minute; written apart from the clock's own reader."""
+
+    def names(field, value):
+        for part in field.split(","):
+            span, _, step = part.partition("/")
+            low, _, high = span.partition("-")
+            first, last = (0, 59) if span == "*" else (int(low), int(high or low))
+            if first <= value <= last and (value - first) % int(step or 1) == 0:
+                return True
+        return False
+
+    minute, hour, _, _, weekday = line.split()
+    return names(minute, wall.minute) and names(hour, wall.hour) and (weekday == "*" or wall.isoweekday() % 7 == 0)
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize(("name", "begin"), CHANGES)
+def test_every_time_of_the_wall_clock_is_run_once_when_the_clocks_change(name, begin, line):
+    zone, start = ZoneInfo(name), at(begin)
+    end = start + timedelta(hours=48)
+    wanted = {moment_of(wall, zone) for wall in shown(zone, start, end) if matches(line, wall)}
+    ticks = answered(FlowsSettings(cron=line, time_zone=name), start, end)
+    assert ticks == sorted(moment for moment in wanted if start < moment <= end)
+    walls = [tick.astimezone(zone).replace(tzinfo=None) for tick in ticks]
+    assert len(set(walls)) == len(walls)
+
+
+def test_a_time_that_comes_twice_is_run_when_it_comes_first_and_a_skipped_one_after_the_change():
+    berlin = ZoneInfo("Europe/Berlin")
+    assert moment_of(datetime(2026, 10, 25, 2, 30), berlin) == at("2026-10-25 00:30")
+    assert moment_of(datetime(2026, 10, 25, 3, 0), berlin) == at("2026-10-25 02:00")
+    assert moment_of(datetime(2026, 3, 29, 2, 0), berlin) == at("2026-03-29 01:00")
+    assert moment_of(datetime(2026, 3, 29, 2, 59), berlin) == at("2026-03-29 01:00")
+    assert moment_of(datetime(2011, 12, 30, 13, 0), ZoneInfo("Pacific/Apia")) == at("2011-12-30 10:00")

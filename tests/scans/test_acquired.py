@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scans.acquired import acquired, age_years
+from scans.codes import DATE
 from scans.header import Header
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -34,14 +35,14 @@ def test_each_source_of_the_date_is_used(make_header: Maker, fields: dict[str, s
 
 def test_the_sources_are_asked_in_the_written_order(make_header: Maker) -> None:
     days = {
-        "acquisition_datetime": "20240101", "acquisition_date": "20240102", "content_date": "20240103",
-        "series_date": "20240104", "study_date": "20240105",
+        "acquisition_datetime": "20240104", "acquisition_date": "20240105", "content_date": "20240102",
+        "series_date": "20240103", "study_date": "20240101",
     }  # fmt: skip
     found = []
     for name in days:
         found.append(acquired([make_header(**days)], BERLIN).local_date)
         days = days | {name: ""}
-    assert found == [date(2024, 1, day) for day in (1, 2, 3, 4, 5)]
+    assert found == [date(2024, 1, day) for day in (4, 5, 2, 3, 1)]
 
 
 def test_a_date_without_time_is_a_whole_local_day(make_header: Maker) -> None:
@@ -52,13 +53,13 @@ def test_a_date_without_time_is_a_whole_local_day(make_header: Maker) -> None:
 
 @pytest.mark.parametrize(("time", "width"), [("10", 3600), ("1015", 60), ("101530", 1), ("101530.25", 1)])
 def test_the_interval_is_as_wide_as_the_time_is_exact(make_header: Maker, time: str, width: int) -> None:
-    found = acquired([make_header(acquisition_date="20240101", acquisition_time=time)], BERLIN)
+    found = acquired([make_header(study_date="", acquisition_date="20240101", acquisition_time=time)], BERLIN)
     assert found.from_utc is not None and found.until_utc is not None
     assert found.until_utc - found.from_utc == timedelta(seconds=width)
 
 
 def test_an_hour_that_comes_twice_is_one_wide_interval(make_header: Maker) -> None:
-    found = acquired([make_header(acquisition_date="20241027", acquisition_time="023000")], BERLIN)
+    found = acquired([make_header(study_date="", acquisition_date="20241027", acquisition_time="023000")], BERLIN)
     assert (found.from_utc, found.until_utc) == (utc(2024, 10, 27, 0, 30), utc(2024, 10, 27, 1, 30, 1))
 
 
@@ -66,15 +67,20 @@ def test_an_hour_that_comes_twice_is_one_wide_interval(make_header: Maker) -> No
     "fields",
     [
         {"acquisition_datetime": "20240101100000+0900", "timezone_offset": "-0500"},
+        {"acquisition_datetime": "20240101100000.123456+09:00", "timezone_offset": "-0500"},
+        {"acquisition_datetime": "2024-01-01T10:00:00+09:00"},
+        {"acquisition_datetime": "20240101010000Z"},
         {"acquisition_date": "20240101", "acquisition_time": "100000", "timezone_offset": "+0900"},
+        {"acquisition_date": "20240101", "acquisition_time": "100000", "timezone_offset": "+09:00"},
     ],
 )
 def test_an_offset_in_the_file_goes_before_the_site_s_zone(make_header: Maker, fields: dict[str, str]) -> None:
-    assert acquired([make_header(**fields)], BERLIN).from_utc == utc(2024, 1, 1, 1)
+    assert acquired([make_header(study_date="", **fields)], BERLIN).from_utc == utc(2024, 1, 1, 1)
 
 
 def test_the_earliest_instance_counts_whatever_the_order(make_header: Maker) -> None:
-    headers = [make_header(acquisition_date="20240102", acquisition_time=f"{hour:02d}0000") for hour in (12, 9, 11)]
+    times = [f"{hour:02d}0000" for hour in (12, 9, 11)]
+    headers = [make_header(study_date="20240102", acquisition_date="20240102", acquisition_time=t) for t in times]
     assert acquired(headers, BERLIN) == acquired(headers[::-1], BERLIN)
     assert acquired(headers, BERLIN).from_utc == utc(2024, 1, 2, 8)
 
@@ -102,12 +108,169 @@ def test_no_text_crashes(make_header: Maker, stamp: str, time: str, offset: str)
         assert found.from_utc < found.until_utc
 
 
-@given(st.dates(date(1890, 1, 1), date(2200, 12, 31)), st.times())
+@given(st.dates(date(1972, 1, 1), date(2200, 12, 31)), st.times())
 def test_a_well_formed_stamp_is_read_back(make_header: Maker, day: date, time: object) -> None:
-    header = make_header(acquisition_date=f"{day:%Y%m%d}", acquisition_time=f"{time:%H%M%S}")
+    header = make_header(study_date="", acquisition_date=f"{day:%Y%m%d}", acquisition_time=f"{time:%H%M%S}")
     found = acquired([header], UTC)
     assert found.from_utc is not None
     assert (f"{found.from_utc:%Y%m%d%H%M%S}", found.local_date) == (f"{day:%Y%m%d}{time:%H%M%S}", day)
+
+
+TODAY = date(2026, 11, 28)
+STUDIED = {"study_date": "20230305", "series_date": "20230305"}
+PLACEHOLDERS = ["19000101", "19700101", "19800101", "20000101"]
+
+
+def dated(make_header: Maker, *, birth: str = "19600101", n: int = 1, **fields: object) -> list[Header]:
+    return [make_header(index=i, identity={"birth_date": birth}, **fields) for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "doubts"),
+    [
+        ({"content_date": "20260601", "content_time": "101112"}, ("date-not-of-study",)),
+        ({"content_date": "20230307"}, ("date-not-of-study",)),
+        ({"image_type": ("DERIVED", "SECONDARY"), "content_date": "20230401"}, ("date-not-of-study",)),
+        ({"acquisition_date": "19700101"}, ("date-before-modality",)),
+        ({"acquisition_date": "19900101"}, ("date-not-of-study",)),
+        ({"acquisition_date": "20000101", "content_date": "20000101"}, ("date-not-of-study",)),
+        ({"acquisition_datetime": "19000101000000+0100"}, ("date-before-modality",)),
+        ({"acquisition_date": "19750305", "modality": "MR"}, ("date-before-modality",)),
+        ({"acquisition_date": "19550305", "modality": "OT"}, ("date-before-birth",)),
+        ({"acquisition_date": "21990305"}, ("date-in-future",)),
+        ({"acquisition_date": "230305"}, ("date-not-read",)),
+        ({"acquisition_date": "20230230"}, ("date-not-read",)),
+        ({"acquisition_date": "20230313"}, ("date-not-of-study",)),
+        ({"acquisition_date": "20230303"}, ("date-not-of-study",)),
+    ],
+)
+def test_a_date_that_contradicts_the_study_is_not_used_and_said(
+    make_header: Maker, fields: dict[str, object], doubts: tuple[str, ...]
+) -> None:
+    told = {name: value for name, value in (STUDIED | fields).items()}
+    found = acquired(dated(make_header, n=3, **told), BERLIN, today=TODAY)
+    assert (found.local_date, found.precision, found.doubts) == (date(2023, 3, 5), "day", doubts)
+
+
+@pytest.mark.parametrize("study", [*PLACEHOLDERS, "19550305", "21990305", "99991231", "230305", ""])
+def test_a_study_date_that_cannot_be_right_gives_way_to_the_acquisition(make_header: Maker, study: str) -> None:
+    fields = {"study_date": study, "acquisition_date": "20230305", "acquisition_time": "1011"}
+    found = acquired(dated(make_header, n=3, **fields), BERLIN, today=TODAY)
+    assert (found.from_utc, bool(found.doubts)) == (utc(2023, 3, 5, 9, 11), bool(study))
+
+
+@pytest.mark.parametrize("day", PLACEHOLDERS[3:])
+def test_a_placeholder_that_nothing_contradicts_is_a_date(make_header: Maker, day: str) -> None:
+    fields = {"study_date": day, "acquisition_date": day, "content_date": day}
+    found = acquired(dated(make_header, **fields), BERLIN, today=TODAY)
+    assert (found.local_date, found.doubts) == (date(2000, 1, 1), ())
+
+
+@pytest.mark.parametrize("study", ["20230305", ""])
+def test_one_slice_with_another_date_is_outvoted(make_header: Maker, study: str) -> None:
+    days = ["20230305"] * 9 + ["19990305"]
+    headers = [make_header(study_date=study, acquisition_date=day, acquisition_time="101112") for day in days]
+    found = acquired(headers, BERLIN, today=TODAY)
+    assert (found.from_utc, found.doubts) == (
+        utc(2023, 3, 5, 9, 11, 12), ("date-not-of-study",) if study else ("date-outvoted",)
+    )  # fmt: skip
+
+
+def test_two_halves_that_name_two_years_leave_the_scan_without_a_date(make_header: Maker) -> None:
+    headers = [make_header(study_date="", acquisition_date=f"20{20 + 3 * (i % 2)}0305") for i in range(10)]
+    found = acquired(headers, BERLIN, today=TODAY)
+    assert (found.precision, found.doubts) == ("unknown", ("date-no-majority",))
+
+
+def test_one_slice_with_another_study_date_is_outvoted(make_header: Maker) -> None:
+    headers = [make_header(study_date="20230305" if i else "20200305") for i in range(5)]
+    found = acquired(headers, BERLIN, today=TODAY)
+    assert (found.local_date, found.doubts) == (date(2023, 3, 5), ("date-outvoted",))
+
+
+@pytest.mark.parametrize(
+    ("stamp", "start"),
+    [
+        ("20230306000510", utc(2023, 3, 5, 23, 5, 10)),  # a study that spans midnight
+        ("20230304233000+0000", utc(2023, 3, 4, 23, 30)),  # written in another zone than StudyDate
+        ("20230308101112", utc(2023, 3, 8, 9, 11, 12)),  # a late phase of nuclear medicine
+    ],
+)
+def test_an_acquisition_near_the_study_date_is_its_own_and_no_contradiction(
+    make_header: Maker, stamp: str, start: datetime
+) -> None:
+    found = acquired(dated(make_header, acquisition_datetime=stamp, **STUDIED), BERLIN, today=TODAY)
+    assert (found.from_utc, found.doubts) == (start, ())
+
+
+def test_a_derived_image_without_study_and_acquisition_date_has_none(make_header: Maker) -> None:
+    fields = {"study_date": "", "series_date": "20260601", "content_date": "20260601"}
+    assert acquired(dated(make_header, image_type=("DERIVED",), **fields), BERLIN).precision == "unknown"
+    assert acquired(dated(make_header, **fields), BERLIN).precision == "day"
+
+
+def test_a_birth_date_that_all_dates_speak_against_is_not_believed(make_header: Maker) -> None:
+    found = acquired(dated(make_header, birth="20240207", acquisition_date="20230305", **STUDIED), BERLIN, today=TODAY)
+    assert (found.local_date, found.doubts) == (date(2023, 3, 5), ("date-before-birth",))
+
+
+@pytest.mark.parametrize("birth", ["", "19000101", "20300101", "21990305", "20240230", "X"])
+def test_a_birth_date_that_is_a_placeholder_or_none_refuses_nothing(make_header: Maker, birth: str) -> None:
+    found = acquired(dated(make_header, birth=birth, study_date="20230305"), BERLIN, today=TODAY)
+    assert (found.local_date, found.doubts) == (date(2023, 3, 5), ())
+
+
+def test_a_lone_date_before_the_birth_is_not_used(make_header: Maker) -> None:
+    found = acquired(dated(make_header, birth="20240207", study_date="20230305"), BERLIN, today=TODAY)
+    assert (found.precision, found.doubts) == ("unknown", ("date-before-birth",))
+
+
+@pytest.mark.parametrize("fields", [{}, {"dates_modified": "MODIFIED"}])
+def test_shifted_dates_are_held_to_the_study_alone(make_header: Maker, fields: dict[str, str]) -> None:
+    days = {"study_date": "21800305", "acquisition_date": "21800306"}
+    found = acquired(dated(make_header, birth="", **days, **fields), BERLIN, today=TODAY, is_shifted=not fields)
+    assert (found.local_date, found.doubts, found.ahead) == (date(2180, 3, 6), (), None)
+
+
+def test_a_date_after_today_is_kept_apart_until_its_day_has_come(make_header: Maker) -> None:
+    headers = dated(make_header, study_date="20270305")
+    found = acquired(headers, BERLIN, today=TODAY)
+    assert (found.precision, found.doubts, found.ahead) == ("unknown", ("date-in-future",), date(2027, 3, 5))
+    assert acquired(headers, BERLIN, today=date(2027, 3, 4)).local_date == date(2027, 3, 5)
+
+
+@pytest.mark.parametrize(
+    ("time", "start"),
+    [("240000", utc(2023, 3, 5, 23)), ("235960", utc(2023, 3, 5, 22, 59, 59)), ("2400", utc(2023, 3, 5, 23))],
+)
+def test_the_end_of_a_day_and_a_leap_second_are_times(make_header: Maker, time: str, start: datetime) -> None:
+    fields = STUDIED | {"acquisition_date": "20230305", "acquisition_time": time}
+    assert acquired(dated(make_header, **fields), BERLIN).from_utc == start
+
+
+@pytest.mark.parametrize("time", ["250000", "240001", "1060", "xx", "101112.1234567"])
+def test_a_time_that_is_none_leaves_the_day(make_header: Maker, time: str) -> None:
+    fields = STUDIED | {"acquisition_date": "20230305", "acquisition_time": time}
+    found = acquired(dated(make_header, **fields), BERLIN)
+    assert (found.local_date, found.precision) == (date(2023, 3, 5), "day")
+
+
+def test_an_offset_that_is_none_is_said(make_header: Maker) -> None:
+    fields = STUDIED | {"acquisition_date": "20230305", "acquisition_time": "101112", "timezone_offset": "CET"}
+    found = acquired(dated(make_header, **fields), BERLIN)
+    assert (found.from_utc, found.doubts) == (utc(2023, 3, 5, 9, 11, 12), ("offset-not-read",))
+
+
+@given(
+    st.lists(
+        st.sampled_from(["", "x", "19700101", "20000101", "20200305", "20230305", "21990101"]), min_size=6, max_size=6
+    )
+)
+def test_every_doubt_has_a_code_and_no_date_lies_in_the_future(make_header: Maker, days: list[str]) -> None:
+    names = ("acquisition_datetime", "acquisition_date", "content_date", "series_date", "study_date")
+    found = acquired(dated(make_header, birth=days[5], **dict(zip(names, days, strict=False))), BERLIN, today=TODAY)
+    assert set(found.doubts) <= {doubt.code for doubt in DATE}
+    assert found.local_date is None or found.local_date <= TODAY
 
 
 @pytest.mark.parametrize(("age", "years"), [("042Y", 42.0), ("006M", 0.5), ("052W", 1.0), ("073D", 0.2), ("000Y", 0.0)])

@@ -14,15 +14,15 @@ def test_an_unknown_code_is_named_in_the_error() -> None:
 
 
 def test_no_two_outcomes_share_a_code() -> None:
-    from scans.codes import FILE, LANE, NIGHT, SCAN
+    from scans.codes import DATE, FILE, LANE, NIGHT, SCAN
 
-    assert len(OUTCOMES) == sum(map(len, (FILE, SCAN, LANE, NIGHT)))
+    assert len(OUTCOMES) == sum(map(len, (FILE, SCAN, DATE, LANE, NIGHT)))
 
 
 @pytest.mark.parametrize("found", OUTCOMES.values(), ids=lambda o: o.code)
 def test_every_outcome_says_what_was_found_and_what_to_do(found: Outcome) -> None:
     assert found.meaning.endswith(".") and found.action.endswith(".")
-    assert (found.state == "") == (found.subject in ("lane", "night"))
+    assert (found.state == "") == (found.subject in ("date", "lane", "night"))
 
 
 def test_skipped_is_fine_and_everything_else_wants_a_person() -> None:
