@@ -6,12 +6,12 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import URL, select
+from sqlalchemy import URL
 
 from db.address import parse_url, sqlite_files
 from db.base import IDENTITY
@@ -22,8 +22,8 @@ from db.engine import (
     open_db,
     require_current,
 )
-from db.errors import BackupRefused, NightRunning
-from db.tables import Lease, Night
+from db.errors import BackupRefused
+from db.lease import refuse_while_running
 
 CORE_COPY, IDENTITY_COPY, DUMP = "core.sqlite", "identity.sqlite", "scantwin.dump"
 MANIFEST = "backup.json"
@@ -55,7 +55,7 @@ def backup(db: Database, folder: Path) -> list[Path]:
     return [folder / name for name in (*names, MANIFEST)]
 
 
-def restore(url: str | URL, folder: Path) -> None:
+def restore(url: str | URL, folder: Path, *, is_dead: Callable[[str], bool] = lambda owner: False) -> None:
     """Put a backup back; SQLite files that were there are kept beside it under `.before-restore-...`.
 
     Raises:
@@ -69,25 +69,9 @@ def restore(url: str | URL, folder: Path) -> None:
     if sorted(names) != sorted(wanted):
         raise BackupRefused(f"{folder} holds {', '.join(names)}: not a backup of this kind of database")
     if address.get_backend_name() == "sqlite":
-        _restore_sqlite(address, folder)
+        _restore_sqlite(address, folder, is_dead)
     else:
-        _restore_postgres(address, folder / DUMP)
-
-
-def refuse_while_running(db: Database) -> None:
-    """Refuse while a night holds a lease that has not run out.
-
-    Raises:
-        NightRunning: One does.
-    """
-    if current_revision(db) is None:
-        return
-    with db.read() as connection:
-        held = connection.execute(select(Lease.owner, Lease.expires_at).where(Lease.owner.is_not(None))).first()
-        if held is None or held.expires_at <= db.now(connection):
-            return
-        night = connection.scalar(select(Night.id).order_by(Night.id.desc()).limit(1))
-    raise NightRunning(held.owner, night or 0, held.expires_at)
+        _restore_postgres(address, folder / DUMP, is_dead)
 
 
 def _copy_sqlite(db: Database, folder: Path) -> list[str]:
@@ -131,11 +115,11 @@ def _checked(folder: Path) -> list[str]:
     return list(hashes)
 
 
-def _restore_sqlite(address: URL, folder: Path) -> None:
+def _restore_sqlite(address: URL, folder: Path, is_dead: Callable[[str], bool]) -> None:
     targets = sqlite_files(address)
     if targets[0].exists():
         with closing(open_db(address, must_be_current=False)) as db:
-            refuse_while_running(db)
+            refuse_while_running(db, is_dead)
             _empty_logs(db)
     _set_aside(targets)
     targets[0].parent.mkdir(parents=True, exist_ok=True)
@@ -175,9 +159,9 @@ def _dump_postgres(url: URL, folder: Path) -> list[str]:
     return [DUMP]
 
 
-def _restore_postgres(url: URL, dump: Path) -> None:
+def _restore_postgres(url: URL, dump: Path, is_dead: Callable[[str], bool]) -> None:
     with closing(open_db(url, must_be_current=False)) as db:
-        refuse_while_running(db)
+        refuse_while_running(db, is_dead)
     name = f"--dbname={url.database}"
     options = ["--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error"]
     _run(url, ["pg_restore", *options, name, str(dump)], "pg_restore")
