@@ -10,11 +10,13 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL
 
 from db.address import parse_url, sqlite_files
 from db.base import IDENTITY
+from db.belonging import owner
 from db.engine import (
     Database,
     current_revision,
@@ -45,6 +47,7 @@ def backup(db: Database, folder: Path) -> list[Path]:
         facts = {
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "revision": current_revision(db),
+            "key_id": _key_id(db),
             "sha256": {name: _sha256(draft / name) for name in names},
         }
         (draft / MANIFEST).write_text(json.dumps(facts, indent=1), encoding="utf-8")
@@ -53,6 +56,21 @@ def backup(db: Database, folder: Path) -> list[Path]:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     return [folder / name for name in (*names, MANIFEST)]
+
+
+def _key_id(db: Database) -> str:
+    with db.read() as connection:
+        found = owner(connection)
+    return "" if found is None else found.key_id
+
+
+def made_by(folder: Path) -> str:
+    """Return which secret made the keys in a backup; "" when it does not say: it is older, or none.
+
+    Raises:
+        BackupRefused: The folder is no backup.
+    """
+    return str(_facts(folder).get("key_id") or "")
 
 
 def restore(url: str | URL, folder: Path, *, is_dead: Callable[[str], bool] = lambda owner: False) -> None:
@@ -100,12 +118,9 @@ def _check_file(copy: sqlite3.Connection, path: Path) -> None:
 
 def _checked(folder: Path) -> list[str]:
     """Return the names of a backup's files after comparing them with its manifest."""
-    try:
-        facts = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        hashes: dict[str, str] = facts["sha256"]
-        revision: str = facts["revision"]
-    except (OSError, ValueError, KeyError) as error:
-        raise BackupRefused(f"{folder} holds no readable {MANIFEST}: it is not a whole backup") from error
+    facts = _facts(folder)
+    hashes: dict[str, str] = facts["sha256"]
+    revision: str = facts["revision"]
     for name, sha256 in hashes.items():
         path = folder / Path(name).name
         if not path.is_file() or _sha256(path) != sha256:
@@ -113,6 +128,14 @@ def _checked(folder: Path) -> list[str]:
     if revision not in known_revisions():
         require_current(revision, URL.create("backup", database=folder.name))
     return list(hashes)
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return facts | {"sha256": dict(facts["sha256"]), "revision": str(facts["revision"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BackupRefused(f"{folder} holds no readable {MANIFEST}: it is not a whole backup") from error
 
 
 def _restore_sqlite(address: URL, folder: Path, is_dead: Callable[[str], bool]) -> None:

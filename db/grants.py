@@ -166,8 +166,8 @@ def _require_modest(connection: Connection, role: str) -> None:
     )
     if connection.scalar(reads, {"role": role, "schema": IDENTITY}):
         raise DatabaseError(
-            f"{role!r} may read the schema {IDENTITY} (by a right of its own, as a superuser, or as a member of another "
-            "account): no account for an analyst; take that right first, or name another account"
+            f"{role!r} may read the schema {IDENTITY} (by a right of its own, as a superuser, or as a member of "
+            "another account): no account for an analyst; take that right first, or name another account"
         )
 
 

@@ -114,7 +114,13 @@ def revision(url: str | URL) -> str | None:
 
 def check(url: str | URL) -> list[str]:
     """Compare the database with the models; returns the differences, none when they agree."""
-    with closing(open_db(url)) as db, db.read() as connection:
+    with closing(open_db(url)) as db:
+        return differences(db)
+
+
+def differences(db: Database) -> list[str]:
+    """The same for an open database."""
+    with db.read() as connection:
         options = {"include_schemas": True, "include_object": is_ours, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         found = [some for some in compare_metadata(context, Base.metadata) if not _is_comment(some)]

@@ -9,8 +9,8 @@ from db.person_tables import BackupMade, IdentityMerge, IdentityPerson, Identity
 from db.site_tables import Analyst, SiteRow
 
 __all__ = [
-    "IDENTITY", "Activation", "Analyst", "BackupMade", "Base", "Calibration", "Control", "Embedding", "Encoder", "Evaluation",
-    "File", "FurtherScan", "IdentityFile", "IdentityMerge", "IdentityPatient", "IdentityPerson",
+    "IDENTITY", "Activation", "Analyst", "BackupMade", "Base", "Calibration", "Control", "Embedding", "Encoder",
+    "Evaluation", "File", "FurtherScan", "IdentityFile", "IdentityMerge", "IdentityPatient", "IdentityPerson",
     "IdentityRejection", "IdentityScan", "IdentityStudy", "Label", "LaneOutcome", "Lease", "Match", "Night",
     "Patient", "Scan", "SiteRow", "Stage", "Study", "Tombstone", "Verdict",
 ]  # fmt: skip
