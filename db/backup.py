@@ -6,15 +6,17 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, select
+from sqlalchemy import URL
 
 from db.address import parse_url, sqlite_files
 from db.base import IDENTITY
+from db.belonging import owner
 from db.engine import (
     Database,
     current_revision,
@@ -22,8 +24,8 @@ from db.engine import (
     open_db,
     require_current,
 )
-from db.errors import BackupRefused, NightRunning
-from db.tables import Lease, Night
+from db.errors import BackupRefused
+from db.lease import refuse_while_running
 
 CORE_COPY, IDENTITY_COPY, DUMP = "core.sqlite", "identity.sqlite", "scantwin.dump"
 MANIFEST = "backup.json"
@@ -45,6 +47,7 @@ def backup(db: Database, folder: Path) -> list[Path]:
         facts = {
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "revision": current_revision(db),
+            "key_id": _key_id(db),
             "sha256": {name: _sha256(draft / name) for name in names},
         }
         (draft / MANIFEST).write_text(json.dumps(facts, indent=1), encoding="utf-8")
@@ -55,7 +58,22 @@ def backup(db: Database, folder: Path) -> list[Path]:
     return [folder / name for name in (*names, MANIFEST)]
 
 
-def restore(url: str | URL, folder: Path) -> None:
+def _key_id(db: Database) -> str:
+    with db.read() as connection:
+        found = owner(connection)
+    return "" if found is None else found.key_id
+
+
+def made_by(folder: Path) -> str:
+    """Return which secret made the keys in a backup; "" when it does not say: it is older, or none.
+
+    Raises:
+        BackupRefused: The folder is no backup.
+    """
+    return str(_facts(folder).get("key_id") or "")
+
+
+def restore(url: str | URL, folder: Path, *, is_dead: Callable[[str], bool] = lambda owner: False) -> None:
     """Put a backup back; SQLite files that were there are kept beside it under `.before-restore-...`.
 
     Raises:
@@ -69,25 +87,9 @@ def restore(url: str | URL, folder: Path) -> None:
     if sorted(names) != sorted(wanted):
         raise BackupRefused(f"{folder} holds {', '.join(names)}: not a backup of this kind of database")
     if address.get_backend_name() == "sqlite":
-        _restore_sqlite(address, folder)
+        _restore_sqlite(address, folder, is_dead)
     else:
-        _restore_postgres(address, folder / DUMP)
-
-
-def refuse_while_running(db: Database) -> None:
-    """Refuse while a night holds a lease that has not run out.
-
-    Raises:
-        NightRunning: One does.
-    """
-    if current_revision(db) is None:
-        return
-    with db.read() as connection:
-        held = connection.execute(select(Lease.owner, Lease.expires_at).where(Lease.owner.is_not(None))).first()
-        if held is None or held.expires_at <= db.now(connection):
-            return
-        night = connection.scalar(select(Night.id).order_by(Night.id.desc()).limit(1))
-    raise NightRunning(held.owner, night or 0, held.expires_at)
+        _restore_postgres(address, folder / DUMP, is_dead)
 
 
 def _copy_sqlite(db: Database, folder: Path) -> list[str]:
@@ -116,12 +118,9 @@ def _check_file(copy: sqlite3.Connection, path: Path) -> None:
 
 def _checked(folder: Path) -> list[str]:
     """Return the names of a backup's files after comparing them with its manifest."""
-    try:
-        facts = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        hashes: dict[str, str] = facts["sha256"]
-        revision: str = facts["revision"]
-    except (OSError, ValueError, KeyError) as error:
-        raise BackupRefused(f"{folder} holds no readable {MANIFEST}: it is not a whole backup") from error
+    facts = _facts(folder)
+    hashes: dict[str, str] = facts["sha256"]
+    revision: str = facts["revision"]
     for name, sha256 in hashes.items():
         path = folder / Path(name).name
         if not path.is_file() or _sha256(path) != sha256:
@@ -131,11 +130,19 @@ def _checked(folder: Path) -> list[str]:
     return list(hashes)
 
 
-def _restore_sqlite(address: URL, folder: Path) -> None:
+def _facts(folder: Path) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return facts | {"sha256": dict(facts["sha256"]), "revision": str(facts["revision"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BackupRefused(f"{folder} holds no readable {MANIFEST}: it is not a whole backup") from error
+
+
+def _restore_sqlite(address: URL, folder: Path, is_dead: Callable[[str], bool]) -> None:
     targets = sqlite_files(address)
     if targets[0].exists():
         with closing(open_db(address, must_be_current=False)) as db:
-            refuse_while_running(db)
+            refuse_while_running(db, is_dead)
             _empty_logs(db)
     _set_aside(targets)
     targets[0].parent.mkdir(parents=True, exist_ok=True)
@@ -175,9 +182,9 @@ def _dump_postgres(url: URL, folder: Path) -> list[str]:
     return [DUMP]
 
 
-def _restore_postgres(url: URL, dump: Path) -> None:
+def _restore_postgres(url: URL, dump: Path, is_dead: Callable[[str], bool]) -> None:
     with closing(open_db(url, must_be_current=False)) as db:
-        refuse_while_running(db)
+        refuse_while_running(db, is_dead)
     name = f"--dbname={url.database}"
     options = ["--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error"]
     _run(url, ["pg_restore", *options, name, str(dump)], "pg_restore")

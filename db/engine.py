@@ -25,8 +25,11 @@ from db.errors import (
 from db.sqlite import begin_sqlite, connect_sqlite, require_files
 from db.tables import Lease
 from db.unbroken import unbroken
+from db.wording import hide_values, words_of
 
 CONNECT_TIMEOUT_S = 10
+# No `options`, which poolers refuse; no statements prepared by name, which another server connection does not know.
+CONNECT = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "scantwin", "prepare_threshold": None}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
@@ -141,18 +144,24 @@ def open_db(url: str | URL, *, must_be_current: bool = True) -> Database:
 
 
 def make_engine(address: URL) -> Engine:
-    """Make the engine for a parsed address; nothing is connected yet."""
+    """Make the engine for a parsed address; nothing is connected yet.
+
+    Its errors hold no value of a row, and on PostgreSQL no connection keeps a state from one transaction to the
+    next: a pooler such as pgbouncer may put another server connection behind each.
+    """
     if address.get_backend_name() != "sqlite":
-        options = f"-c timezone=utc -c application_name=scantwin {address.query.get('options', '')}".strip()
-        return create_engine(
-            address,
-            pool_pre_ping=True,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": options},
-        )
-    core, identity = sqlite_files(address)
-    engine = create_engine(address, creator=lambda: connect_sqlite(core, identity))
-    event.listen(engine, "begin", begin_sqlite)
+        engine = create_engine(address, pool_pre_ping=True, hide_parameters=True, connect_args=CONNECT)
+        event.listen(engine, "begin", _begin_postgres)
+    else:
+        core, identity = sqlite_files(address)
+        engine = create_engine(address, creator=lambda: connect_sqlite(core, identity), hide_parameters=True)
+        event.listen(engine, "begin", begin_sqlite)
+    event.listen(engine, "handle_error", hide_values)
     return engine
+
+
+def _begin_postgres(connection: Connection) -> None:
+    connection.exec_driver_sql("SET LOCAL TimeZone TO 'UTC'")
 
 
 def known_revisions() -> list[str]:
@@ -204,7 +213,7 @@ def require_current(revision: str | None, address: URL) -> None:
 def explained(error: Exception, url: URL) -> DatabaseUnreachable | DatabaseReadOnly:
     """Put a driver's error in words, with a next step and without the password."""
     where = without_password(url)
-    said = secrets_removed(str(getattr(error, "orig", None) or error).strip(), url).splitlines()
+    said = secrets_removed(words_of(getattr(error, "orig", None) or error).strip(), url).splitlines() or [""]
     if is_read_only(error):
         return DatabaseReadOnly(f"{where} cannot be written: {said[0]}; change its owner or mode")
     return DatabaseUnreachable(f"{where} does not answer: {' '.join(said)}; check the address and that it runs")

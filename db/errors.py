@@ -22,9 +22,12 @@ UPGRADE = "run `scantwin db upgrade`"
 SQLITE_TRANSIENT = frozenset({5, 6, 10})
 SQLITE_FULL = 13
 SQLITE_READONLY = 8
-# PostgreSQL's error classes and codes, appendix A of its manual: lost connection, serialization failure,
-# deadlock, too many connections, lock not available, server shutting down or starting.
-POSTGRES_TRANSIENT = ("08", "40001", "40P01", "53300", "55P03", "57P01", "57P02", "57P03")
+# PostgreSQL's error classes and codes, appendix A of its manual: lost connection, idle in a transaction for too long,
+# serialization failure, deadlock, too many connections, lock not available, statement timeout, server shutting down or
+# starting, idle session ended.
+POSTGRES_TRANSIENT = (
+    "08", "25P03", "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "57P05",
+)  # fmt: skip
 POSTGRES_FULL = "53100"
 ERRNO_TRANSIENT = frozenset({errno.EIO, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT})
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, inspect, select, text, update
 
 from db.engine import Database, Fence, database_time
 from db.errors import Fenced, NightRunning
@@ -114,6 +114,34 @@ def give_back(db: Database, fence: Fence) -> None:
     with db.write() as connection:
         _require_holder(connection, fence)
         connection.execute(update(Lease).where(Lease.name == fence.name).values(owner=None, expires_at=None))
+
+
+def refuse_while_running(db: Database, is_dead: Callable[[str], bool]) -> None:
+    """Refuse while a night holds the lease; for a database of any revision.
+
+    Raises:
+        NightRunning: Somebody alive holds it.
+    """
+    with db.read() as connection:
+        if inspect(connection).has_table(Lease.__tablename__):
+            _refuse_second(db, connection, is_dead)
+
+
+def keep_nights_out(db: Database, connection: Connection, is_dead: Callable[[str], bool]) -> None:
+    """Take the lease for the rest of this transaction; for a database of any revision.
+
+    Whoever held it until it ran out is fenced off. A night that begins waits for the end of the transaction.
+
+    Raises:
+        NightRunning: Somebody alive holds it.
+    """
+    if not inspect(connection).has_table(Lease.__tablename__):
+        return
+    if not db.is_sqlite:  # there may be no row yet that could be locked; SQLite has one writer at a time anyway
+        connection.execute(text("LOCK TABLE lease IN EXCLUSIVE MODE"))
+    _refuse_second(db, connection, is_dead)
+    fenced = update(Lease).where(Lease.name == NIGHT, Lease.owner.is_not(None))
+    connection.execute(fenced.values(fence=Lease.fence + 1, owner=None, expires_at=None))
 
 
 def renew(db: Database, fence: Fence, *, ttl_s: float) -> datetime:

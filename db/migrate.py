@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import URL, CheckConstraint, Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from db import grants, lease
 from db.address import parse_url, sqlite_files
 from db.base import IDENTITY, Base
 from db.engine import (
@@ -26,19 +27,26 @@ from db.engine import (
 )
 from db.errors import DatabaseError, DatabaseReadOnly
 from db.views import create_views, drop_views, view_differences
+from db.wording import DEPENDENTS
 
 ADVISORY_LOCK = 0x5CA47517  # any number that others do not use; upgrades queue on it
 
 
-def upgrade(url: str | URL) -> str:
+def upgrade(url: str | URL, *, is_dead: Callable[[str], bool] = lambda owner: False) -> str:
     """Create the database or bring it to the newest revision, and return that.
 
-    Two at once queue. A database of a newer program is left as it is.
+    Two at once queue. A database of a newer program is left as it is, and so is one that is right already. No night
+    runs meanwhile, and rights that were given on views stay.
+
+    Args:
+        url: Where it is.
+        is_dead: Tells whether the holder of the lease is known to live no more.
 
     Raises:
         DatabaseTooNew: This program must be upgraded first.
         DatabaseUnreachable: No answer, or no permission.
         DatabaseReadOnly: Its files or folder cannot be written.
+        NightRunning: A night holds the lease.
         DatabaseError: After the upgrade a row would refer to nothing; the upgrade was undone.
     """
     address = parse_url(url)
@@ -47,20 +55,55 @@ def upgrade(url: str | URL) -> str:
         found = current_revision(db)
         if found is not None and found not in known_revisions():
             require_current(found, address)
+        if found == known_revisions()[-1] and _views_agree(db):
+            return found
         try:
-            _upgrade(db)
+            lease.refuse_while_running(db, is_dead)  # before waiting for a night's long write
+            _upgrade(db, is_dead)
         except DBAPIError as error:
-            raise DatabaseError(f"upgrade undone: {explained(error, address)}") from error
+            raise DatabaseError(f"upgrade undone: {_said(error, address)}") from error
     return known_revisions()[-1]
 
 
-def _upgrade(db: Database) -> None:
+def _views_agree(db: Database) -> bool:
+    with db.read() as connection:
+        return not view_differences(connection)
+
+
+def _said(error: DBAPIError, address: URL) -> str:
+    if getattr(error.orig, "sqlstate", None) == DEPENDENTS:
+        return f"{error.orig}; drop those, upgrade, and create them again"
+    return str(explained(error, address))
+
+
+def _upgrade(db: Database, is_dead: Callable[[str], bool]) -> None:
     with _upgrading(db) as connection:
-        drop_views(connection)
-        command.upgrade(_config(connection), "head")
-        create_views(connection)
+        lease.keep_nights_out(db, connection, is_dead)
+        if db.is_sqlite or not _in_place(connection):
+            rights = grants.of_views(connection)
+            drop_views(connection)
+            command.upgrade(_config(connection), "head")
+            create_views(connection)
+            grants.give_back(connection, rights)
         if not db.is_sqlite:
+            grants.renew(connection)
             _write_comments(connection)
+
+
+def _in_place(connection: Connection) -> bool:
+    """Upgrade under the views and replace these where they are; False, and nothing done, where PostgreSQL refuses.
+
+    So a view keeps its rights and owner, and what others have built on it.
+    """
+    try:
+        with connection.begin_nested():
+            command.upgrade(_config(connection), "head")
+            create_views(connection)
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        return False
+    return True
 
 
 def revision(url: str | URL) -> str | None:
@@ -71,7 +114,13 @@ def revision(url: str | URL) -> str | None:
 
 def check(url: str | URL) -> list[str]:
     """Compare the database with the models; returns the differences, none when they agree."""
-    with closing(open_db(url)) as db, db.read() as connection:
+    with closing(open_db(url)) as db:
+        return differences(db)
+
+
+def differences(db: Database) -> list[str]:
+    """The same for an open database."""
+    with db.read() as connection:
         options = {"include_schemas": True, "include_object": is_ours, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         found = [some for some in compare_metadata(context, Base.metadata) if not _is_comment(some)]

@@ -1,11 +1,14 @@
 """Views for analysts: core tables only, the same SQL on both databases, made anew by every upgrade.
 
-They hold nothing themselves; a view's columns may be added to, never renamed.
+They hold nothing themselves; a view's columns may be added to, never renamed. A view whose text changes needs a
+revision that lists its new digest: databases of one revision have the same views.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class View:
     grain: str
     columns: dict[str, str]
     sql: str
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits of its text, however that is broken into lines."""
+        return hashlib.sha256(_plain(self.sql).encode()).hexdigest()[:16]
 
 
 ACTIVE_ENCODER = View(
@@ -191,16 +199,44 @@ def drop_views(connection: Connection) -> None:
 
 
 def create_views(connection: Connection) -> None:
-    """Create the views."""
+    """Create the views; on PostgreSQL in the place of those that are there, where their columns allow it."""
+    is_sqlite = connection.dialect.name == "sqlite"
     for view in VIEWS:
-        connection.execute(text(f"CREATE VIEW {view.name} AS {view.sql.strip()}"))
+        connection.execute(text(f"CREATE {'' if is_sqlite else 'OR REPLACE '}VIEW {view.name} AS {view.sql.strip()}"))
+        if not is_sqlite:  # PostgreSQL keeps a view's meaning, not its text
+            remark = _remark(view).replace("'", "''").replace(":", "\\:")
+            connection.execute(text(f"COMMENT ON VIEW {view.name} IS '{remark}'"))
 
 
 def view_differences(connection: Connection) -> list[str]:
-    """Say which views lack columns or have others than described here; empty when all agree."""
-    differences = []
-    for view in VIEWS:
+    """Say which views are missing, or have another text or other columns than described here; empty when none."""
+    return [found for view in VIEWS if (found := _difference(connection, view))]
+
+
+def _difference(connection: Connection, view: View) -> str:
+    if connection.dialect.name == "sqlite":
+        kept = connection.scalar(
+            text("SELECT sql FROM sqlite_master WHERE type = 'view' AND name = :name"), {"name": view.name}
+        )
+        is_same = kept is not None and _plain(str(kept)) == _plain(f"CREATE VIEW {view.name} AS {view.sql}")
+    else:
+        kept = connection.scalar(text("SELECT to_regclass(:name)::text"), {"name": view.name})
+        remark = connection.scalar(text("SELECT obj_description(to_regclass(:name))"), {"name": view.name})
+        is_same = remark == _remark(view)
+    if kept is None:
+        return f"view {view.name} is missing"
+    if not is_same:
+        return f"view {view.name} has another text than this program's"
+    try:
         found = list(connection.execute(text(f"SELECT * FROM {view.name} LIMIT 0")).keys())
-        if found != list(view.columns):
-            differences.append(f"view {view.name} has columns {found}, not {list(view.columns)}")
-    return differences
+    except DBAPIError as error:
+        return f"view {view.name} cannot be read: {error.orig}"
+    return "" if found == list(view.columns) else f"view {view.name} has columns {found}, not {list(view.columns)}"
+
+
+def _remark(view: View) -> str:
+    return f"{view.grain} [{view.digest}]"
+
+
+def _plain(sql: str) -> str:
+    return " ".join(sql.split())

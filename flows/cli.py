@@ -35,7 +35,10 @@ for verb in (
     app.command(verb)
 for group in (db_app, labels_app, encoders_app, patients_app):
     app.command(group)
-for care in (database.upgrade, database.check, database.backup, database.restore, database.rotate_secret):
+for care in (
+    database.upgrade, database.check, database.backup, database.restore, database.rotate_secret, database.adopt,
+    database.grant_analyst,
+):  # fmt: skip
     db_app.command(care)
 labels_app.command(analyst.import_labels, name="import")
 labels_app.command(analyst.from_verdicts)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from db import lease
-from flows import failure, interrupt
+from flows import belonging, failure, interrupt
 from flows.batch import Call, direct
 from flows.embedding_stage import embed
 from flows.encoder_stage import choose_encoders, train_now
@@ -68,6 +68,7 @@ def conduct(
     checked_s = time.monotonic() - begun
     with night_ticket(site, version=version("scantwin"), tick_at=tick_at) as ticket:
         with site.db.write(ticket.right) as connection:
+            belonging.claim(connection, site.db, site.keys, site.store)
             lease.begin_stage(connection, ticket.night, "preflight")
             lease.end_stage(connection, ticket.night, "preflight", state="done", seconds=checked_s, counts={})
         try:

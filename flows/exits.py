@@ -23,9 +23,9 @@ def _of_the_night(error: BaseException) -> tuple[int, str]:
     from db.errors import DatabaseError, NightRunning
     from flows.asked import NotFound
     from flows.embedding_stage import OtherDevice
-    from flows.failure import code_of, sentence
     from flows.preflight import PreflightRefused
     from flows.run import NightFailed
+    from flows.told import Told
 
     if isinstance(error, NightRunning):
         return 4, f"{error}; wait for it, or look at `scantwin status`"
@@ -33,18 +33,27 @@ def _of_the_night(error: BaseException) -> tuple[int, str]:
         return 5, str(error)
     if isinstance(error, NightFailed | NotFound):
         return error.exit, str(error)
+    if isinstance(error, Told):
+        return error.exit, error.sentence
     if isinstance(error, DatabaseError):
         return 5, str(error)
     if isinstance(error, FileExistsError | NotADirectoryError | OtherDevice):
         return 1, str(error)
-    if _is_mismatch(error):
+    if is_mismatch(error):
         return 1, str(error)
+    return unforeseen(error)
+
+
+def unforeseen(error: BaseException) -> tuple[int, str]:
+    """Exit code and sentence of an error by its kind alone; its text is left out, as it may quote anything."""
+    from flows.failure import code_of, sentence
+
     code = code_of(error)
     place = "" if code != "failed" else f" ({_place(error)})"
     return (4 if code == "fenced" else 1), sentence(code) + place
 
 
-def _is_mismatch(error: BaseException) -> bool:
+def is_mismatch(error: BaseException) -> bool:
     """True when an encoder's files do not fit; its module is asked only when it is loaded, torch comes with it."""
     module = sys.modules.get("siamese.encoder")
     return module is not None and isinstance(error, module.EncoderMismatch)

@@ -12,6 +12,7 @@ from flows.ingest import ArchiveShrank
 from flows.publishing import failed_page
 from flows.site import Site
 from flows.ticket import Ticket
+from flows.told import Told
 from scans.outcome import outcome
 
 CALL_SECONDS = 60  # the operator's command gets this long
@@ -25,6 +26,8 @@ def sentence(code: str) -> str:
 
 def code_of(error: BaseException) -> str:
     """The code of an error that ended a night."""
+    if isinstance(error, Told):
+        return error.code
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     if isinstance(error, Fenced):
@@ -40,6 +43,8 @@ def code_of(error: BaseException) -> str:
 
 def may_retry(error: BaseException) -> bool:
     """True for disk, network and database errors that may pass; never for bad data or a lost lease."""
+    if isinstance(error, Told):
+        return error.may_pass
     if isinstance(error, OSError) and error.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN):
         return True
     return is_transient(error)

@@ -1,13 +1,19 @@
 """A new site, and the care of its database."""
 
+import contextlib
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 from db import backup as backups
 from db import forgetting, migrate
-from flows.keys import write_secret
+from db.engine import open_db
+from db.errors import BackupRefused, DatabaseTooNew, DatabaseUnreachable
+from flows.belonging import FORMER, STORE, adopt, claim, require_ours_at
+from flows.keys import Keys, read_keys, write_secret
 from flows.settings import ConfigError, read_settings
-from flows.site import database_url, open_site
+from flows.site import database_url, forget_opened, open_site, place
+from flows.ticket import day_ticket, is_dead
 
 ARCHIVE_LINE = 'archive = "archive"               #'
 
@@ -56,13 +62,22 @@ TEMPLATE = Path(__file__).with_name("config.template.toml")
 
 
 def upgrade_database(config: Path) -> str:
-    """Bring the database to this version's revision; returns that."""
-    return migrate.upgrade(database_url(config, read_settings(config)))
+    """Bring the database to this version's revision, and take it for this site; returns the revision.
+
+    Raises:
+        flows.belonging.OtherSite: It is another site's; it was left as it is.
+        db.errors.NightRunning: A night is at work.
+    """
+    url, keys, store = _checked(config, FORMER)
+    revision = migrate.upgrade(url, is_dead=is_dead)
+    with closing(open_db(url)) as db, db.write() as connection:
+        claim(connection, db, keys, store)
+    return revision
 
 
 def check_database(config: Path) -> list[str]:
     """What models and database disagree about; empty when nothing."""
-    return migrate.check(database_url(config, read_settings(config)))
+    return migrate.check(_checked(config)[0])
 
 
 def backup_database(config: Path, out: Path) -> list[Path]:
@@ -75,12 +90,62 @@ def backup_database(config: Path, out: Path) -> list[Path]:
 
 
 def restore_database(config: Path, folder: Path) -> None:
-    """Put a backup back; whoever was forgotten since it was made is forgotten again."""
-    from flows.forget import forget_again, tombstones_of
+    """Put a backup back, also of a former secret; whoever was forgotten since it was made is forgotten again.
 
-    url = database_url(config, read_settings(config))
+    Raises:
+        flows.belonging.OtherSite: The database that is there is another site's.
+        db.errors.BackupRefused: The backup is another site's, or cannot be used.
+    """
+    from flows.forget import forget_again, tombstones_of
+    from flows.rotate import rotate_secret
+
+    with contextlib.suppress(DatabaseUnreachable, DatabaseTooNew):  # what cannot be read may be replaced
+        _checked(config, FORMER, STORE)
+    url, keys, store = _named(config)
+    _require_own_backup(folder, keys)
     buried = tombstones_of(url)
-    backups.restore(url, folder)
-    if buried:
+    backups.restore(url, folder, is_dead=is_dead)
+    forget_opened()
+    with closing(open_db(url, must_be_current=False)) as db, db.write() as connection:
+        found = adopt(connection, keys, store)
+    is_former = found is not None and found.key_id != keys.key_id
+    if buried or is_former:
         migrate.upgrade(url)
+    if is_former:
+        rotate_secret(config)
+    if buried:
         forget_again(config, buried)
+
+
+def adopt_database(config: Path) -> Path:
+    """Take a database of this site's secret for the store that the configuration names; returns that."""
+    site = open_site(config, but=(STORE,))
+    with day_ticket(site) as ticket, site.db.write(ticket.right) as connection:
+        claim(connection, site.db, site.keys, site.store)
+        adopt(connection, site.keys, site.store)
+    forget_opened()
+    return site.store
+
+
+def _named(config: Path) -> tuple[str, Keys, Path]:
+    """Database, keys and store of a configuration."""
+    settings = read_settings(config)
+    keys = read_keys(place(config, settings.site.secret_file))
+    return database_url(config, settings), keys, place(config.resolve(), settings.site.store)
+
+
+def _checked(config: Path, *but: str) -> tuple[str, Keys, Path]:
+    """The same, of a database that is this site's or missing."""
+    url, keys, store = _named(config)
+    secret = place(config, read_settings(config).site.secret_file)
+    require_ours_at(url, keys, store=store, secret=secret, config=config, but=but)
+    return url, keys, store
+
+
+def _require_own_backup(folder: Path, keys: Keys) -> None:
+    made_by = backups.made_by(folder)
+    if made_by and made_by not in {keys.key_id, *(Keys(secret).key_id for secret in keys.former)}:
+        raise BackupRefused(
+            f"{folder} was made by another site (secret {made_by}, this site's is {keys.key_id}): use a backup of this "
+            "site, or restore that site's secret first"
+        )

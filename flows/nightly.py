@@ -1,7 +1,8 @@
 """The night as a Prefect flow of flows, and the flow that embeds one shard on the gpu pool.
 
 Parameters are the configuration's path and plain numbers and ids, results are counts: Prefect's
-database never holds a patient. Idempotence is in the SQL keys, so nothing is cached or persisted.
+database never holds a patient. An error reaches it as a code and a sentence of ours, see `flows.told`.
+Idempotence is in the SQL keys, so nothing is cached or persisted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from flows.failure import may_retry
 from flows.site import Site, open_site
 from flows.summary import Summary
 from flows.ticket import Ticket
+from flows.told import told
 
 BATCHES: dict[str, Batch] = {
     batch.__name__: batch
@@ -37,6 +39,7 @@ BATCHES: dict[str, Batch] = {
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, log_prints=False)
+@told
 def run_batch(
     batch: str, config: str, night: int, fence: int, finish_at: float | None, ids: Sequence[str]
 ) -> dict[str, int]:
@@ -46,6 +49,7 @@ def run_batch(
 
 
 @flow(name="scantwin-stage", validate_parameters=False, persist_result=False)
+@told
 def stage(name: str, config: str, night: int, fence: int, finish_at: float | None) -> dict[str, int]:
     """Run one stage of a night, its batches as tasks."""
     site = open_site(config)
@@ -53,6 +57,7 @@ def stage(name: str, config: str, night: int, fence: int, finish_at: float | Non
 
 
 @flow(name="scantwin-night", validate_parameters=False, persist_result=False)
+@told
 def night(config: str) -> dict[str, Any]:
     """Run one whole night; returns its number, state and exit code."""
     site = open_site(config)
@@ -62,6 +67,7 @@ def night(config: str) -> dict[str, Any]:
 
 
 @flow(name="scantwin-embed", validate_parameters=False, persist_result=False)
+@told
 def embed_shard(config: str, night: int, fence: int, pairs: list[str]) -> dict[str, int]:
     """Embed one shard of a night's backlog, on whatever machine this runs."""
     site = open_site(config)

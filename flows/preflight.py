@@ -4,8 +4,10 @@ import os
 import shutil
 from collections.abc import Callable
 
-from db import forgetting, queries
-from flows.site import Site, next_secret
+from db import forgetting
+from db.migrate import differences
+from flows.belonging import OtherSite, require_ours
+from flows.site import Site, next_secret, secret_path
 
 LEAST_FREE_MIB = 200
 
@@ -62,19 +64,30 @@ def disk_has_room(site: Site) -> None:
         )
 
 
-def secret_is_the_same(site: Site) -> None:
-    """The secret is the one that the tables were made with, and no new one is half-way in."""
+def secret_is_whole(site: Site) -> None:
+    """No new secret is half-way in."""
     if next_secret(site).exists():
         raise PreflightRefused(
             f"{next_secret(site).name} lies beside the secret: keys are half renewed; run `scantwin db rotate-secret` "
-            "once more to finish"
+            "once more to finish, or with --undo to go back"
         )
-    with site.db.read() as connection:
-        found = queries.last_key_id(connection)
-    if found and found != site.keys.key_id:
+
+
+def database_is_this_sites(site: Site) -> None:
+    """The database belongs to this site, by its secret and its store."""
+    try:
+        require_ours(site.db, site.keys, store=site.store, secret=secret_path(site), config=site.config, but=())
+    except OtherSite as error:
+        raise PreflightRefused(str(error)) from error
+
+
+def database_agrees(site: Site) -> None:
+    """Tables and views are those of this version, as `scantwin db check` finds."""
+    found = differences(site.db)
+    if found:
         raise PreflightRefused(
-            f"the secret {site.settings.site.secret_file} ({site.keys.key_id}) is not the one that made "
-            f"this database's keys ({found}); restore the right secret from your backup"
+            f"the database differs from this version's models: {'; '.join(found[:5])}; run `scantwin db upgrade`, or "
+            "`scantwin db restore` if somebody has changed it by hand"
         )
 
 
@@ -116,7 +129,9 @@ CHECKS: tuple[Callable[[Site], None], ...] = (
     store_is_apart,
     store_can_be_written,
     disk_has_room,
-    secret_is_the_same,
+    secret_is_whole,
+    database_is_this_sites,
+    database_agrees,
     nobody_is_half_forgotten,
     pools_have_a_server,
     device_is_there,

@@ -1,7 +1,8 @@
 """A new secret for the site: every key is made again from identity, in tables and in the store.
 
-The new secret is written down first, beside the old one; while it lies there no night runs, and the same
-command goes on. At the end it takes the old one's place, which stays below it for what was forgotten.
+The lease comes first. Then the new secret is written down, beside the old one; while it lies there no night runs,
+and the same command goes on, or goes back. At the end it takes the old one's place, which stays below it for what
+was forgotten. A database that was restored from before a renewal is brought to the present secret in the same way.
 """
 
 import os
@@ -12,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from db import rekeying
+from db.belonging import owner, take
+from flows.asked import WrongUsage
+from flows.belonging import FORMER, ours
 from flows.forget import TEXTS
 from flows.keys import SECRET_BYTES, Keys, read_keys, write_secret
-from flows.site import forget_opened, next_secret, open_site, secret_path
-from flows.ticket import day_ticket
+from flows.settings import ConfigError
+from flows.site import Site, forget_opened, next_secret, open_site, secret_path
+from flows.ticket import Ticket, day_ticket
 from flows.whose import part_key
 from review.words import KEY_SHOWN, short
 from siamese.atomic import write_atomically
@@ -28,31 +33,89 @@ def rotate_secret(config: Path) -> dict[str, Any]:
     """Make a new secret and give everything its new keys; goes on where it was cut off.
 
     Raises:
-        db.errors.NightRunning: A night is at work.
+        db.errors.NightRunning: A night is at work; nothing was begun.
         ConfigError: The secret cannot be read.
     """
-    site = open_site(config)
+    site = open_site(config, but=(FORMER,))
     current, waiting = secret_path(site), next_secret(site)
-    if not waiting.exists():
-        _write_next(current, waiting)
-    new = read_keys(waiting)
-    old = Keys(new.former[0])
     with day_ticket(site) as ticket:
-        with site.db.write(ticket.right) as connection:
-            rekeying.give_sources(connection)
-        with site.db.read() as connection:
-            renames = _renames(connection, old, new)
-        n_files = _rename_files(site.store, renames["scan"])
-        n_pages = _rename_in_pages(site.store, {**renames["scan"], **renames["patient"], **renames["study"]})
-        with site.db.write(ticket.right) as connection:
-            rekeying.rename(connection, renames)
-            rekeying.note_key_id(connection, new.key_id)
-        os.replace(waiting, current)
+        found = _key_of(site)
+        if not waiting.exists() and found == site.keys.key_id:
+            _write_next(current, waiting)
+        new = read_keys(waiting if waiting.exists() else current)
+        _require_successor(new, site.keys, waiting)
+        done = _renew(site, ticket, new, found)
+        if waiting.exists():
+            os.replace(waiting, current)
     forget_opened()
+    return done
+
+
+def undo_rotation(config: Path) -> dict[str, Any]:
+    """Go back to the secret that was before a renewal that was cut off.
+
+    Raises:
+        WrongUsage: None was begun, or the tables have their new keys already.
+        db.errors.NightRunning: A night is at work.
+    """
+    site = open_site(config, but=(FORMER,))
+    waiting = next_secret(site)
+    with day_ticket(site):
+        if not waiting.exists():
+            raise WrongUsage("no renewal of the secret is half-way; there is nothing to undo")
+        new = read_keys(waiting)
+        if _key_of(site) == new.key_id:
+            raise WrongUsage("the tables have their new keys already; run `scantwin db rotate-secret` to finish")
+        with site.db.read() as connection:
+            back = {
+                noun: {n: o for o, n in some.items()} for noun, some in _renames(connection, site.keys, new).items()
+            }
+        done = _renew_store(site, back)
+        waiting.unlink()
+    forget_opened()
+    return {"schema": 1, "key_id": site.keys.key_id, "former": len(site.keys.former), **done, "keys": {}}
+
+
+def _key_of(site: Site) -> str:
+    """Name of the secret that the tables' keys were made with."""
+    with site.db.read() as connection:
+        found = owner(connection)
+    return site.keys.key_id if found is None else found.key_id
+
+
+def _require_successor(new: Keys, old: Keys, waiting: Path) -> None:
+    if new.secret != old.secret and old.secret not in new.former:
+        raise ConfigError(f"{waiting} follows another secret than this site's; remove it, or restore that secret")
+
+
+def _renew(site: Site, ticket: Ticket, new: Keys, found: str) -> dict[str, Any]:
+    """Give store and tables their new keys; the store first, as tables say where the renewal stands."""
+    former = [Keys(secret) for secret in new.former]
+    with site.db.write(ticket.right) as connection:
+        rekeying.give_sources(connection)
+    with site.db.read() as connection:
+        every = {keys.key_id: _renames(connection, keys, new) for keys in [*reversed(former), new]}
+    done = _renew_store(site, {noun: _joined(every.values(), noun) for noun in rekeying.COLUMNS})
+    renames = every[found]
+    with site.db.write(ticket.right) as connection:
+        if found != new.key_id:
+            rekeying.rename(connection, renames)
+        rekeying.note_key_id(connection, new.key_id)
+        take(connection, ours(new, site.store))
     return {
-        "schema": 1, "key_id": new.key_id, "former": len(new.former), "files": n_files, "pages": n_pages,
+        "schema": 1, "key_id": new.key_id, "former": len(former), **done,
         "keys": {noun: len(some) for noun, some in renames.items()},
     }  # fmt: skip
+
+
+def _joined(every: Iterable[Mapping[str, rekeying.Renames]], noun: str) -> dict[str, str]:
+    """Whatever a thing was called under any secret, to its new key."""
+    return {old: new for renames in every for old, new in renames[noun].items() if old != new}
+
+
+def _renew_store(site: Site, renames: Mapping[str, rekeying.Renames]) -> dict[str, int]:
+    keys = {**renames["scan"], **renames["patient"], **renames["study"]}
+    return {"files": _rename_files(site.store, renames["scan"]), "pages": _rename_in_pages(site.store, keys)}
 
 
 def _write_next(current: Path, waiting: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from db.engine import Database, open_db
+from flows.belonging import require_ours
 from flows.keys import Keys, read_keys
 from flows.settings import Settings, read_settings
 
@@ -63,16 +64,20 @@ def database_url(config: Path, settings: Settings) -> str:
     return url
 
 
-def open_site(config: Path | str) -> Site:
+def open_site(config: Path | str, *, but: tuple[str, ...] = ()) -> Site:
     """Open everything that the configuration names; the same Site for the same file while it is unchanged.
+
+    Args:
+        config: The configuration.
+        but: What the database may have that others may not, see `flows.belonging`.
 
     Raises:
         ConfigError: Configuration or secret cannot be used.
-        db.engine.DatabaseError: The database is missing, outdated, too new or out of reach.
+        db.engine.DatabaseError: The database is missing, outdated, too new, out of reach, or another site's.
     """
     path = Path(config).resolve()
     stamp = path.stat().st_mtime_ns if path.exists() else 0
-    return _opened(path, stamp)
+    return _opened(path, stamp, but)
 
 
 def secret_path(site: Site) -> Path:
@@ -92,7 +97,13 @@ def forget_opened() -> None:
 
 
 @lru_cache(maxsize=8)
-def _opened(config: Path, stamp: int) -> Site:
+def _opened(config: Path, stamp: int, but: tuple[str, ...]) -> Site:
     settings = read_settings(config)
     keys = read_keys(place(config, settings.site.secret_file))
-    return Site(config, settings, open_db(database_url(config, settings)), keys)
+    site = Site(config, settings, open_db(database_url(config, settings)), keys)
+    try:
+        require_ours(site.db, keys, store=site.store, secret=secret_path(site), config=config, but=but)
+    except BaseException:
+        site.db.close()
+        raise
+    return site

@@ -1,6 +1,9 @@
 """Verbs that care for the database and the secret."""
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json
 
@@ -47,14 +50,52 @@ def restore(folder: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> 
     return 0
 
 
-def rotate_secret(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+def rotate_secret(
+    *,
+    undo: Annotated[bool, Parameter(negative="", help="go back, where it was cut off")] = False,
+    config: Config = DEFAULT,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
     """Make a new secret and every key with it; cut off, it goes on. Former secrets stay for what was forgotten."""
     from flows.rotate import rotate_secret as rotate
+    from flows.rotate import undo_rotation
 
-    found = rotate(config)
+    found = undo_rotation(config) if undo else rotate(config)
     if as_json:
         print_json(found)
+    elif undo and not quiet:
+        print(f"every key is made with secret {found['key_id']} as before")
     elif not quiet:
         print(f"every key is made with secret {found['key_id']} now; back it up apart from the database\n"
               "exports and backups from before bear the former keys")  # fmt: skip
+    return 0
+
+
+def adopt(*, config: Config = DEFAULT, quiet: Quiet = False) -> int:
+    """Take the database for the store that the configuration names, after the store was moved."""
+    from flows.newsite import adopt_database
+
+    store = adopt_database(config)
+    if not quiet:
+        print(f"the database belongs to the store {store} now")
+    return 0
+
+
+def grant_analyst(
+    role: str,
+    *,
+    take_back: Annotated[bool, Parameter(negative="", help="take the rights back")] = False,
+    config: Config = DEFAULT,
+    quiet: Quiet = False,
+) -> int:
+    """Let an account of PostgreSQL read core, and nothing of identity, now and after each upgrade."""
+    from db.grants import grant_analyst as grant
+    from db.grants import revoke_analyst
+    from flows.site import open_site
+
+    db = open_site(config).db
+    revoke_analyst(db, role) if take_back else grant(db, role)
+    if not quiet:
+        print(f"{role} may {'not read core any more' if take_back else 'read core, and nothing of identity'}")
     return 0

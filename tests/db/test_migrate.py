@@ -1,3 +1,4 @@
+import importlib
 import multiprocessing
 import threading
 from pathlib import Path
@@ -8,10 +9,12 @@ from sqlalchemy import CheckConstraint, text
 from db import migrate
 from db.address import parse_url
 from db.base import table_of
-from db.engine import known_revisions, open_db
-from db.errors import DatabaseMissing, DatabaseOutdated, DatabaseTooNew
+from db.engine import VERSIONS, Fence, known_revisions, open_db
+from db.errors import DatabaseMissing, DatabaseOutdated, DatabaseTooNew, Fenced, NightRunning
+from db.lease import Begun, begin_night, renew
 from db.migrate import check, revision, upgrade
 from db.tables import Lease
+from db.views import VIEWS
 
 
 def run(url: str, *statements: str) -> None:
@@ -166,6 +169,7 @@ def test_an_upgrade_that_fails_leaves_nothing(empty_url: str, monkeypatch) -> No
 def test_an_upgrade_that_would_orphan_rows_is_undone(tmp_path, monkeypatch) -> None:
     url = f"sqlite:///{tmp_path}/scantwin.sqlite"
     upgrade(url)
+    run(url, "DROP VIEW night_summary")
 
     def break_it(connection) -> None:
         connection.execute(text("INSERT INTO stage VALUES (7, 'x', 'done', '2026-01-01', 1, '')"))
@@ -192,3 +196,57 @@ def test_postgresql_explains_its_own_columns(postgres) -> None:
     db.close()
     assert column.startswith("IssuerOfPatientID")
     assert table.startswith("One row a scan, prior")
+
+
+def test_a_views_text_changes_with_a_revision_only() -> None:
+    noted: dict[str, str] = {}
+    for path in sorted(VERSIONS.glob("v*_*.py")):
+        noted |= getattr(importlib.import_module(f"db.migrations.versions.{path.stem}"), "VIEWS", {})
+    now = {view.name: view.digest for view in VIEWS}
+    assert noted == now, "write a revision whose VIEWS names the views that changed, with View.digest of each"
+
+
+def test_an_upgrade_with_nothing_to_do_touches_nothing(db_url: str, monkeypatch) -> None:
+    monkeypatch.setattr(migrate, "_upgrade", lambda *_: pytest.fail("upgraded"))
+    assert upgrade(db_url) == known_revisions()[-1]
+
+
+@pytest.mark.parametrize("change", ["", ", 7 AS more"])
+def test_a_view_that_changed_without_a_revision_is_found_and_mended(db_url: str, change: str) -> None:
+    run(db_url, "DROP VIEW night_summary", f"CREATE VIEW night_summary AS SELECT id AS night{change} FROM night")
+    assert "night_summary" in check(db_url)[0]
+    upgrade(db_url)
+    assert check(db_url) == []
+
+
+def test_a_view_that_is_missing_is_found_and_made(db_url: str) -> None:
+    run(db_url, "DROP VIEW night_summary")
+    assert check(db_url) == ["view night_summary is missing"]
+    upgrade(db_url)
+    assert check(db_url) == []
+
+
+def begun(url: str, ttl_s: float = 60) -> Begun:
+    db = open_db(url, must_be_current=False)
+    night = begin_night(db, owner="me", ttl_s=ttl_s, settings_digest="", version="", key_id="", is_dead=lambda _: False)
+    db.close()
+    return night
+
+
+def test_an_upgrade_beside_a_night_is_refused(db_url: str) -> None:
+    begun(db_url)
+    run(db_url, "DROP VIEW night_summary")
+    with pytest.raises(NightRunning):
+        upgrade(db_url)
+    upgrade(db_url, is_dead=lambda owner: owner == "me")
+    assert check(db_url) == []
+
+
+def test_a_night_that_stood_still_during_an_upgrade_writes_no_more(db_url: str) -> None:
+    night = begun(db_url, ttl_s=0)
+    run(db_url, "DROP VIEW night_summary")
+    upgrade(db_url)
+    db = open_db(db_url)
+    with pytest.raises(Fenced):
+        renew(db, Fence("night", night.fence), ttl_s=60)
+    db.close()

@@ -5,17 +5,20 @@ import os
 import signal
 
 import pytest
-from nights import run, tables
+from nights import Killed, run, tables
 from sqlalchemy import event, func, select
 
 from db import forgetting
 from db.base import Base, table_of
+from db.errors import NightRunning
 from db.rekeying import COLUMNS
 from db.tables import File, Scan
+from flows.asked import WrongUsage
 from flows.forget import forget_patient, found_patient
 from flows.preflight import PreflightRefused
-from flows.rotate import rotate_secret
-from flows.site import next_secret, open_site, secret_path
+from flows.rotate import _write_next, rotate_secret, undo_rotation
+from flows.site import forget_opened, next_secret, open_site, secret_path
+from flows.ticket import day_ticket
 from flows.verify import verify_matches
 
 KEYED = ("scan", "prior", "patient", "study", "series", "subject_key", "tensor")  # columns that hold keys
@@ -125,3 +128,103 @@ def test_killed_in_between_no_night_runs_until_it_is_finished(hospital, make_sit
     assert not old & all_keys(site)
     run(site)
     assert verify_matches(site)["wrong"] == 0
+
+
+def test_a_renewal_beside_a_night_is_refused_and_leaves_nothing(ready, hospital):
+    with day_ticket(ready), pytest.raises(NightRunning):
+        rotate_secret(ready.config)
+    assert not next_secret(ready).exists()
+    assert run(open_site(ready.config)).state == "nothing_new"
+
+
+def cut_off(site, monkeypatch, where):
+    """Begin a renewal that dies at a step."""
+
+    def die(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"flows.rotate.{where}", die)
+        with pytest.raises(Killed):
+            rotate_secret(site.config)
+    forget_opened()
+
+
+STEPS = (
+    "read_keys",
+    "_renames",
+    "_rename_files",
+    "_rename_in_pages",
+    "rekeying.rename",
+    "rekeying.note_key_id",
+    "take",
+)
+
+
+@pytest.mark.parametrize("where", STEPS)
+def test_cut_off_at_any_step_it_can_be_undone(hospital, make_site, monkeypatch, where):
+    site = make_site()
+    hospital.deliver(site.archive, hospital.files[:8])
+    run(site)
+    before, secret = tables(site), secret_path(site).read_bytes()
+    page = next((site.store / "reports").glob("*.html")).read_bytes()
+    names = sorted(path.name for path in (site.store / "tensors").rglob("*"))
+    cut_off(site, monkeypatch, where)
+    assert next_secret(site).exists()
+    undo_rotation(site.config)
+    assert not next_secret(site).exists()
+    site = open_site(site.config)
+    assert (tables(site), secret_path(site).read_bytes()) == (before, secret)
+    assert next((site.store / "reports").glob("*.html")).read_bytes() == page
+    assert sorted(path.name for path in (site.store / "tensors").rglob("*") if path.is_file()) == [
+        name for name in names if "." in name
+    ]
+    assert run(site).state == "nothing_new"
+
+
+@pytest.mark.parametrize("where", [*STEPS, "os.replace"])
+def test_cut_off_at_any_step_it_can_be_finished(hospital, make_site, monkeypatch, where):
+    site = make_site()
+    hospital.deliver(site.archive, hospital.files[:8])
+    run(site)
+    before, old = shape(site), all_keys(site)
+    if where == "os.replace":
+        cut_off_at_last_step(site, monkeypatch)
+        with pytest.raises(WrongUsage, match="to finish"):
+            undo_rotation(site.config)
+    else:
+        cut_off(site, monkeypatch, where)
+    rotate_secret(site.config)
+    site = open_site(site.config)
+    assert not next_secret(site).exists()
+    assert shape(site) == before
+    assert not old & all_keys(site)
+    assert verify_matches(site)["wrong"] == 0
+
+
+def cut_off_at_last_step(site, monkeypatch):
+    real = os.replace
+
+    def die(source, target):
+        if target == secret_path(site):
+            raise Killed
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.rotate.os.replace", die)
+        with pytest.raises(Killed):
+            rotate_secret(site.config)
+    forget_opened()
+
+
+def test_there_is_nothing_to_undo_where_nothing_was_begun(ready):
+    with pytest.raises(WrongUsage, match="nothing to undo"):
+        undo_rotation(ready.config)
+
+
+def test_what_a_refused_renewal_of_a_former_version_left_can_be_undone(ready):
+    _write_next(secret_path(ready), next_secret(ready))
+    with pytest.raises(PreflightRefused, match="--undo"):
+        run(ready)
+    undo_rotation(ready.config)
+    assert run(open_site(ready.config)).state == "nothing_new"
