@@ -186,6 +186,11 @@ def disturb(connection: Connection, keys: Iterable[str]) -> int:
     return _mark(connection, FILE.c.series, series, grouped=False) + disturb_siblings(connection, uids)
 
 
+def disturb_series(connection: Connection, series: Iterable[str]) -> int:
+    """Ask for some series to be grouped again, such as when what was made of them is lost."""
+    return _mark(connection, FILE.c.series, series, grouped=False)
+
+
 def disturb_siblings(connection: Connection, sop_uids: Iterable[str]) -> int:
     """Ask for every series that holds one of these SOP Instance UIDs to be grouped again."""
     return _mark(connection, FILE.c.sop_uid, (uid for uid in sop_uids if uid), grouped=False)

@@ -6,10 +6,11 @@ from db.evaluation_tables import Evaluation
 from db.identity_tables import IdentityFile, IdentityPatient, IdentityRejection, IdentityStudy
 from db.match_tables import Activation, Calibration, Control, Embedding, Encoder, Label, LaneOutcome, Match, Verdict
 from db.person_tables import BackupMade, IdentityMerge, IdentityPerson, IdentityScan, Tombstone
+from db.shard_tables import Shard
 
 __all__ = [
     "IDENTITY", "Activation", "BackupMade", "Base", "Calibration", "Control", "Embedding", "Encoder", "Evaluation",
     "File", "FurtherScan", "IdentityFile", "IdentityMerge", "IdentityPatient", "IdentityPerson",
     "IdentityRejection", "IdentityScan", "IdentityStudy", "Label", "LaneOutcome", "Lease", "Match", "Night",
-    "Patient", "Scan", "Stage", "Study", "Tombstone", "Verdict",
+    "Patient", "Scan", "Shard", "Stage", "Study", "Tombstone", "Verdict",
 ]  # fmt: skip
