@@ -36,6 +36,20 @@ def scans_of_studies(connection: Connection, studies: Iterable[str]) -> list[dic
     return rows
 
 
+def files_with_code(connection: Connection, code: str, *, changed_since: int) -> int:
+    """Count files that ended with a code after night `changed_since`."""
+    theirs = select(func.count()).where(FILE.c.code == code, FILE.c.changed_night > changed_since)
+    return connection.scalar(theirs) or 0
+
+
+def series_of_scans(connection: Connection, scans: Iterable[str]) -> list[str]:
+    """Return the series that some scans were made from."""
+    found: set[str] = set()
+    for some in chunks(scans):
+        found.update(connection.scalars(select(SCAN.c.series).where(SCAN.c.key.in_(some))))
+    return sorted(found)
+
+
 def scan_states(connection: Connection, series: Iterable[str]) -> dict[str, tuple[str, str, str]]:
     """Return scan -> (state, kind, study) of every scan ever made from some series."""
     states: dict[str, tuple[str, str, str]] = {}

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 
 from db.base import table_of
 from db.identity import paths_of_files
-from db.night_queries import SUCCESSES
+from db.night_queries import is_good
 from db.rows import rows_of
 from db.tables import Embedding, File, IdentityFile, IdentityPatient, Match, Night, Scan, Stage, Verdict
 from db.upsert import chunks
@@ -96,8 +96,8 @@ def running_stage(connection: Connection) -> str | None:
 
 
 def last_success_at(connection: Connection) -> datetime | None:
-    """Return when the newest good night ended."""
-    good = select(func.max(NIGHT.c.ended_at)).where(NIGHT.c.state.in_(SUCCESSES))
+    """Return when the newest good night ended: it published, and nothing failed in it."""
+    good = select(func.max(NIGHT.c.ended_at)).where(is_good())
     at: datetime | None = connection.scalar(good)
     return at
 

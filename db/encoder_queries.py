@@ -26,6 +26,11 @@ def vector_counts(connection: Connection) -> Mapping[str, int]:
     return {encoder: n for encoder, n in connection.execute(counts).tuples()}
 
 
+def lock(connection: Connection, encoder: str) -> None:
+    """Keep other writers of an encoder's vectors out until the transaction ends (SQLite has one writer anyway)."""
+    connection.execute(select(ENCODER.c.id).where(ENCODER.c.id == encoder).with_for_update())
+
+
 def hold(connection: Connection, encoder: str, reason: str) -> None:
     """Note why an encoder was not made active."""
     connection.execute(update(ENCODER).where(ENCODER.c.id == encoder).values(held_reason=reason))

@@ -245,7 +245,7 @@ def disturb(connection: Connection, keys: Iterable[str]) -> int:
 
 
 def disturb_series(connection: Connection, series: Iterable[str]) -> int:
-    """Ask for these series to be grouped again."""
+    """Ask for some series to be grouped again, such as when what was made of them is lost."""
     return _mark(connection, FILE.c.series, series, grouped=False)
 
 

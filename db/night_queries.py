@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from db import identity
 from db.archive_queries import SCAN, may_be_listed
@@ -36,6 +36,17 @@ def last_success(connection: Connection) -> int | None:
     """Return the number of the last night that published, None when none has."""
     newest: int | None = connection.scalar(select(func.max(NIGHT.c.id)).where(NIGHT.c.state.in_(SUCCESSES)))
     return newest
+
+
+def last_good(connection: Connection) -> int | None:
+    """Return the number of the last night that left nothing undone because of a failure, None when none has."""
+    newest: int | None = connection.scalar(select(func.max(NIGHT.c.id)).where(is_good()))
+    return newest
+
+
+def is_good() -> ColumnElement[bool]:
+    """Nights that published and in which nothing failed; new files in quarantine are no failure."""
+    return and_(NIGHT.c.state.in_(SUCCESSES), NIGHT.c.exit_code != 1)
 
 
 def last_key_id(connection: Connection) -> str | None:

@@ -14,11 +14,12 @@ from db import encoder_queries, queries, store
 from flows import interrupt
 from flows.asked import NotFound
 from flows.batch import Call, slices
-from flows.embedding_stage import OtherDevice, embed_scans
+from flows.embedding_stage import DeviceMissing, OtherDevice, embed_backlog, embed_scans
 from flows.encoders import check_usable
 from flows.overlap import archive_overlap
 from flows.site import Site
 from flows.ticket import Ticket
+from flows.undone import undone
 
 Row = Mapping[str, Any]
 
@@ -34,10 +35,11 @@ def embed_candidates(site: Site, ticket: Ticket, call: Call) -> Counter[str]:
             break
         try:
             counts += _embed(site, ticket, row, ends, call)
-        except (NotFound, OtherDevice) as error:  # the nights of the active encoder go on
+        except (NotFound, OtherDevice, DeviceMissing) as error:  # the nights of the active encoder go on
             with site.db.write(ticket.right) as connection:
                 encoder_queries.unchoose(connection, str(row["cover"]), str(row["purpose"]), str(error))
             counts["unusable"] += 1
+            counts += undone("candidate-unusable", int(bool(row["chosen_reason"])))  # one in the shadow serves nobody
         else:
             counts["switched"] += switch_if_done(site, ticket, row) if row["chosen_reason"] else 0
     return counts
@@ -78,9 +80,7 @@ def _embed(site: Site, ticket: Ticket, row: Row, ends: float, call: Call) -> Cou
     with site.db.read() as connection:
         waiting = queries.scans_to_embed(connection, str(row["id"]), str(row["cover"]))
     if site.settings.flows.pools:
-        from flows.pools import embed_on_pool
-
-        return embed_on_pool(site, ticket, {str(row["id"]): waiting}) if waiting else Counter()
+        return embed_backlog(site, ticket, {str(row["id"]): waiting}, call)
     counts: Counter[str] = Counter()
     for some in slices(waiting, site.settings.flows.scans_per_task):
         interrupt.check()

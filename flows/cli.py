@@ -26,7 +26,7 @@ encoders_app = App(name="encoders", help="List the encoders; activate one, or ro
 patients_app = App(name="patients", help="The hospital's corrections of patient ids.")
 
 for verb in (
-    setup.init, setup.doctor, setup.phantoms, setup.serve,
+    setup.init, setup.doctor, setup.phantoms, setup.serve, setup.deploy,
     night.night, night.ingest, night.train, night.embed, night.match,
     clinician.similar, clinician.compare, clinician.verdict, clinician.volume,
     operator.status, operator.files, operator.kinds, operator.forget,

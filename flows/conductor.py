@@ -55,9 +55,21 @@ def run_stage(name: str, site: Site, ticket: Ticket, call: Call = direct) -> Cou
 
 
 def conduct(
-    site: Site, *, stages: RunStage = run_stage, only: tuple[str, ...] = WHOLE, tick_at: datetime | None = None
+    site: Site,
+    *,
+    stages: RunStage = run_stage,
+    only: tuple[str, ...] = WHOLE,
+    tick_at: datetime | None = None,
+    on_begin: Callable[[Site, Ticket], object] | None = None,
 ) -> Summary:
     """Run one whole night, or some of its stages.
+
+    Args:
+        site: The site.
+        stages: How a stage is run.
+        only: Which ones.
+        tick_at: The tick of the schedule that the night answers.
+        on_begin: Called once the lease is held.
 
     Raises:
         flows.preflight.PreflightRefused: The night must not begin; nothing was written.
@@ -72,27 +84,31 @@ def conduct(
             lease.begin_stage(connection, ticket.night, "preflight")
             lease.end_stage(connection, ticket.night, "preflight", state="done", seconds=checked_s, counts={})
         try:
+            if on_begin is not None:
+                on_begin(site, ticket)
             for name in only:
                 stages(name, site, ticket)
                 interrupt.check()
-            return _close(site, ticket)
+            final = _close(site, ticket, whole=only == WHOLE)
         except BaseException as error:
             failure.record(site, ticket, error)
             raise
+    failure.tell_undone(site, final)
+    return final
 
 
-def _close(site: Site, ticket: Ticket) -> Summary:
+def _close(site: Site, ticket: Ticket, *, whole: bool) -> Summary:
     """Write the report and end the night; the lease is free afterwards."""
     begun = time.monotonic()
     with site.db.write(ticket.right) as connection:
         lease.begin_stage(connection, ticket.night, "report")
-    summary = summarise(site, ticket)
+    summary = summarise(site, ticket, whole=whole)
     report = publish(site, ticket, summary)
     with site.db.write(ticket.right) as connection:
         lease.end_stage(connection, ticket.night, "report", state="done", seconds=time.monotonic() - begun, counts={})
     final = summary.with_report(site, ticket, report)
     lease.end_night(
         site.db, ticket.right, night=ticket.night, state=final.state, exit_code=final.exit, summary=final.as_json(),
-        error_code="", report=str(report),
+        error_code=str(final.undone[0]["code"]) if final.undone else "", report=str(report),
     )  # fmt: skip
     return final

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from db.address import without_password
+from db.engine import current_revision
 from db.errors import DatabaseError
+from flows import cluster
+from flows.deploying import NIGHT_POOL
 from flows.preflight import CHECKS, PreflightRefused
 from flows.settings import ConfigError, read_settings
 from flows.site import Site, database_url, open_site
@@ -41,7 +45,7 @@ def examine(config: Path) -> list[Finding]:
         findings.append(Finding("database", False, str(error)))
     else:
         findings += _of_site(site)
-    findings += [_told("decoders", decoders), _told("device", device), _told("prefect", prefect)]
+    findings += [_told("decoders", decoders), _told("device", device), _told("prefect server", prefect)]
     url = database_url(config, settings)
     findings.append(_told("network disk", lambda: network_disk(url)))
     return findings
@@ -58,17 +62,25 @@ def _of_site(site: Site) -> Iterator[Finding]:
     yield _told("revision", lambda: revision(site))
     yield _told("disk", lambda: f"{shutil.disk_usage(site.store).free // 2**30} GiB free for the store")
     yield _told("clock", lambda: clock(site))
+    if site.settings.flows.pools and os.environ.get("PREFECT_API_URL"):
+        yield _told("schedule", lambda: cluster.night_deployment_follows(site))
+        yield _told("pool of the night", lambda: cluster.workers_are_online(NIGHT_POOL))
+        yield _told("pool of the shards", lambda: shard_pool(site))
 
 
 def _told(check: str, ask: Callable[[], str]) -> Finding:
     try:
         return Finding(check, True, ask())
+    except cluster.ClusterTrouble as error:
+        return Finding(check, False, str(error))
     except Exception as error:  # a check that breaks is a finding, whatever broke it
         return Finding(check, False, f"{type(error).__name__}: {error}")
 
 
 def _database(site: Site) -> str:
-    return "SQLite, core and identity files open" if site.db.is_sqlite else "PostgreSQL answers"
+    """Which database this is, and of which revision; never its password."""
+    where = f"{without_password(site.db.url)}, revision {current_revision(site.db)}"
+    return f"{where}; core and identity files open" if site.db.is_sqlite else f"{where}; PostgreSQL answers"
 
 
 def revision(site: Site) -> str:
@@ -122,11 +134,33 @@ def device() -> str:
 
 
 def prefect() -> str:
-    """Prefect's version and where its server is."""
+    """Prefect's version and where its server is: whether it answers, tells others, or asks for a password.
+
+    Raises:
+        flows.cluster.ClusterTrouble: It does not answer, or is not safe.
+        ValueError: It is of another version.
+    """
     from importlib.metadata import version
 
-    where = os.environ.get("PREFECT_API_URL", "a temporary server within each night")
-    return f"Prefect {version('prefect')}, {where}"
+    ours = version("prefect")
+    if not os.environ.get("PREFECT_API_URL"):
+        return f"Prefect {ours}, a temporary server within each night"
+    server = cluster.ask_server()
+    cluster.server_is_safe(server)
+    if server.version.split(".")[:2] != ours.split(".")[:2]:
+        raise ValueError(f"the server at {server.address} is Prefect {server.version}, here it is {ours}; use one")
+    word = {True: "asks for a password", False: "asks for no password", None: "does not tell of a password"}
+    return f"Prefect {server.version} answers at {server.address}, {word[server.has_password]}, analytics off"
+
+
+def shard_pool(site: Site) -> str:
+    """The pool that embeds has its deployment and a worker.
+
+    Raises:
+        flows.cluster.ClusterTrouble: It has not.
+    """
+    pool = str(cluster.gpu_deployment_is_there(site).get("work_pool_name") or "")
+    return cluster.workers_are_online(pool)
 
 
 def network_disk(url: str) -> str:

@@ -23,10 +23,22 @@ def is_alone() -> bool:
     return not os.environ.get("PREFECT_API_URL")
 
 
-def prepare_environment(store: Path) -> None:
-    """Give Prefect a home in the store and keep it quiet; what the operator set already wins."""
+def tells_server() -> bool:
+    """Whether log lines of this process, which may hold what a driver says, would go to the Prefect server."""
+    from prefect.settings import get_current_settings
+
+    return not is_alone() and bool(get_current_settings().logging.to_api.enabled)
+
+
+def keep_prefect_quiet() -> None:
+    """Set what keeps Prefect quiet, before it is imported; what the operator set already wins."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+
+
+def prepare_environment(store: Path) -> None:
+    """Give Prefect a home in the store and keep it quiet; what the operator set already wins."""
+    keep_prefect_quiet()
     logging.getLogger("EventsWorker").setLevel(logging.ERROR)  # a logger of Prefect's that heeds none of the above
     if is_alone():
         home = store.resolve() / "prefect"

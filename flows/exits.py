@@ -1,6 +1,5 @@
 """Exit codes: what each error means to a script, and the sentence a person reads."""
 
-import sys
 import traceback
 from pathlib import Path
 
@@ -22,14 +21,16 @@ def exit_code(error: BaseException) -> tuple[int, str]:
 def _of_the_night(error: BaseException) -> tuple[int, str]:
     from db.errors import DatabaseError, NightRunning
     from flows.asked import NotFound
-    from flows.embedding_stage import OtherDevice
+    from flows.cluster import ClusterTrouble
+    from flows.embedding_stage import DeviceMissing, OtherDevice
+    from flows.failure import is_mismatch
     from flows.preflight import PreflightRefused
     from flows.run import NightFailed
     from flows.told import Told
 
     if isinstance(error, NightRunning):
         return 4, f"{error}; wait for it, or look at `scantwin status`"
-    if isinstance(error, PreflightRefused):
+    if isinstance(error, PreflightRefused | ClusterTrouble):
         return 5, str(error)
     if isinstance(error, NightFailed | NotFound):
         return error.exit, str(error)
@@ -37,7 +38,7 @@ def _of_the_night(error: BaseException) -> tuple[int, str]:
         return error.exit, error.sentence
     if isinstance(error, DatabaseError):
         return 5, str(error)
-    if isinstance(error, FileExistsError | NotADirectoryError | OtherDevice):
+    if isinstance(error, FileExistsError | NotADirectoryError | OtherDevice | DeviceMissing):
         return 1, str(error)
     if is_mismatch(error):
         return 1, str(error)
@@ -51,12 +52,6 @@ def unforeseen(error: BaseException) -> tuple[int, str]:
     code = code_of(error)
     place = "" if code != "failed" else f" ({_place(error)})"
     return (4 if code == "fenced" else 1), sentence(code) + place
-
-
-def is_mismatch(error: BaseException) -> bool:
-    """True when an encoder's files do not fit; its module is asked only when it is loaded, torch comes with it."""
-    module = sys.modules.get("siamese.encoder")
-    return module is not None and isinstance(error, module.EncoderMismatch)
 
 
 def _place(error: BaseException) -> str:

@@ -4,13 +4,16 @@ import contextlib
 import errno
 import logging
 import subprocess
+import sys
 from collections.abc import Iterator
 
 from db import lease
 from db.errors import Fenced, is_disk_full, is_transient
+from flows.embedding_stage import DeviceMissing, OtherDevice
 from flows.ingest import ArchiveShrank
 from flows.publishing import failed_page
 from flows.site import Site
+from flows.summary import Summary
 from flows.ticket import Ticket
 from flows.told import Told
 from scans.outcome import outcome
@@ -38,7 +41,25 @@ def code_of(error: BaseException) -> str:
         return "out-of-memory"
     if is_disk_full(error) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
         return "disk-full"
+    if isinstance(error, OtherDevice):
+        return "other-device"
+    if isinstance(error, DeviceMissing):
+        return "device-missing"
+    if is_mismatch(error):
+        return "encoder-damaged"
     return "database-lost" if is_transient(error) else "failed"
+
+
+def shard_code(error: BaseException) -> str:
+    """The code of an error that ended one shard of a night."""
+    code = code_of(error)
+    return "shard-failed" if code == "failed" else code
+
+
+def is_mismatch(error: BaseException) -> bool:
+    """True when an encoder's files do not fit; its module is asked only when it is loaded, torch comes with it."""
+    module = sys.modules.get("siamese.encoder")
+    return module is not None and isinstance(error, module.EncoderMismatch)
 
 
 def may_retry(error: BaseException) -> bool:
@@ -61,6 +82,13 @@ def record(site: Site, ticket: Ticket, error: BaseException) -> None:
     with tolerated(True):
         failed_page(site, ticket.night)
     call_operator(site, f"scantwin night {ticket.night} failed: {sentence(code)}")
+
+
+def tell_undone(site: Site, summary: Summary) -> None:
+    """Call the operator about a night that left work undone because something failed."""
+    if summary.undone:
+        left = " ".join(f"{row['meaning']} {row['count']} left. {row['action']}" for row in summary.undone)
+        call_operator(site, f"scantwin night {summary.night} left work undone: {left}")
 
 
 def call_operator(site: Site, sentence: str) -> bool:

@@ -16,10 +16,12 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from flows import calibrating, conductor, embedding_stage, encoder_stage, ingest, matching, scanning
+from flows import shard as shards
 from flows.batch import Batch, Call
 from flows.conductor import conduct
 from flows.environment import is_alone
 from flows.failure import may_retry
+from flows.runs import end_dead_runs
 from flows.site import Site, open_site
 from flows.summary import Summary
 from flows.ticket import Ticket
@@ -61,23 +63,17 @@ def stage(name: str, config: str, night: int, fence: int, finish_at: float | Non
 def night(config: str) -> dict[str, Any]:
     """Run one whole night; returns its number, state and exit code."""
     site = open_site(config)
-    summary = conduct(site, stages=_as_flow)
+    summary = conduct(site, stages=_as_flow, on_begin=end_dead_runs)
     create_markdown_artifact(artifact_text(summary), key="scantwin-night", description=f"night {summary.night}")
     return {"night": summary.night, "state": summary.state, "exit": summary.exit}
 
 
-@flow(name="scantwin-embed", validate_parameters=False, persist_result=False)
+@flow(name="scantwin-shard", validate_parameters=False, persist_result=False)
 @told
-def embed_shard(config: str, night: int, fence: int, pairs: list[str]) -> dict[str, int]:
+def embed_shard(config: str, night: int, fence: int, shard: int, attempt: int, pairs: list[str]) -> dict[str, int]:
     """Embed one shard of a night's backlog, on whatever machine this runs."""
     site = open_site(config)
-    size = site.settings.flows.scans_per_task
-    ticket, call = Ticket(night, fence), as_tasks(site)
-    counts: dict[str, int] = {"new_embeddings": 0}
-    for start in range(0, len(pairs), size):
-        found = call(embedding_stage.embed_scans, site, ticket, pairs[start : start + size])
-        counts["new_embeddings"] += found["new_embeddings"]
-    return counts
+    return shards.embed_shard(site, Ticket(night, fence), shard, attempt, pairs, as_tasks(site))
 
 
 def artifact_text(summary: Summary) -> str:
@@ -105,7 +101,7 @@ def as_tasks(site: Site) -> Call:
 
 
 def _as_flow(name: str, site: Site, ticket: Ticket) -> Any:
-    named = stage.with_options(name=f"scantwin-{name}")
+    named = stage.with_options(name=f"scantwin-stage-{name}")
     return named(name, str(site.config), ticket.night, ticket.fence, ticket.finish_at)
 
 

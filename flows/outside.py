@@ -91,7 +91,7 @@ def _stacks(site: Site, paths: Sequence[Path], reasons: list[str]) -> list[Stack
 
 
 def _ask(site: Site, stack: Stack) -> dict[str, Any]:
-    from flows.embedding_stage import loaded_encoder
+    from flows.embedding_stage import device_or_cpu, loaded_encoder
     from siamese.embedding import embed
 
     header = stack.members[0].header
@@ -108,7 +108,8 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
             if encoder["cover"] == stack.kind.cover:
                 siamese = site.settings.siamese
                 network = loaded_encoder(site.store / str(encoder["folder"]), siamese.threads)
-                vector = embed(network, [tensor], batch_size=siamese.batch_size, device=siamese.device)[0]
+                device = device_or_cpu(site, str(encoder["id"]))
+                vector = embed(network, [tensor], batch_size=siamese.batch_size, device=device)[0]
                 lanes += lanes_of(site, connection, encoder, query, vector)
     code = "ok" if stack.kind.known else "kind-unknown"
     return {"schema": 1, "scan": "", "kind": stack.kind.key, "contrast": stack.passport.contrast, "code": code,

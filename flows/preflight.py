@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from db import forgetting
 from db.migrate import differences
+from flows import cluster
 from flows.belonging import OtherSite, require_ours
+from flows.environment import tells_server
 from flows.site import Site, next_secret, secret_path
 
 LEAST_FREE_MIB = 200
@@ -100,7 +102,7 @@ def nobody_is_half_forgotten(site: Site) -> None:
 
 
 def pools_have_a_server(site: Site) -> None:
-    """Work pools need PostgreSQL and a Prefect server."""
+    """Work pools need PostgreSQL, a Prefect server that answers, and the deployment of their shards."""
     if not site.settings.flows.pools:
         return
     if site.db.is_sqlite:
@@ -110,6 +112,32 @@ def pools_have_a_server(site: Site) -> None:
         )
     if not os.environ.get("PREFECT_API_URL"):
         raise PreflightRefused("[flows] pools = true needs a Prefect server; set PREFECT_API_URL to its address")
+    server_answers()
+    try:
+        cluster.gpu_deployment_is_there(site)
+    except cluster.ClusterTrouble as error:
+        raise PreflightRefused(str(error)) from None
+
+
+def server_answers() -> None:
+    """The Prefect server in PREFECT_API_URL answers: a night through Prefect cannot begin without it.
+
+    Raises:
+        PreflightRefused: It does not.
+    """
+    try:
+        cluster.ask_server()
+    except cluster.ClusterTrouble as error:
+        raise PreflightRefused(str(error)) from None
+
+
+def logs_stay_here(site: Site) -> None:
+    """Log lines stay on this machine: those of a shared server are read by others, and outlive `scantwin forget`."""
+    if os.environ.get("PREFECT_API_URL") and tells_server():
+        raise PreflightRefused(
+            "this process would send its log to the Prefect server; set PREFECT_LOGGING_TO_API_ENABLED=false where "
+            "the night or its worker starts (`scantwin deploy` sets it for both)"
+        )
 
 
 def device_is_there(site: Site) -> None:
@@ -134,5 +162,6 @@ CHECKS: tuple[Callable[[Site], None], ...] = (
     database_agrees,
     nobody_is_half_forgotten,
     pools_have_a_server,
+    logs_stay_here,
     device_is_there,
 )

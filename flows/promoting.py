@@ -38,9 +38,8 @@ def decide_on(site: Site, ticket: Ticket, candidate: str, active: str) -> Decisi
         row, rival = queries.encoder_row(connection, candidate), queries.encoder_row(connection, active)
         vectors = _vectors(connection, active)
         made = _vectors(connection, candidate)
-    waiting = [f"{candidate} {scan}" for scan in sorted(vectors.keys() - made.keys())]
-    for some in slices(waiting, site.settings.flows.scans_per_task):
-        embed_scans(site, ticket, some)
+    if not _embed(site, ticket, candidate, sorted(vectors.keys() - made.keys())):
+        return None
     task: Task = "finding" if row["purpose"] == "finding" else "patient"
     try:
         with site.db.read() as connection:
@@ -76,6 +75,17 @@ def _gallery(asked: Asked, rows: NDArray[np.int64], vectors: Vectors) -> Gallery
         [cohort.keys[i] for i in rows.tolist()], np.ascontiguousarray(vectors[rows]), cohort.patient_codes[rows],
         cohort.from_us[rows], cohort.until_us[rows], cohort.study_codes[rows],
     )  # fmt: skip
+
+
+def _embed(site: Site, ticket: Ticket, candidate: str, scans: list[str]) -> bool:
+    """Embed for a candidate, however late it is; True when every scan has its vector."""
+    if site.settings.flows.pools:  # on the machines that will embed the rest for it: devices must not mix
+        from flows.pools import embed_on_pool
+
+        return embed_on_pool(site, ticket, {candidate: scans})["new_embeddings"] == len(scans)
+    for some in slices([f"{candidate} {scan}" for scan in scans], site.settings.flows.scans_per_task):
+        embed_scans(site, ticket, some)
+    return True
 
 
 def _vectors(connection: Any, encoder: str) -> Mapping[str, Vectors]:

@@ -1,6 +1,8 @@
 """Report: the page of one night."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from flows.site import Site
@@ -16,15 +18,19 @@ def failed_page(site: Site, night: int) -> Path:
 
 def publish(site: Site, ticket: Ticket, summary: Summary) -> Path:
     """Write the page of this night into the store; returns its path."""
-    return _page(site, ticket.night, next_command=summary.next, state=summary.state)
+    undone = {str(row["code"]): int(row["count"]) for row in summary.undone}
+    return _page(site, ticket.night, next_command=summary.next, state=summary.state, undone=undone)
 
 
-def _page(site: Site, night: int, *, next_command: str, state: str) -> Path:
+def _page(
+    site: Site, night: int, *, next_command: str, state: str, undone: Mapping[str, int] = MappingProxyType({})
+) -> Path:
     folder = site.store / "reports"
     folder.mkdir(parents=True, exist_ok=True)
     out = folder / f"night-{night:05d}.html"
     with site.db.read() as connection:
         zone = ZoneInfo(site.settings.flows.time_zone)
         return write_report(
-            connection, night, store=site.store, out=out, next_command=next_command, state=state, zone=zone
-        )
+            connection, night, store=site.store, out=out, next_command=next_command, state=state, zone=zone,
+            undone=undone,
+        )  # fmt: skip

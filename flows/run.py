@@ -8,8 +8,8 @@ from typing import Any
 from db import queries
 from db.errors import DatabaseMissing
 from flows import interrupt
-from flows.environment import prepare_environment
-from flows.preflight import preflight
+from flows.environment import is_alone, keep_prefect_quiet, prepare_environment
+from flows.preflight import preflight, server_answers
 from flows.settings import read_settings
 from flows.site import Site, database_url, open_site, place
 
@@ -28,6 +28,7 @@ def ready_site(config: Path) -> Site:
     Raises:
         flows.preflight.PreflightRefused: It may not.
     """
+    keep_prefect_quiet()
     try:
         site = open_site(config)
     except DatabaseMissing:
@@ -43,6 +44,8 @@ def whole_night(config: Path) -> dict[str, Any]:
     """Run one night through Prefect; returns the public summary."""
     site = ready_site(config)
     prepare_environment(site.store)
+    if not is_alone():
+        server_answers()
     from flows.nightly import run_night
     from flows.server import reap_left_server, remember_server
 

@@ -107,7 +107,9 @@ class SiameseSettings(_Room):
         60.0, description="what a night spends at most on vectors of encoders that are not active yet"
     )
     threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="CPU threads of training and embedding")
-    device: Literal["auto", "cpu", "cuda"] = "cpu"
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: where the encoder's vectors were made, else a GPU where there is one"
+    )
     batch_size: Annotated[int, Field(ge=1, le=256)] = Field(8, description="scans in one padded batch")
     k: Annotated[int, Field(ge=1, le=1000)] = Field(20, description="length of the list of other patients")
     cutoff_fpir: Annotated[float, Field(ge=0, lt=1)] = Field(
@@ -153,8 +155,13 @@ class FlowsSettings(_Room):
         26.0, description="serve calls on_failure when the last good night is older than this"
     )
     pools: bool = Field(False, description="hand embedding to Prefect's gpu pool (needs PostgreSQL and a server)")
-    gpu_deployment: str = Field("scantwin-embed/gpu", description="flow/deployment that embeds one shard")
-    gpu_wait_minutes: Annotated[float, Field(gt=0)] = Field(30.0, description="no worker within this is an outcome")
+    gpu_deployment: str = Field("scantwin-shard/gpu", description="flow/deployment that embeds one shard")
+    gpu_wait_minutes: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="a shard that no worker takes, or whose worker writes no vector, for this long is given up"
+    )
+    gpu_tries: Annotated[int, Field(ge=1, le=10)] = Field(
+        2, description="how often a shard is handed out in all before it is left to the next night"
+    )
     files_per_task: Annotated[int, Field(ge=1)] = 1024
     series_per_task: Annotated[int, Field(ge=1)] = 32
     scans_per_task: Annotated[int, Field(ge=1)] = 128
@@ -165,6 +172,14 @@ class FlowsSettings(_Room):
     @classmethod
     def _zone(cls, value: str) -> str:
         return _known_zone(value)
+
+    @field_validator("gpu_deployment")
+    @classmethod
+    def _deployment(cls, value: str) -> str:
+        flow, _, name = value.partition("/")
+        if flow != "scantwin-shard" or not name.strip() or "/" in name:
+            raise ValueError("wanted 'scantwin-shard/NAME', as `scantwin deploy` makes it")
+        return value
 
     @field_validator("cron")
     @classmethod

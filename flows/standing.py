@@ -30,6 +30,7 @@ def standing(config: Path) -> dict[str, Any]:
             "schema": 1,
             "nights": nights,
             "hours_since_success": None if last_good is None else round((now - last_good).total_seconds() / 3600, 2),
+            "undone": nights[0]["undone"] if nights else [],
             "overdue": _overdue(site.settings.flows.missing_after_hours, last_good, now),
             "running": door_queries.running_night(connection),
             "files": counted(queries.file_counts(connection)),
@@ -63,6 +64,7 @@ def _night(row: dict[str, Any]) -> dict[str, Any]:
         "night": row["id"], "state": row["state"], "exit": row["exit_code"], "error": row["error_code"],
         "begun": begun.astimezone(UTC).isoformat(timespec="seconds"),
         "seconds": None if ended is None else round((ended - begun).total_seconds(), 1),
+        "undone": summary.get("undone", []),
         "new_files": summary.get("files_this_night", {}).get("seen", 0),
         "new_matches": summary.get("matches", {}).get("entered", 0),
     }  # fmt: skip

@@ -86,6 +86,7 @@ def show_night(config: Path, summary: dict[str, Any], *, quiet: bool) -> None:
     out.print(table)
     if summary["matches"]["entered"]:
         _show_nearest(out, nearest_new(config, summary["night"]))
+    _show_undone(out, summary["undone"])
     _show_watched(out, summary["watch"], summary["held"])
     took = ", ".join(f"{name} {seconds:.1f}" for name, seconds in summary["seconds"].items())
     out.print(f"seconds: {took}", soft_wrap=True)
@@ -242,6 +243,7 @@ def show_standing(found: dict[str, Any], *, quiet: bool) -> None:
     files = found["files"]
     out.print(f"files: {files['seen']} seen = " + " + ".join(f"{files[n]} {n}" for n in files if n != "seen"))
     out.print(f"backlog: {found['backlog']}")
+    _show_undone(out, found["undone"])
     table = _table("outcome", "code", "files", "what to do", title="not used")
     for row in found["codes"]:
         if row["outcome"] != "used":
@@ -320,6 +322,13 @@ def _show_watched(out: Console, alarms: Sequence[dict[str, Any]], held: Sequence
     for row in held:
         out.print(f"encoder {row['id'][:KEY]} ({row['cover']} {row['purpose']}) stays in the shadow: "
                   f"{row['held_reason']}", soft_wrap=True, markup=False)  # fmt: skip
+
+
+def _show_undone(out: Console, rows: Sequence[dict[str, Any]]) -> None:
+    """What the last night left because something failed."""
+    for row in rows:
+        out.print(f"LEFT UNDONE {row['code']}: {row['meaning']} {row['count']} left. {row['action']}", soft_wrap=True,
+                  markup=False)  # fmt: skip
 
 
 def show_files(found: Iterable[dict[str, Any]], *, quiet: bool) -> None:

@@ -1,9 +1,10 @@
 """From rows to the page of one night."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -43,6 +44,7 @@ def gather(
     next_command: str,
     state: str = "",
     zone: tzinfo = UTC,
+    undone: Mapping[str, int] = MappingProxyType({}),
 ) -> NightPage:
     """Read everything that the page of a night says; arguments as in `review.report.write_report`.
 
@@ -72,6 +74,7 @@ def gather(
         scans=scans,
         matches=matches,
         backlog=_backlog(connection),
+        undone=tuple(_left(code, n) for code, n in undone.items()),
         trouble=_trouble(state, str(row["error_code"])),
         groups=entered_groups(connection, night, encoders, CardMaker(connection, store)),
         changes=tuple(_list_change(row) for row in queries.list_changes(connection, night)),
@@ -176,6 +179,12 @@ def _trouble(state: str, error_code: str) -> Trouble | None:
         return None
     known = error_code if error_code in OUTCOME_WORDS else "failed"
     return Trouble(plain(error_code) or "failed", *code_words(known))
+
+
+def _left(code: str, n: int) -> Trouble:
+    """Say what was left because something failed."""
+    meaning, action = code_words(code)
+    return Trouble(code, f"{meaning} {n:,} left.", action)
 
 
 def _watched(stages: Sequence[dict[str, Any]]) -> tuple[Trouble, ...]:

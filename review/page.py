@@ -176,6 +176,7 @@ class NightPage:
     scans: Mapping[str, int] = field(default_factory=dict)  # new, held_back, withdrawn, in_all
     matches: Mapping[str, int] = field(default_factory=dict)  # entered, left, current
     backlog: Mapping[str, int] = field(default_factory=dict)  # what waits -> how much
+    undone: tuple[Trouble, ...] = ()  # work that was left because something failed
     trouble: Trouble | None = None
     groups: tuple[PairGroup, ...] = ()
     changes: tuple[ListChange, ...] = ()  # of lists, this night

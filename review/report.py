@@ -2,11 +2,12 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -49,6 +50,7 @@ def write_report(
     next_command: str,
     state: str = "",
     zone: tzinfo = UTC,
+    undone: Mapping[str, int] = MappingProxyType({}),
 ) -> Path:
     """Write the page of one night to the file `out` and return it; equal rows and pictures give equal bytes.
 
@@ -60,11 +62,12 @@ def write_report(
         next_command: What the operator may type next.
         state: How the night is about to end, since its row says "running" until its last stage is over.
         zone: The zone of the night's own times; dates of scans are local to the scan.
+        undone: Code -> how much work was left, because something failed.
 
     Raises:
         LookupError: No such night.
     """
-    page = gather(connection, night, store=store, next_command=next_command, state=state, zone=zone)
+    page = gather(connection, night, store=store, next_command=next_command, state=state, zone=zone, undone=undone)
     return _write(out, render(page))
 
 

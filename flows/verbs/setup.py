@@ -84,6 +84,29 @@ def phantoms(
     return 0
 
 
+def deploy(*, out: Path | None = None, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
+    """Several machines: make Prefect's pools, deployments and schedule from config.toml; see docs/machines.md.
+
+    Args:
+        out: Write prefect.yaml and systemd units for this configuration into a folder instead.
+        config: The site's configuration.
+        as_json: Print one JSON object.
+        quiet: Print nothing.
+    """
+    from flows.deploying import deploy as make
+    from flows.deploying import write_files
+
+    found = make(config) if out is None else {"schema": 1, "made": [str(path) for path in write_files(config, out)]}
+    if as_json:
+        print_json(found)
+    elif not quiet:
+        print("\n".join(found["made"]))
+        if out is None:
+            print(f"nights at {found['cron']!r} {found['time_zone']}, on the server at {found['server']}")
+            print("next: " + ", ".join(f"prefect worker start --pool {pool} --limit 1" for pool in found["pools"]))
+    return 0
+
+
 def serve(*, config: Config = DEFAULT, quiet: Quiet = False) -> int:
     """Keep the clock: run a night at each tick of the configuration's cron, until stopped."""
     from flows.clock import keep_clock
