@@ -46,6 +46,7 @@ def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str
     """Embed some "ENCODER SCAN" pairs of one encoder and write their vectors."""
     from siamese.embedding import choose_device
     from siamese.embedding import embed as embed_tensors
+    from siamese.kernels import kernels
 
     encoder_id = pairs[0].split(" ", 1)[0]
     scans = [pair.split(" ", 1)[1] for pair in pairs]
@@ -59,7 +60,7 @@ def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str
     vectors = embed_tensors(encoder, tensors, batch_size=siamese.batch_size, device=device)
     rows = [
         {"scan": scan, "encoder": encoder_id, "dim": int(row["dim"]), "vector": vector.astype("<f4").tobytes(),
-         "device": device, "night": ticket.night, "matched_night": None}
+         "device": device, "kernels": kernels(device), "night": ticket.night, "matched_night": None}
         for scan, vector in zip(scans, vectors, strict=True)
     ]  # fmt: skip
     with site.db.write(ticket.right) as connection:
