@@ -48,7 +48,7 @@ def match(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
 
 
 def spaces_to_match(site: Site, connection: Any) -> list[str]:
-    """ "ENCODER KIND" of every space whose lists may change."""
+    """Return "ENCODER KIND" of every space whose lists may change."""
     return [
         f"{encoder['id']} {kind}"
         for encoder in queries.active_encoders(connection)

@@ -1,8 +1,8 @@
 import pytest
 
 from siamese.backbones import BUILDERS
-from siamese.losses import build_loss
 from siamese.limits import LIMITS
+from siamese.losses import build_loss
 from siamese.settings import TrainingSettings
 
 
