@@ -31,6 +31,15 @@ def lock(connection: Connection, encoder: str) -> None:
     connection.execute(select(ENCODER.c.id).where(ENCODER.c.id == encoder).with_for_update())
 
 
+def vector_kernels(connection: Connection) -> Mapping[str, Mapping[str, int]]:
+    """Return encoder -> kernel level -> how many of its vectors were made by it; "": not recorded."""
+    by = (EMBEDDING.c.encoder, EMBEDDING.c.kernels)
+    found: dict[str, dict[str, int]] = {}
+    for encoder, level, n in connection.execute(select(*by, func.count()).group_by(*by).order_by(*by)).tuples():
+        found.setdefault(encoder, {})[level] = n
+    return found
+
+
 def hold(connection: Connection, encoder: str, reason: str) -> None:
     """Note why an encoder was not made active."""
     connection.execute(update(ENCODER).where(ENCODER.c.id == encoder).values(held_reason=reason))

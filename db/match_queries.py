@@ -1,6 +1,6 @@
 """Reads of encoders, vectors and lists."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -178,6 +178,32 @@ def current_matches(connection: Connection, encoder: str, kind: str | None = Non
         current = current.where(MATCH.c.kind == kind)
     unranked = MATCH.c.rank.is_(None)
     return rows_of(connection, current.order_by(MATCH.c.scan, MATCH.c.lane, unranked, MATCH.c.rank, MATCH.c.prior))
+
+
+def listed_entries(
+    connection: Connection, encoder: str, kind: str, scans: Iterable[str]
+) -> Iterator[tuple[str, str, int | None, str, float]]:
+    """Yield scan, lane, rank, prior and distance of the current matches of scans: no whole rows, there are millions."""
+    columns = (MATCH.c.scan, MATCH.c.lane, MATCH.c.rank, MATCH.c.prior, MATCH.c.distance)
+    current = select(*columns).where(MATCH.c.encoder == encoder, MATCH.c.kind == kind, MATCH.c.left_night.is_(None))
+    for some in chunks(scans):
+        yield from connection.execute(current.where(MATCH.c.scan.in_(some))).tuples()
+
+
+def listed_scans(connection: Connection, encoder: str, kind: str) -> list[tuple[str, str]]:
+    """Return scan and lane of every list of a kind that holds a match."""
+    current = select(MATCH.c.scan, MATCH.c.lane).where(
+        MATCH.c.encoder == encoder, MATCH.c.kind == kind, MATCH.c.left_night.is_(None)
+    )
+    return list(connection.execute(current.distinct().order_by(MATCH.c.scan, MATCH.c.lane)).tuples())
+
+
+def list_ends(connection: Connection, encoder: str, scans: Iterable[str]) -> Iterator[tuple[str, str, str, int]]:
+    """Yield scan, lane, outcome code and number of matches of the lists of scans."""
+    columns = (LANE.c.scan, LANE.c.lane, LANE.c.code, LANE.c.n_matches)
+    for some in chunks(scans):
+        theirs = select(*columns).where(LANE.c.encoder == encoder, LANE.c.scan.in_(some))
+        yield from connection.execute(theirs).tuples()
 
 
 def lane_outcomes(connection: Connection, encoder: str, kind: str) -> list[dict[str, Any]]:

@@ -59,6 +59,9 @@ class Encoder(Base):
     forgotten_patients: Mapped[int] = mapped_column(
         server_default="0", doc="persons it learned from who were forgotten since; above 0: train anew"
     )
+    kernels: Mapped[str] = mapped_column(
+        Text, server_default="", doc="kernel level of the processor that trained it; empty: not recorded"
+    )
     created_night: Mapped[int | None] = mapped_column(ForeignKey("night.id"), doc="night that made it")
     created_at: Mapped[datetime] = mapped_column(Moment, doc="when it was made")
 
@@ -95,6 +98,9 @@ class Embedding(Base):
     encoder: Mapped[str] = mapped_column(ForeignKey("encoder.id"), primary_key=True, doc="the encoder")
     dim: Mapped[int] = mapped_column(doc="numbers in the vector")
     device: Mapped[str] = mapped_column(Text, doc="where it was computed: cpu or cuda")
+    kernels: Mapped[str] = mapped_column(
+        Text, server_default="", doc="kernel level of the processor or GPU that computed it; empty: not recorded"
+    )
     night: Mapped[int] = mapped_column(ForeignKey("night.id"), index=True, doc="night that computed it")
     matched_night: Mapped[int | None] = mapped_column(
         ForeignKey("night.id"), doc="night that wrote the lanes of it and to it; empty: still to do"

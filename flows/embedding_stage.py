@@ -52,6 +52,8 @@ def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str
 
     A scan whose input is missing or damaged, or of which the encoder makes no usable vector, keeps no other waiting.
     """
+    from siamese.kernels import kernels
+
     encoder_id = pairs[0].split(" ", 1)[0]
     scans = [pair.split(" ", 1)[1] for pair in pairs]
     with site.db.read() as connection:
@@ -63,7 +65,7 @@ def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str
     vectors = _vectors(encoder, inputs, site.settings.siamese.batch_size, device)
     rows = [
         {"scan": scan, "encoder": encoder_id, "dim": int(row["dim"]), "vector": vector.astype("<f4").tobytes(),
-         "device": device, "night": ticket.night, "matched_night": None}
+         "device": device, "kernels": kernels(device), "night": ticket.night, "matched_night": None}
         for scan, vector in vectors.items()
     ]  # fmt: skip
     with site.db.write(ticket.right) as connection:

@@ -244,7 +244,8 @@ def keep(site: Site, ticket: Ticket, folder: Path, manifest: Any, *, origin: str
         "id": manifest.id, "cover": manifest.cover, "purpose": manifest.purpose, "backbone": manifest.backbone,
         "dim": manifest.dim, "metric": dict(manifest.settings).get("metric", "cosine"),
         "recipe": manifest.recipe_digest, "origin": origin or manifest.origin, "provisional": True,
-        "folder": f"encoders/{manifest.id}", "manifest": manifest.to_json(), "created_night": ticket.night,
+        "folder": f"encoders/{manifest.id}", "manifest": manifest.to_json(), "kernels": manifest.kernels,
+        "created_night": ticket.night,
         "created_at": datetime.fromisoformat(manifest.created_utc),
     }  # fmt: skip
     with site.db.write(ticket.right) as connection:

@@ -21,6 +21,7 @@ def list_encoders(config: Path) -> dict[str, Any]:
         rows = encoder_queries.all_encoders(connection)
         switches = encoder_queries.switches(connection)
         n_vectors = encoder_queries.vector_counts(connection)
+        made_by = encoder_queries.vector_kernels(connection)
         n_waiting = {
             str(row["id"]): len(queries.scans_to_embed(connection, str(row["id"]), str(row["cover"])))
             for row in encoder_queries.chosen(connection)
@@ -30,7 +31,7 @@ def list_encoders(config: Path) -> dict[str, Any]:
         "schema": 1,
         "encoders": [
             _told(row, str(row["id"]) in active, n_vectors.get(str(row["id"]), 0), since.get(str(row["id"])))
-            | {"waiting": n_waiting.get(str(row["id"]), 0)}
+            | {"waiting": n_waiting.get(str(row["id"]), 0), "vector_kernels": made_by.get(str(row["id"]), {})}
             for row in rows
         ],
         "history": [{**row, "at": row["at"].isoformat(timespec="seconds")} for row in switches],
@@ -39,7 +40,8 @@ def list_encoders(config: Path) -> dict[str, Any]:
 
 def _told(row: dict[str, Any], is_active: bool, n_vectors: int, since: str | None) -> dict[str, Any]:
     figures = Manifest.from_json(str(row["manifest"])).figures
-    names = ("id", "cover", "purpose", "origin", "backbone", "dim", "metric", "provisional", "forgotten_patients")
+    names = ("id", "cover", "purpose", "origin", "backbone", "dim", "metric", "provisional", "forgotten_patients",
+             "kernels")  # fmt: skip
     return {name: row[name] for name in names} | {
         "active": is_active, "since": since if is_active else None, "vectors": n_vectors,
         "created": row["created_at"].isoformat(timespec="seconds"), "held_reason": row["held_reason"],

@@ -7,7 +7,7 @@ What has to be done is read from the tables, never remembered: scans whose vecto
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -25,25 +25,42 @@ from siamese.search import Neighbour, eligible_patients, may_enter, nearest_prio
 
 LANES = ("own", "others")
 LISTS_PER_WRITE = 512
+JOINERS_PER_STEP = 512  # a step is what a late night still does: about a minute among 100,000 scans
 SEARCH_VERSION = 1  # raise when the meaning of a list changes: every list is then made again
 
 
 def match(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
-    """Bring the match table up to date for every active encoder and kind."""
+    """Bring the match table up to date for every active encoder and kind, as far as `finish_by` allows.
+
+    A night that is late already does one step, so that nights which embed until then get on here too.
+    """
     counts: Counter[str] = Counter()
     with site.db.read() as connection:
-        spaces = [
-            f"{encoder['id']} {kind}"
-            for encoder in queries.active_encoders(connection)
-            for kind in queries.kinds_to_match(connection, encoder["id"], rules_of(site, encoder["metric"]))
-        ]
-    for space in spaces:
+        spaces = spaces_to_match(site, connection)
+    if ticket.is_late() and spaces:
+        turn = ticket.night % len(spaces)  # else one kind would have the step of every such night
+        spaces = spaces[turn:] + spaces[:turn]
+    for number, space in enumerate(spaces):
+        if number and ticket.is_late():
+            break
         counts.update(call(match_space, site, ticket, [space]))
     return counts + calibrate(site, ticket, call)
 
 
+def spaces_to_match(site: Site, connection: Any) -> list[str]:
+    """Return "ENCODER KIND" of every space whose lists may change."""
+    return [
+        f"{encoder['id']} {kind}"
+        for encoder in queries.active_encoders(connection)
+        for kind in queries.kinds_to_match(connection, encoder["id"], rules_of(site, encoder["metric"]))
+    ]
+
+
 def match_space(site: Site, ticket: Ticket, spaces: Sequence[str]) -> Counter[str]:
-    """Bring the lists of "ENCODER KIND" up to date."""
+    """Bring the lists of "ENCODER KIND" up to date; once it is time to publish, no step more than the first.
+
+    What a step wrote stays: the next night reads from the tables what is left, as after a kill.
+    """
     counts: Counter[str] = Counter()
     for name in spaces:
         encoder, kind = name.split(" ", 1)
@@ -58,8 +75,10 @@ def match_space(site: Site, ticket: Ticket, spaces: Sequence[str]) -> Counter[st
                 queries.listed_before(connection, joiners),
                 rules_of(site, space.metric),
             )
+        n_eligible = _eligible(site, space)
+        _refresh_counts(site, ticket, space, n_eligible)
         counts += _close(site, ticket, encoder, reasons.leavers)
-        counts += _update(site, ticket, space, broken, reasons)
+        counts += _update(site, ticket, space, broken, reasons, n_eligible)
     return counts
 
 
@@ -83,41 +102,71 @@ def _close(site: Site, ticket: Ticket, encoder: str, leavers: Mapping[str, str])
     return counts
 
 
-def _update(site: Site, ticket: Ticket, space: Space, broken: Sequence[str], reasons: Reasons) -> Counter[str]:
-    outdated = _affected(site, space, set(broken), reasons.rules)
-    joined = [space.gallery.keys[i] for i in np.flatnonzero(space.joins).tolist()]
-    joins = frozenset(joined)
+def _update(
+    site: Site, ticket: Ticket, space: Space, broken: Sequence[str], reasons: Reasons, n_eligible: np.ndarray
+) -> Counter[str]:
     counts: Counter[str] = Counter()
-    n_eligible = _eligible(site, space)
-    for indices in slices(np.flatnonzero(outdated["own"] | outdated["others"]).tolist(), LISTS_PER_WRITE):
-        lists, rows = _lists(site, space, indices, n_eligible, reasons, joins)
+    work = _Work(site, space, set(broken), reasons)
+    for number, (indices, joined) in enumerate(work.steps()):
+        if number and ticket.is_late():
+            return counts
+        for some in slices(indices, LISTS_PER_WRITE):
+            lists, rows = _lists(site, space, some, n_eligible, reasons, work.joined)
+            with site.db.write(ticket.right) as connection:
+                entered, left = matches.replace_lanes(connection, lists, ticket.night)
+                matches.save_lane_outcomes(connection, [row | {"night": ticket.night} for row in rows])
+            counts.update(entered=entered, left=left, lists=len(lists))
         with site.db.write(ticket.right) as connection:
-            entered, left = matches.replace_lanes(connection, lists, ticket.night)
-            matches.save_lane_outcomes(connection, [row | {"night": ticket.night} for row in rows])
-        counts.update(entered=entered, left=left, lists=len(lists))
-    _refresh_counts(site, ticket, space, n_eligible, done=outdated["own"] | outdated["others"])
-    for some in slices(joined, LISTS_PER_WRITE):
-        with site.db.write(ticket.right) as connection:
-            matches.mark_matched(connection, space.encoder, some, ticket.night)
+            matches.mark_matched(connection, space.encoder, joined, ticket.night)
     return counts
 
 
-def _affected(site: Site, space: Space, broken: set[str], rules: str) -> dict[str, np.ndarray]:
-    """Masks (N,) of scans whose list may change, a lane each."""
-    gallery = space.gallery
-    found = [space.outcomes.get((key, "others")) for key in gallery.keys]
-    joins = space.joins | np.array([row is None or row["rules"] != rules for row in found], bool)
-    stale = joins | np.array([key in broken for key in gallery.keys], bool)
-    own = stale | np.isin(gallery.patients, gallery.patients[joins])
-    others = stale.copy()
-    waiting = np.flatnonzero(~stale)
-    if joins.any() and waiting.size:
-        reach = np.array([_reach(found[i]) for i in waiting.tolist()])
-        others[waiting] = may_enter(
-            gallery, new=np.flatnonzero(joins), queries=waiting, kth_distance=reach, order=order_of(site),
-            metric=space.metric,
-        )  # fmt: skip
-    return {"own": own, "others": others}
+class _Work:
+    """What a space has to do, in steps that are each worth keeping."""
+
+    def __init__(self, site: Site, space: Space, broken: Set[str], reasons: Reasons) -> None:
+        self.site, self.space = site, space
+        keys = space.gallery.keys
+        self.found = [space.outcomes.get((key, "others")) for key in keys]
+        no_list = [row is None or row["rules"] != reasons.rules for row in self.found]
+        self.joins = space.joins | np.array(no_list, bool)
+        self.broken = np.array([key in broken for key in keys], bool)
+        self.done = np.zeros(len(keys), bool)  # lists that were made anew: from all vectors, so once is enough
+        self.joined = frozenset(keys[i] for i in np.flatnonzero(space.joins).tolist())
+
+    def steps(self) -> Iterator[tuple[list[int], list[str]]]:
+        """Yield lists to make and the scans that are matched once these are written.
+
+        First what others left behind, then what joins, newest first: each with the lists that it may enter.
+        """
+        behind = list(slices(np.flatnonzero(self.broken & ~self.joins).tolist(), LISTS_PER_WRITE))
+        newest = np.lexsort((np.arange(len(self.joins)), -self.space.gallery.from_us.astype(float)))
+        chunks = list(slices(newest[self.joins[newest]].tolist(), JOINERS_PER_STEP))
+        for number, some in enumerate([*behind, *chunks], 1):
+            joining = some if number > len(behind) else []
+            outdated = self._affected(joining) if joining else self._mask(some)
+            self.done |= outdated
+            joined = [self.space.gallery.keys[i] for i in joining if self.space.joins[i]]
+            yield np.flatnonzero(outdated).tolist(), joined
+
+    def _mask(self, indices: Sequence[int]) -> np.ndarray:
+        mask = np.zeros(len(self.joins), bool)
+        mask[indices] = True
+        return mask
+
+    def _affected(self, joining: Sequence[int]) -> np.ndarray:
+        """Mask (N,) of scans whose list these may change, but for those made anew and those whose turn comes."""
+        gallery, new = self.space.gallery, self._mask(joining)
+        settled = ~self.done & ~self.joins
+        affected = new | (settled & np.isin(gallery.patients, gallery.patients[new]))
+        waiting = np.flatnonzero(settled & ~affected)
+        if waiting.size:
+            reach = np.array([_reach(self.found[i]) for i in waiting.tolist()])
+            affected[waiting] = may_enter(
+                gallery, new=np.flatnonzero(new), queries=waiting, kth_distance=reach, order=order_of(self.site),
+                metric=self.space.metric,
+            )  # fmt: skip
+        return affected
 
 
 def _reach(outcome: Mapping[str, Any] | None) -> float:
@@ -173,13 +222,16 @@ def lane_code(site: Site, space: Space, index: int, lane: str, n_found: int) -> 
     return "fewer-than-k" if lane == "others" and n_found < site.settings.siamese.k else "ok"
 
 
-def _refresh_counts(site: Site, ticket: Ticket, space: Space, n_eligible: np.ndarray, *, done: np.ndarray) -> None:
-    """Write how many patients each list chose among, where that changed and nothing else did."""
+def _refresh_counts(site: Site, ticket: Ticket, space: Space, n_eligible: np.ndarray) -> None:
+    """Write how many patients each list chooses among, where that changed.
+
+    Comes first: once nothing else is left to do in a space, no later night would look at it.
+    """
     rows = []
-    for index in np.flatnonzero(~done).tolist():
-        row = space.outcomes[(space.gallery.keys[index], "others")]
-        if row["gallery_patients"] != int(n_eligible[index]):
-            rows.append({**row, "gallery_patients": int(n_eligible[index]), "night": ticket.night})
+    for key, n in zip(space.gallery.keys, n_eligible.tolist(), strict=True):
+        row = space.outcomes.get((key, "others"))
+        if row is not None and row["gallery_patients"] != n:
+            rows.append({**row, "gallery_patients": n, "night": ticket.night})
     for some in slices(rows, 5 * LISTS_PER_WRITE):
         with site.db.write(ticket.right) as connection:
             matches.save_lane_outcomes(connection, some)

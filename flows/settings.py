@@ -2,14 +2,17 @@
 
 import difflib
 import hashlib
+import re
 import tomllib
 import zoneinfo
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from cronsim import CronSim, CronSimError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from siamese.limits import LIMITS, Metric, WantedPurpose, refusal
 
 ENVIRONMENT_PREFIX = "SCANTWIN_"  # SCANTWIN_DB__URL overrides [db] url, so that a password need not lie in a file
 
@@ -22,16 +25,23 @@ class ConfigError(Exception):
 
 
 class _Room(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class SiteSettings(_Room):
     """Where the archive lies and where our own files go."""
 
-    archive: str = Field(min_length=1, description="folder of DICOM files; only read, never written")
+    archive: str = Field(description="folder of DICOM files; only read, never written")
     store: str = Field("store", description="our own files: encoder inputs, pictures, encoders, reports")
     secret_file: str = Field("site.secret", description="the site's secret, mode 0600; every key is made with it")
     time_zone: str = Field("UTC", description="IANA zone of scans that name no offset")
+
+    @field_validator("archive", "store", "secret_file")
+    @classmethod
+    def _path(cls, value: str) -> str:
+        if not value.strip() or "\0" in value:
+            raise ValueError("wanted a path such as '/srv/archive', or one from this file's folder on")
+        return value
 
     @field_validator("time_zone")
     @classmethod
@@ -80,50 +90,52 @@ class ScansSettings(_Room):
 
 
 class SiameseSettings(_Room):
-    """Encoder, training and search."""
+    """Encoder, training and search; what each may be stands in siamese.limits."""
 
     train_when: str = Field("missing", description='"missing", "never" or "new_scans >= N"')
-    purpose: Literal["auto", "finding", "patient", "view"] = Field(
+    purpose: WantedPurpose = Field(
         "auto", description="what alike means; auto takes the first of finding, patient, view that has pairs enough"
     )
-    fewest_patients: Annotated[int, Field(ge=2)] = Field(
-        30, description="below this nothing is trained and the starter encoders serve"
-    )
+    fewest_patients: int = Field(30, description="below this nothing is trained and the starter encoders serve")
     backbone: str = Field("small", description="name of a MONAI backbone")
-    dim: Annotated[int, Field(ge=8, le=512)] = Field(128, description="length of a vector")
-    metric: Literal["cosine", "euclidean"] = "cosine"
-    loss: Literal["contrastive", "triplet"] = "triplet"
-    miner: Literal["random", "semi-hard", "hard"] = "semi-hard"
-    margin: Annotated[float, Field(gt=0, lt=2)] = 0.3
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 8
-    steps_per_epoch: Annotated[int, Field(ge=1)] = 10
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-4
-    patience: Annotated[int, Field(ge=1)] = Field(6, description="epochs without a better validation before stopping")
+    dim: int = Field(128, description="length of a vector")
+    metric: Metric = "cosine"
+    loss: str = "triplet"
+    miner: str = "semi-hard"
+    margin: float = 0.3
+    epochs: int = 8
+    steps_per_epoch: int = 10
+    learning_rate: float = 5e-4
+    patience: int = Field(6, description="epochs without a better validation before stopping")
     seed: int = 0
-    time_budget_minutes: Annotated[float, Field(gt=0)] = Field(
-        20.0, description="training that is longer stops here, and says so"
-    )
-    background_minutes: Annotated[float, Field(gt=0)] = Field(
+    time_budget_minutes: float = Field(20.0, description="training that is longer stops here, and says so")
+    background_minutes: float = Field(
         60.0, description="what a night spends at most on vectors of encoders that are not active yet"
     )
-    threads: Annotated[int, Field(ge=1, le=256)] = Field(2, description="CPU threads of training and embedding")
-    device: Literal["auto", "cpu", "cuda"] = Field(
+    threads: int = Field(2, description="CPU threads of training and embedding")
+    device: str = Field(
         "auto", description="auto: where the encoder's vectors were made, else a GPU where there is one"
     )
-    batch_size: Annotated[int, Field(ge=1, le=256)] = Field(8, description="scans in one padded batch")
-    k: Annotated[int, Field(ge=1, le=1000)] = Field(20, description="length of the list of other patients")
-    cutoff_fpir: Annotated[float, Field(ge=0, lt=1)] = Field(
+    batch_size: int = Field(8, description="scans in one padded batch")
+    k: int = Field(20, description="length of the list of other patients")
+    cutoff_fpir: float = Field(
         0.0, description="share of searches without a right answer that may show one; 0: no cut-off"
     )
-    cutoff_patients: Annotated[int, Field(ge=1)] = Field(
-        50, description="patients among whom cutoff_fpir and alarm_fpir hold"
-    )
-    control_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
+    cutoff_patients: int = Field(50, description="patients among whom cutoff_fpir and alarm_fpir hold")
+    control_share: float = Field(
         0.0, description="share of random controls among the pairs of `similar --judge`; 0: none"
     )
-    alarm_fpir: Annotated[float, Field(gt=0, lt=1)] = Field(
+    alarm_fpir: float = Field(
         0.01, description="share of searches that may raise a false alarm (encoders of purpose patient)"
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _limits(cls, value: object, info: ValidationInfo) -> object:
+        why = refusal(info.field_name, value) if info.field_name in LIMITS else ""
+        if why:
+            raise ValueError(why)
+        return value
 
     @field_validator("train_when")
     @classmethod
@@ -136,6 +148,14 @@ class DbSettings(_Room):
     """The record."""
 
     url: str = Field("sqlite:///store/scantwin.sqlite", description="SQLite file or postgresql://...")
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        from db.address import parse_url
+
+        parse_url(value)
+        return value
 
 
 class FlowsSettings(_Room):
@@ -187,21 +207,32 @@ class FlowsSettings(_Room):
         from datetime import UTC, datetime
 
         try:
-            CronSim(value, datetime(2026, 1, 1, tzinfo=UTC))
+            next(CronSim(value, datetime(2026, 1, 1, tzinfo=UTC)))
         except CronSimError as error:
             raise ValueError(f"not a cron line ({error}); wanted five fields such as '0 2 * * *'") from error
+        except StopIteration as error:
+            raise ValueError("a day that never comes; wanted five fields such as '0 2 * * *'") from error
+        return value
+
+    @field_validator("gpu_deployment")
+    @classmethod
+    def _deployment(cls, value: str) -> str:
+        if not all(value.partition("/")) or value.count("/") != 1:
+            raise ValueError("wanted FLOW/DEPLOYMENT such as 'scantwin-embed/gpu'")
+        return value
+
+    @field_validator("on_failure")
+    @classmethod
+    def _command(cls, value: list[str]) -> list[str]:
+        if value and not value[0].strip():
+            raise ValueError('wanted a command as a list of words such as ["/usr/local/bin/page-me", "--loud"]')
         return value
 
     @field_validator("finish_by")
     @classmethod
     def _clock(cls, value: str) -> str:
-        from datetime import time
-
-        if value:
-            try:
-                time.fromisoformat(value)
-            except ValueError as error:
-                raise ValueError("wanted a time such as '06:30', or '' for none") from error
+        if value and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+            raise ValueError("wanted a time such as '06:30', or '' for none")
         return value
 
 
@@ -286,8 +317,12 @@ def _sentence(item: Any) -> str:
     if item["type"] == "missing":
         return f"key {key!r} is missing"
     found = item["input"]
+    words = re.findall(r"'([^']*)'", item["ctx"]["expected"]) if item["type"] == "literal_error" else []
+    close = difflib.get_close_matches(str(found), words, 1)
     shown = "" if key == "db.url" else f" = {found!r}"
-    return f"key {key!r}{shown}: {item['msg'].removeprefix('Value error, ')}"
+    return f"key {key!r}{shown}: {item['msg'].removeprefix('Value error, ')}" + (
+        f"; did you mean {close[0]!r}?" if close else ""
+    )
 
 
 def _allowed_keys(room: tuple[str | int, ...]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from db import encoder_queries, queries
 from db.encoder_queries import chosen
+from flows.matching import spaces_to_match
 from flows.site import Site
 from flows.ticket import Ticket
 from flows.undone import of_stages, told
@@ -67,7 +68,7 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         scans = queries.scan_counts(connection, ticket.night)
         moved = queries.match_counts(connection, ticket.night)
         n_embedded = queries.embedding_count(connection, ticket.night)
-        backlog = queries.backlog(connection)
+        backlog = queries.backlog(connection) or (len(spaces_to_match(site, connection)) if ticket.is_late() else 0)
         trained = queries.last_stage_counts(connection, "encoder", night=ticket.night).get("trained", 0)
         encoders = [{name: row[name] for name in ("id", "cover", "purpose", "provisional")}
                     for row in queries.active_encoders(connection)]  # fmt: skip

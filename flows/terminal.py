@@ -273,6 +273,7 @@ def show_encoders(found: dict[str, Any], *, quiet: bool) -> None:
             f"chosen, {row['waiting']} scans to embed: {row['chosen_reason']}" if row["chosen_reason"] else "",
             "provisional" if row["provisional"] else "",
             f"learned from {row['forgotten_patients']} forgotten people" if row["forgotten_patients"] else "",
+            f"vectors by {len(row['vector_kernels'])} kernel levels" if len(row["vector_kernels"]) > 1 else "",
         )
         table.add_row(row["id"][:KEY], row["cover"], row["purpose"], row["origin"], (row["since"] or "-")[:16],
                       str(row["vectors"]), *("-" if f is None else f"{f:.3f}" for f in figures),

@@ -1,69 +1,90 @@
-"""`match --verify`: every list once more from the vectors, by a plain loop, beside what the tables hold."""
+"""`match --verify`: every list once more, by a plain loop, beside what the tables hold."""
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
-from db import queries
+import numpy as np
+
+from db import calibrations, match_queries, queries
+from flows.plainlists import Entry, PlainLists, Row
 from flows.site import Site
-from flows.space import Space, order_of, read_space
-from siamese.distance import distances
-from siamese.gallery import UNKNOWN_US
 
 MOST_SHOWN = 20
+SCANS_AT_ONCE = 512
+
+Lists = dict[tuple[str, str], list[Entry]]
+Ends = dict[tuple[str, str], tuple[str, int]]  # how a list ended: code, number of matches
 
 
 def verify_matches(site: Site) -> dict[str, Any]:
-    """Compare every current list with one made by sorting all distances; shares nothing with the search."""
-    n_lists, differences = 0, []
+    """Compare every current list, and how it is said to have ended, with a plain loop's; shares no search.
+
+    The differences hold the first of them in words. While scans wait to be matched (`waiting`), lists
+    that these will enter differ, and rightly so.
+    """
+    n_lists, differences, waiting = 0, list[str](), 0
     with site.db.read() as connection:
         for encoder in queries.active_encoders(connection):
             for kind in queries.kinds_of(connection, str(encoder["id"])):
-                space = read_space(site, connection, str(encoder["id"]), kind)
-                stored = _stored(queries.current_matches(connection, space.encoder, kind))
-                for index, key in enumerate(space.gallery.keys):
-                    for lane in ("own", "others"):
-                        n_lists += 1
-                        wanted = _own(site, space, index) if lane == "own" else _others(site, space, index)
-                        if stored.pop((key, lane), []) != wanted:
-                            differences.append(f"{kind}, scan {key[:8]}, lane {lane}")
-                differences += [f"{kind}, scan {key[:8]}, lane {lane}: has no right to a list" for key, lane in stored]
-    return {"schema": 1, "lists": n_lists, "wrong": len(differences), "differences": differences[:MOST_SHOWN]}
+                found = match_queries.embeddings_of(connection, str(encoder["id"]), kind)
+                waiting += sum(night is None for night in found.matched_nights)
+                n_lists += 2 * len(found.scans)
+                differences += _differences(site, connection, encoder, kind, found)
+    return {
+        "schema": 1, "lists": n_lists, "wrong": len(differences), "differences": differences[:MOST_SHOWN],
+        "waiting": waiting,
+    }  # fmt: skip
 
 
-def _stored(rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[tuple[Any, str, float]]]:
-    lists: dict[tuple[str, str], list[tuple[Any, str, float]]] = defaultdict(list)
-    for row in rows:
-        lists[str(row["scan"]), str(row["lane"])].append((row["rank"], str(row["prior"]), float(row["distance"])))
-    return {key: sorted(entries, key=_place) for key, entries in lists.items()}
+def _differences(site: Site, connection: Any, encoder: Mapping[str, Any], kind: str, found: Any) -> Iterator[str]:
+    identifier, s = str(encoder["id"]), site.settings
+    vectors = np.frombuffer(b"".join(found.vectors), "<f4").reshape(len(found.scans), int(encoder["dim"]))
+    columns = (found.scans, found.patients, found.studies, found.own_lanes, found.acquired_from, found.acquired_until)
+    rows = [Row(*row) for row in zip(*columns, strict=True)]
+    plain = PlainLists(rows, vectors, metric=encoder["metric"], dates=s.scans.dates, k=s.siamese.k)
+    known = calibrations.calibration_of(connection, identifier, kind)
+    cutoff = None if known is None else known["cutoff"]
+    answers = plain.others()
+    while some := list(islice(answers, SCANS_AT_ONCE)):
+        scans = [plain.rows[place].scan for place, _ in some]
+        stored, ended = _stored(connection, identifier, kind, scans)
+        for place, others in some:
+            row = plain.rows[place]
+            for lane, entries in (("own", plain.own(place)), ("others", others)):
+                end = _code(site, row, lane, entries, cutoff), len(entries)
+                if (stored.get((row.scan, lane), []), ended.get((row.scan, lane))) != (_in_order(entries), end):
+                    yield f"{kind}, scan {row.scan[:8]}, lane {lane}"
+    entitled = {row.scan for row in rows}
+    for scan, lane in match_queries.listed_scans(connection, identifier, kind):
+        if scan not in entitled:
+            yield f"{kind}, scan {scan[:8]}, lane {lane}: has no right to a list"
 
 
-def _place(entry: tuple[Any, str, float]) -> tuple[bool, int, str]:
-    return entry[0] is None, entry[0] or 0, entry[1]
+def _stored(connection: Any, encoder: str, kind: str, scans: Sequence[str]) -> tuple[Lists, Ends]:
+    lists: Lists = defaultdict(list)
+    for scan, lane, *entry in match_queries.listed_entries(connection, encoder, kind, scans):
+        lists[scan, lane].append((entry[0], entry[1], entry[2]))
+    ended = {(scan, lane): (code, n) for scan, lane, code, n in match_queries.list_ends(connection, encoder, scans)}
+    return {key: _in_order(entries) for key, entries in lists.items()}, ended
 
 
-def _others(site: Site, space: Space, index: int) -> list[tuple[Any, str, float]]:
-    gallery, earlier = space.gallery, order_of(site) == "earlier"
-    if earlier and gallery.from_us[index] == UNKNOWN_US:
-        return []
-    best: dict[int, tuple[float, str]] = {}
-    values = distances(gallery.vectors[index], gallery.vectors, space.metric)  # type: ignore[arg-type]
-    for other in range(len(gallery)):
-        if gallery.patients[other] == gallery.patients[index]:
-            continue
-        if earlier and (gallery.until_us[other] == UNKNOWN_US or gallery.until_us[other] > gallery.from_us[index]):
-            continue
-        found = (float(values[other]), gallery.keys[other])
-        patient = int(gallery.patients[other])
-        best[patient] = min(best.get(patient, found), found)
-    ranked = sorted(best.values())[: site.settings.siamese.k]
-    return [(rank, key, value) for rank, (value, key) in enumerate(ranked, 1)]
+def _in_order(entries: Sequence[Entry]) -> list[Entry]:
+    """By rank, those without one last, by prior."""
+    return sorted(entries, key=lambda entry: (entry[0] is None, entry[0] or 0, entry[1]))
 
 
-def _own(site: Site, space: Space, index: int) -> list[tuple[Any, str, float]]:
-    from siamese.search import own_priors
-
-    if not space.own_lane[index]:
-        return []
-    found = own_priors(space.gallery, index, metric=space.metric)  # type: ignore[arg-type]
-    listed = [(n.rank, space.gallery.keys[n.index], float(n.distance)) for n in found]
-    return sorted(listed, key=_place)
+def _code(site: Site, row: Row, lane: str, entries: Sequence[Entry], cutoff: float | None) -> str:
+    """How a list has to have ended."""
+    if lane == "own" and not row.own_lane:
+        return "no-own-lane"
+    if site.settings.scans.dates == "true" and row.begins is None:
+        return "date-unknown"
+    if not entries:
+        return "no-prior"
+    if lane == "own":
+        return "ok"
+    if cutoff is not None and entries[0][2] > cutoff:
+        return "no-similar-case"
+    return "ok" if len(entries) == site.settings.siamese.k else "fewer-than-k"

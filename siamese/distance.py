@@ -8,12 +8,12 @@ wherever it stands in a block.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-Metric = Literal["cosine", "euclidean"]
+from siamese.limits import Metric as Metric  # others take it from here
 
 DECIMALS = 9  # what is kept and ranked; far above the noise of float64, far below that of a scan
 UNIT_TOLERANCE = 1e-4  # a float32 unit vector is off by 1e-6 at most; more means "not normalised"

@@ -27,7 +27,8 @@ def embed(
 
     Each batch is filled up with zeros to batch_size, because a network's kernels, and with them the
     last bits, depend on the size of the batch and on nothing else of it. Vectors of CPU and GPU
-    differ in those bits: the caller keeps to one device within an encoder.
+    differ in those bits: the caller keeps to one device within an encoder. So do, a hundred times less,
+    vectors of two processors (siamese.kernels): those may stand together, each with the level noted.
 
     Args:
         encoder: In eval mode; it stays on the device it was put on.

@@ -10,8 +10,8 @@ import torch
 from pytorch_metric_learning.losses import ContrastiveLoss, TripletMarginLoss
 
 from siamese.distance import Metric
+from siamese.limits import refusal
 from siamese.mining import Triplets
-from siamese.settings import LOSSES
 from siamese.torch_distance import library_distance
 
 Loss = Callable[[torch.Tensor, Triplets], torch.Tensor]
@@ -36,7 +36,7 @@ def build_loss(name: str, *, margin: float, metric: Metric) -> Loss:
         near, far = (1.0, 1.0 - margin) if distance.is_inverted else (0.0, margin)
         contrastive = ContrastiveLoss(pos_margin=near, neg_margin=far, distance=distance)
         return lambda vectors, chosen: contrastive(vectors, indices_tuple=_pairs(chosen))
-    raise ValueError(f"loss {name!r}: wanted one of {', '.join(LOSSES)}")
+    raise ValueError(f"loss {name!r}: {refusal('loss', name)}")
 
 
 def _pairs(chosen: Triplets) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

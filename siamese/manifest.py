@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 SCHEMA = 1
+LATER = frozenset({"kernels"})  # keys that older manifests do not have
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Manifest:
     figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)  # name -> figures
     created_utc: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    kernels: str = ""  # of the processor that trained it, see siamese.kernels; "": not recorded
     schema: int = SCHEMA
 
     def to_json(self) -> str:
@@ -48,8 +50,9 @@ class Manifest:
         if not isinstance(found, dict) or found.get("schema") != SCHEMA:
             raise ValueError(f"no manifest of schema {SCHEMA}")
         names = {f.name for f in fields(cls)}
-        if names != set(found):
-            raise ValueError(f"manifest keys missing or unknown: {sorted(names ^ set(found))}")
+        wrong = (names ^ set(found)) - (LATER - set(found))
+        if wrong:
+            raise ValueError(f"manifest keys missing or unknown: {sorted(wrong)}")
         return cls(**{**found, "curve": tuple(found["curve"])})
 
     def fingerprint(self) -> str:

@@ -9,8 +9,8 @@ import torch
 from pytorch_metric_learning.miners import BaseMiner, BatchHardMiner, TripletMarginMiner
 
 from siamese.distance import Metric
+from siamese.limits import refusal
 from siamese.pairs import ALIKE, UNLIKE
-from siamese.settings import MINERS
 from siamese.torch_distance import library_distance
 
 Triplets = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # rows of anchor, positive, negative
@@ -32,7 +32,7 @@ def mine(
     farthest positive and nearest negative.
 
     Args:
-        name: One of MINERS.
+        name: One of siamese.limits.
         vectors: (N, D), unit length.
         relations: (N, N), as of `pairs.relations`.
         margin: Of the loss, in units of the metric's distance.
@@ -40,7 +40,7 @@ def mine(
         generator: Draws the negatives of "random".
 
     Raises:
-        ValueError: The name is not in MINERS.
+        ValueError: The name is not in siamese.limits.
     """
     if name == "random":
         return _random(relations, generator)
@@ -55,7 +55,7 @@ def _library_miner(name: str, margin: float, metric: Metric) -> BaseMiner:
         return TripletMarginMiner(margin, type_of_triplets="semihard", distance=library_distance(metric))
     if name == "hard":
         return BatchHardMiner(distance=library_distance(metric))
-    raise ValueError(f"miner {name!r}: wanted one of {', '.join(MINERS)}")
+    raise ValueError(f"miner {name!r}: {refusal('miner', name)}")
 
 
 def _mine_anchor(miner: BaseMiner, vectors: torch.Tensor, relation: torch.Tensor, anchor: int) -> Triplets:

@@ -10,6 +10,7 @@ import torch
 
 from siamese.checkpoint import Checkpoint, Tensors, read_checkpoint, write_checkpoint
 from siamese.encoder import Encoder, build
+from siamese.kernels import kernels
 from siamese.pairs import Example, Purpose, data_digest, split
 from siamese.record import Epoch
 from siamese.settings import TrainingSettings
@@ -38,7 +39,8 @@ def begin(examples: Sequence[Example], *, cover: str, purpose: Purpose, settings
     encoder = build(settings.backbone, cover, settings.dim, settings.seed)
     optimiser = torch.optim.AdamW(encoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     seen = data_digest(examples, encoder.recipe.digest())
-    named = {**settings.named(), "data": seen, "purpose": purpose, "torch": torch.__version__}
+    made_by = {"torch": torch.__version__, "kernels": kernels("cpu")}  # else its sums would be of two sorts
+    named = {**settings.named(), "data": seen, "purpose": purpose, **made_by}
     run = Run(
         encoder=encoder,
         optimiser=optimiser,

@@ -1,7 +1,9 @@
 """fit(...): examples in, a judged encoder out; killed at any time, it goes on where it stood.
 
 Everything random is drawn from seed, epoch and step, sums are made by a fixed number of threads, and
-all of it happens on the CPU: the same call gives the same weights, interrupted or not.
+all of it happens on the CPU: on processors of one kernel level the same call gives the same weights,
+interrupted or not. Another level rounds otherwise, and a training makes much of little: its weights are
+those of another draw.
 """
 
 import math
@@ -17,6 +19,7 @@ from siamese.embedding import BadEmbedding
 from siamese.encoder import Encoder, build, sign
 from siamese.figures import PairDistances, figures, histogram
 from siamese.judge import Judge
+from siamese.kernels import kernels
 from siamese.manifest import Manifest
 from siamese.pairs import Example, Purpose, feasible, split
 from siamese.record import Epoch, Figures, TrainingRecord
@@ -202,5 +205,6 @@ def _manifest(run: Run, record: TrainingRecord, origin: str) -> Manifest:
         curve=tuple({k: v for k, v in asdict(e).items() if k != "seconds"} for e in record.curve),
         histograms=record.histograms,
         figures=record.figures,
+        kernels=kernels("cpu"),
         created_utc="",
     )

@@ -49,6 +49,8 @@ def match(*, verify: bool = False, config: Config = DEFAULT, as_json: Json = Fal
         print(f"{report['lists']} lists recomputed from the vectors, {report['wrong']} differ")
         for line in report["differences"]:
             print(f"  {line}")
+        if report["waiting"]:
+            print(f"{report['waiting']} scans wait to be matched; run `scantwin match`, then ask again")
     return 1 if report["wrong"] else 0
 
 

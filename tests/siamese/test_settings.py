@@ -1,8 +1,9 @@
 import pytest
 
 from siamese.backbones import BUILDERS
+from siamese.limits import LIMITS
 from siamese.losses import build_loss
-from siamese.settings import BACKBONES, LOSSES, TrainingSettings
+from siamese.settings import TrainingSettings
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,6 @@ def test_time_budget_is_no_part_of_an_encoders_name():
 
 
 def test_every_name_that_settings_allow_is_built():
-    assert set(BACKBONES) == set(BUILDERS)
-    for loss in LOSSES:
+    assert set(LIMITS["backbone"].allowed) == set(BUILDERS)
+    for loss in LIMITS["loss"].allowed:
         build_loss(loss, margin=0.3, metric="cosine")
