@@ -40,6 +40,11 @@ def test_split_numbers_lie_in_the_unit_interval_and_shifts_are_never_zero(patien
     assert abs(KEYS.shift_days(patient)) <= 350
 
 
+def test_every_shift_of_up_to_350_days_occurs_but_none_of_zero():
+    shifts = {KEYS.shift_days(str(n)) for n in range(20_000)}
+    assert shifts == set(range(-350, 351)) - {0}
+
+
 def test_split_numbers_fill_the_interval_evenly():
     numbers = [KEYS.split_number(str(n)) for n in range(2000)]
     assert 0.56 < sum(n < 0.6 for n in numbers) / 2000 < 0.64

@@ -191,6 +191,18 @@ def test_a_turned_patient_makes_an_oblique_view(make_header: Maker) -> None:
     assert (kind.key, kind.rule) == ("xr/cspine/2d/oblique", "BodyPartExamined, SeriesDescription")
 
 
+@pytest.mark.parametrize(
+    ("sop_class", "view", "part", "key"),
+    [(CR, "LL", "CSPINE", "xr/cspine/2d/lateral"), (MG, "MLO", "BREAST", "mg/breast/2d/mlo/left")],
+)
+def test_only_a_frontal_view_is_made_oblique_by_the_description(
+    make_header: Maker, sop_class: str, view: str, part: str, key: str
+) -> None:
+    fields = {"sop_class_uid": sop_class, "view": view, "body_part": part, "image_laterality": "L"}
+    header = make_header(series_description="LAT AND OBLIQUE", **fields)
+    assert kind_of(header, is_volume=False).key == key
+
+
 def test_the_classes_are_the_standard_s() -> None:
     names = [UID(uid).name for uid in (CTImageStorage, MR, CR, DX, MG, US)]
     assert [name.split(" Image")[0] for name in names] == [
