@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import Phase, settings
 from sqlalchemy import text
 
 from db.address import parse_url, sqlite_files
@@ -22,6 +23,8 @@ ROOT = Path(__file__).parents[1]
 SCRATCH = Path(tempfile.mkdtemp(prefix="scantwin-tests-"))
 os.environ["XDG_RUNTIME_DIR"] = str(SCRATCH)
 os.environ["PREFECT_HOME"] = str(SCRATCH / "prefect")
+# for benchmarks/mutants.py: the same draws every time, and a fault need not be made small once it is seen
+settings.register_profile("mutants", derandomize=True, deadline=None, phases=(Phase.explicit, Phase.generate))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

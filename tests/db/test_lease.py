@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 
 from db.engine import Database, Fence
 from db.errors import Fenced, NightRunning
-from db.lease import Begun, begin_night, begin_stage, end_night, end_stage, renew
+from db.lease import Begun, begin_night, begin_stage, borrow, end_night, end_stage, give_back, renew
 from db.tables import Night, Stage
 
 
@@ -162,3 +162,48 @@ def test_two_begin_at_once_and_one_wins(db: Database, db_url: str) -> None:
         assert sorted(pool.map(attempt, range(8))) == [False] * 7 + [True]
     with db.read() as connection:
         assert connection.scalar(text("SELECT count(*) FROM night")) == 1
+
+
+def lend(db: Database, *, owner: str = "two", ttl_s: float = 60, is_dead: Callable[[str], bool] | None = None) -> Begun:
+    return borrow(db, owner=owner, ttl_s=ttl_s, is_dead=is_dead or (lambda owner: False))
+
+
+def test_a_borrowed_lease_opens_no_night_and_lets_none_run_until_it_is_given_back(db: Database) -> None:
+    assert lend(db) == Begun(0, 1)
+    with pytest.raises(NightRunning, match="two") as caught:
+        begin(db)
+    assert caught.value.expires_at - datetime.now(UTC) > timedelta(seconds=30)
+    give_back(db, Fence("night", 1))
+    assert rows(db, Night) == [] and begin(db) == Begun(1, 2)
+
+
+def test_a_lease_is_not_lent_while_a_night_runs(db: Database) -> None:
+    held = begin(db, owner="ward 7")
+    with db.write(right(held)), pytest.raises(NightRunning, match="ward 7"):  # at once, although it writes
+        lend(db)
+    assert [row.state for row in rows(db, Night)] == ["running"]
+
+
+@pytest.mark.parametrize("how", ["dead", "expired"])
+def test_a_lost_night_is_closed_when_its_lease_is_lent(db: Database, how: str) -> None:
+    lost = begin(db, ttl_s=60 if how == "dead" else -1)
+    assert lend(db, is_dead=lambda owner: how == "dead" and owner == "one") == Begun(lost.night, lost.fence + 1)
+    (row,) = rows(db, Night)
+    assert (row.state, row.error_code) == ("failed", "owner-died")
+
+
+def test_a_borrower_may_write_and_the_one_before_may_not(db: Database) -> None:
+    old, new = lend(db, ttl_s=-1), lend(db, owner="three")
+    with db.write(right(new)):
+        pass
+    with pytest.raises(Fenced):
+        give_back(db, right(old))
+    give_back(db, right(new))
+    with pytest.raises(Fenced):
+        give_back(db, right(new))
+
+
+def test_lending_counts_on_from_the_newest_night(db: Database) -> None:
+    for _ in range(2):
+        end(db, begin(db))
+    assert lend(db) == Begun(2, 3)

@@ -12,6 +12,7 @@ from db.matches import (
     Lane,
     delete_lane_outcomes,
     mark_matched,
+    rejoin,
     replace_lane,
     replace_lanes,
     save_lane_outcomes,
@@ -251,3 +252,15 @@ def test_scans_are_marked_matched_and_asked_for_again(scans) -> None:
         assert mark_matched(connection, "e", ["a"], None) == 1
         found = connection.execute(select(Embedding.scan).where(Embedding.matched_night == 1)).all()
     assert found == [("b",)]
+
+
+def test_scans_that_go_to_another_patient_are_asked_for_again_by_every_encoder(scans) -> None:
+    with scans.db.write() as connection:
+        scans.encoder(connection, "other", purpose="patient")
+        for scan in "abc":
+            scans.embedding(connection, scan, "other")
+        for encoder in ("e", "other"):
+            mark_matched(connection, encoder, ["a", "c"], 1)
+        assert rejoin(connection, ["a", "b"]) == 2  # b was never matched
+        found = connection.execute(select(Embedding.scan, Embedding.encoder).where(Embedding.matched_night == 1))
+        assert sorted(map(tuple, found)) == [("c", "e"), ("c", "other")]

@@ -12,7 +12,7 @@ from scans.guard import Guard
 from scans.header import Header, read_header
 from scans.outcome import BadValue, ConstantImage, NotFinite
 from scans.pixels import read_stored
-from scans.values import check_image, fill_padding, real_values
+from scans.values import check_image, empty_value, fill_padding, real_values
 
 ODD = Path(__file__).parents[3] / "shared" / "data" / "dicom_odd"
 NOWHERE = Path("/nowhere")
@@ -73,6 +73,11 @@ def test_padding_becomes_what_nothing_looks_like(modality, inverted, filled):
     voxels = np.array([-2000.0, 3.0, 9.0, 4.0], dtype=np.float32)
     fill_padding(voxels, voxels == -2000, modality=modality, inverted=inverted)
     assert voxels.tolist() == [filled, 3.0, 9.0, 4.0]
+
+
+@pytest.mark.parametrize(("modality", "value"), [("CT", -1000.0), ("MR", 3.0)])
+def test_outside_of_the_slices_is_air_or_the_darkest_value(modality, value):
+    assert empty_value(np.array([[4.0, 3.0], [9.0, 5.0]], dtype=np.float32), modality) == value
 
 
 def test_nothing_but_padding_is_refused():
