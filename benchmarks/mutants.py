@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import os
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -110,7 +112,10 @@ def _is_asked(module: Module, names: Sequence[str]) -> bool:
 
 
 def _mutmut(*names: str) -> None:
-    subprocess.run([str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", "1", *names], check=True)
+    mutmut = Path(sys.executable).with_name("mutmut")
+    with tempfile.TemporaryDirectory() as scratch:
+        shared = os.environ | {"SCANTWIN_TEST_SCRATCH": scratch}  # one migrated database to copy for all mutants
+        subprocess.run([str(mutmut), "run", "--max-children", "1", *names], check=True, env=shared)
 
 
 def _unexplained(modules: Sequence[Module]) -> Iterator[str]:
