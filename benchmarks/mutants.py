@@ -1,8 +1,9 @@
 """How many small faults, put into the rules one at a time, the tests see: mutation testing by mutmut.
 
-`python -m benchmarks.mutants [--table] [MODULE ...]`. It goes on where it was stopped; what survived before is tried
-again, as tests may have come. The modules and the tests that are asked stand in `[tool.mutmut]` of pyproject.toml;
-survivors that harm nothing, each with its reason, in `mutants.toml` beside this file. `--table` only prints.
+`python -m benchmarks.mutants [--table] [--every N] [MODULE ...]`. It goes on where it was stopped; what survived before
+is tried again, as tests may have come. The modules and the tests that are asked stand in `[tool.mutmut]` of pyproject.toml;
+survivors that harm nothing, each with its reason, in `mutants.toml` beside this file. `--table` only prints;
+`--every 5` runs each fifth mutant of a module, for a first look.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from mutmut.utils.file_utils import walk_mutatable_files
 REASONS = Path(__file__).with_suffix(".toml")
 KILLED = frozenset({"killed", "timeout", "segfault"})
 SURVIVED = frozenset({"survived", "no tests"})
+MAKES_ALL = "scans.values."  # the smallest module
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Module:
         """Return the names of the mutants in one of these states."""
         return [name for name, state in self.states.items() if state in states]
 
+    def to_run(self) -> list[str]:
+        """Return the names of those that nothing has killed yet."""
+        return [name for name, state in self.states.items() if state not in KILLED]
+
     @property
     def n_viable(self) -> int:
         """How many mutants the tests have judged."""
@@ -49,11 +55,12 @@ class Module:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.mutants", description=__doc__)
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="such as scans.kind; all of them if none is named")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="run each N-th mutant only")
     parser.add_argument("--table", action="store_true", help="run nothing")
     options = parser.parse_args()
     if not options.table:
-        _run(options.modules)
-    modules = [module for module in read_modules() if _is_asked(module, options.modules)]
+        _run(options.modules, options.every)
+    modules = _asked(options.modules)
     unexplained = list(_unexplained(modules))
     print("\n".join([*table(modules), "", f"{len(unexplained)} survivors without a reason in {REASONS.name}"]))
     print("\n".join(unexplained))
@@ -92,23 +99,17 @@ def change_of(name: str, path: str) -> str:
     return f"{function}: {added or f'without {removed}'}"
 
 
-def _run(names: Sequence[str]) -> None:
-    """Run what has not been run, then what survived, in one process at a time."""
-    wanted = [f"{name}.*" for name in names]
-    if not wanted:
-        _mutmut()
-    survived = [name for module in read_modules() if _is_asked(module, names) for name in module.named(SURVIVED)]
-    undone = [name for module in read_modules() if _is_asked(module, names) for name in _not_run(module)]
-    if survived or undone or wanted:
-        _mutmut(*(survived + undone or wanted))
+def _run(names: Sequence[str], every: int) -> None:
+    """Run what has not been run, and what survived, in one process at a time."""
+    if not all(module.states for module in _asked(names)):
+        _mutmut(f"{MAKES_ALL}*")  # the first run makes the mutants of every module
+    chosen = [name for module in _asked(names) for name in module.to_run()[::every]]
+    if chosen:
+        _mutmut(*chosen)
 
 
-def _not_run(module: Module) -> list[str]:
-    return [name for name, state in module.states.items() if state not in KILLED | SURVIVED]
-
-
-def _is_asked(module: Module, names: Sequence[str]) -> bool:
-    return not names or module.path.removesuffix(".py").replace("/", ".") in names
+def _asked(names: Sequence[str]) -> list[Module]:
+    return [m for m in read_modules() if not names or m.path.removesuffix(".py").replace("/", ".") in names]
 
 
 def _mutmut(*names: str) -> None:
