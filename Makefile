@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 FAST := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check bench mutants clean
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ check: $(STAMP)  ## ruff and mypy --strict
 bench: $(STAMP)  ## the README's figures, each beside its peer (about an hour)
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@for name in search night listing growth reading ingest phantoms resamples assay; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+mutants: $(STAMP)  ## how many small faults put into the rules the tests see (hours; goes on where it was stopped)
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[mutants]'
+	@$(FAST) $(BIN)/python -m benchmarks.mutants
 
 clean:  ## remove .venv and ./demo
 	@rm -rf .venv demo

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import Phase, settings
 from sqlalchemy import text
 
 from db.address import parse_url, sqlite_files
@@ -19,13 +20,17 @@ from db.migrate import upgrade
 
 BACKENDS = ("sqlite", "postgresql")
 ROOT = Path(__file__).parents[1]
-SCRATCH = Path(tempfile.mkdtemp(prefix="scantwin-tests-"))
+KEPT = os.environ.get("SCANTWIN_TEST_SCRATCH")  # a folder that many short runs share, see benchmarks/mutants.py
+SCRATCH = Path(KEPT or tempfile.mkdtemp(prefix="scantwin-tests-"))
 os.environ["XDG_RUNTIME_DIR"] = str(SCRATCH)
 os.environ["PREFECT_HOME"] = str(SCRATCH / "prefect")
+# for benchmarks/mutants.py: the same draws every time, and a fault need not be made small once it is seen
+settings.register_profile("mutants", derandomize=True, deadline=None, phases=(Phase.explicit, Phase.generate))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    shutil.rmtree(SCRATCH, ignore_errors=True)
+    if not KEPT:
+        shutil.rmtree(SCRATCH, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -99,7 +104,8 @@ def db_url(backend: str, tmp_path: Path, templates: dict[str, str], request: pyt
     if backend == "sqlite":
         if backend not in templates:
             templates[backend] = f"sqlite:///{SCRATCH}/template.sqlite"
-            upgrade(templates[backend])
+            if not (SCRATCH / "template.sqlite").exists():
+                upgrade(templates[backend])
         url = f"sqlite:///{tmp_path}/scantwin.sqlite"
         for source, target in zip(sqlite_files(templates[backend]), sqlite_files(url), strict=True):
             shutil.copy(source, target)

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -7,8 +7,8 @@ from sqlalchemy import select, text
 
 from db.engine import Database, Fence
 from db.errors import Fenced, NightRunning
-from db.lease import Begun, begin_night, begin_stage, end_night, end_stage, renew
-from db.tables import Night, Stage
+from db.lease import Begun, begin_night, begin_stage, borrow, end_night, end_stage, give_back, renew
+from db.tables import Lease, Night, Stage
 
 
 def begin(
@@ -115,6 +115,82 @@ def test_an_ended_night_frees_the_lease_and_may_write_no_more(db: Database) -> N
             act()
 
 
+def test_the_row_of_a_night_says_who_began_it_with_what_and_when(db: Database) -> None:
+    before = datetime.now(UTC)
+    begun = begin(db, owner="ward 7", ttl_s=600)
+    (row,) = rows(db, Night)
+    assert (row.id, row.fence, row.owner, row.state) == (1, begun.fence, "ward 7", "running")
+    assert (row.settings_digest, row.version, row.key_id, row.summary) == ("d", "1", "k", "{}")
+    assert (row.exit_code, row.ended_at, row.tick_at, row.error_code, row.report) == (None, None, None, "", "")
+    assert abs(row.begun_at - before) < timedelta(minutes=5)
+    (lease,) = rows(db, Lease)
+    assert (lease.owner, lease.expires_at - row.begun_at) == ("ward 7", timedelta(seconds=600))
+
+
+def test_a_failed_night_keeps_its_code_and_leaves_no_lease(db: Database) -> None:
+    end(db, begin(db), state="failed", exit_code=1, error_code="disk-full")
+    (row,), (lease,) = rows(db, Night), rows(db, Lease)
+    assert (row.error_code, row.exit_code, row.summary, row.report) == ("disk-full", 1, "{}", "")
+    assert (lease.owner, lease.expires_at, lease.fence) == (None, None, 1)
+
+
+def test_an_ending_night_touches_no_other_night_and_no_stage_that_was_done(db: Database) -> None:
+    for state in ("failed", "finished"):
+        begun = begin(db)
+        with db.write(right(begun)) as connection:
+            for name in ("ingest", "embed"):
+                begin_stage(connection, begun.night, name)
+            end_stage(connection, begun.night, "ingest", state="done", seconds=1, counts={})
+        end(db, begun, state=state)
+    assert [row.state for row in rows(db, Night)] == ["failed", "finished"]
+    assert {(row.night, row.name): row.state for row in rows(db, Stage)} == {
+        (1, "ingest"): "done", (1, "embed"): "failed", (2, "ingest"): "done", (2, "embed"): "failed"
+    }  # fmt: skip
+
+
+def test_a_takeover_closes_nights_that_ran_and_no_other(db: Database) -> None:
+    end(db, begin(db))
+    begin(db, ttl_s=-1)
+    begin(db, owner="two")
+    assert [(row.state, row.error_code) for row in rows(db, Night)] == [
+        ("finished", ""), ("failed", "owner-died"), ("running", "")
+    ]  # fmt: skip
+
+
+def test_the_owner_of_a_free_lease_is_asked_nothing(db: Database) -> None:
+    end(db, begin(db))
+    begin(db, ttl_s=-1, is_dead=lambda owner: pytest.fail("nobody holds it"))
+
+
+def test_a_renewed_lease_ends_so_many_seconds_from_now(db: Database) -> None:
+    begun = begin(db, ttl_s=5)
+    until = renew(db, right(begun), ttl_s=600)
+    (lease,) = rows(db, Lease)
+    assert lease.expires_at == until
+    assert timedelta(seconds=599) <= until - rows(db, Night)[0].begun_at < timedelta(seconds=700)
+
+
+def test_a_refusal_names_both_numbers_and_what_to_do(db: Database) -> None:
+    old = begin(db, ttl_s=-1)
+    begin(db, owner="two")
+    with pytest.raises(Fenced, match=r"lease 1 is no longer held \(now 2\): stop, and run again"):
+        renew(db, right(old), ttl_s=60)
+
+
+def test_a_stage_that_begins_again_begins_afresh(db: Database) -> None:
+    begun = begin(db)
+    with db.write(right(begun)) as connection:
+        begin_stage(connection, 1, "embed")
+        end_stage(connection, 1, "embed", state="done", seconds=2, counts={"z": 3, "a": 1})
+    (row,) = rows(db, Stage)
+    assert (row.state, row.seconds, row.counts) == ("done", 2.0, '{"a": 1, "z": 3}')
+    with db.write(right(begun)) as connection:
+        begin_stage(connection, 1, "embed")
+    (row,) = rows(db, Stage)
+    assert (row.state, row.seconds, row.counts) == ("running", None, "{}")
+    assert abs(row.begun_at - rows(db, Night)[0].begun_at) < timedelta(minutes=5)
+
+
 def test_a_night_that_outlived_its_lease_may_still_end_when_nobody_took_it(db: Database) -> None:
     begun = begin(db, ttl_s=-1)
     end(db, begun)
@@ -162,3 +238,48 @@ def test_two_begin_at_once_and_one_wins(db: Database, db_url: str) -> None:
         assert sorted(pool.map(attempt, range(8))) == [False] * 7 + [True]
     with db.read() as connection:
         assert connection.scalar(text("SELECT count(*) FROM night")) == 1
+
+
+def lend(db: Database, *, owner: str = "two", ttl_s: float = 60, is_dead: Callable[[str], bool] | None = None) -> Begun:
+    return borrow(db, owner=owner, ttl_s=ttl_s, is_dead=is_dead or (lambda owner: False))
+
+
+def test_a_borrowed_lease_opens_no_night_and_lets_none_run_until_it_is_given_back(db: Database) -> None:
+    assert lend(db) == Begun(0, 1)
+    with pytest.raises(NightRunning, match="two") as caught:
+        begin(db)
+    assert caught.value.expires_at - datetime.now(UTC) > timedelta(seconds=30)
+    give_back(db, Fence("night", 1))
+    assert rows(db, Night) == [] and begin(db) == Begun(1, 2)
+
+
+def test_a_lease_is_not_lent_while_a_night_runs(db: Database) -> None:
+    held = begin(db, owner="ward 7")
+    with db.write(right(held)), pytest.raises(NightRunning, match="ward 7"):  # at once, although it writes
+        lend(db)
+    assert [row.state for row in rows(db, Night)] == ["running"]
+
+
+@pytest.mark.parametrize("how", ["dead", "expired"])
+def test_a_lost_night_is_closed_when_its_lease_is_lent(db: Database, how: str) -> None:
+    lost = begin(db, ttl_s=60 if how == "dead" else -1)
+    assert lend(db, is_dead=lambda owner: how == "dead" and owner == "one") == Begun(lost.night, lost.fence + 1)
+    (row,) = rows(db, Night)
+    assert (row.state, row.error_code) == ("failed", "owner-died")
+
+
+def test_a_borrower_may_write_and_the_one_before_may_not(db: Database) -> None:
+    old, new = lend(db, ttl_s=-1), lend(db, owner="three")
+    with db.write(right(new)):
+        pass
+    with pytest.raises(Fenced):
+        give_back(db, right(old))
+    give_back(db, right(new))
+    with pytest.raises(Fenced):
+        give_back(db, right(new))
+
+
+def test_lending_counts_on_from_the_newest_night(db: Database) -> None:
+    for _ in range(2):
+        end(db, begin(db))
+    assert lend(db) == Begun(2, 3)

@@ -4,14 +4,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from db.match_tables import LANES
 from db.matches import (
     Lane,
+    Why,
     delete_lane_outcomes,
     mark_matched,
+    rejoin,
     replace_lane,
     replace_lanes,
     save_lane_outcomes,
@@ -89,6 +91,84 @@ def test_a_match_that_came_and_went_in_one_night_was_never_there(scans) -> None:
     assert put(scans, 1) == (0, 1)
     with scans.db.read() as connection:
         assert history(connection) == []
+
+
+def moves(archive: Any) -> dict[str, tuple[Any, ...]]:
+    """Prior -> rank, night of the last move, rank before it."""
+    with archive.db.read() as connection:
+        rows = connection.execute(select(Match.prior, Match.rank, Match.moved_night, Match.rank_before))
+        return {prior: tuple(rest) for prior, *rest in rows}
+
+
+def test_a_match_that_moves_keeps_when_and_from_which_rank(scans, new_night: Callable[[], int]) -> None:
+    put(scans, 1, "a", "b", "c")
+    assert put(scans, new_night(), "b", "a", "c") == (0, 0)
+    assert moves(scans) == {"a": (2, 2, 1), "b": (1, 2, 2), "c": (3, None, None)}
+    put(scans, new_night(), "a", "b", "c")
+    assert moves(scans) == {"a": (1, 3, 2), "b": (2, 3, 1), "c": (3, None, None)}
+    with scans.db.read() as connection:
+        assert history(connection) == [("f", prior, 1, None) for prior in "abc"]
+
+
+def test_a_night_that_is_run_again_moves_from_the_rank_before_that_night(scans, new_night: Callable[[], int]) -> None:
+    put(scans, 1, "a", "b", "c")
+    put(scans, new_night(), "b", "a", "c")
+    put(scans, 2, "b", "c", "a")
+    assert moves(scans) == {"a": (3, 2, 1), "b": (1, 2, 2), "c": (2, 2, 3)}
+    put(scans, 2, "a", "b", "c")
+    assert moves(scans) == {prior: (rank, None, None) for rank, prior in enumerate("abc", 1)}
+
+
+def test_a_match_moves_in_no_night_that_it_entered_in(scans) -> None:
+    put(scans, 1, "a", "b")
+    put(scans, 1, "b", "a")
+    assert moves(scans) == {"a": (2, None, None), "b": (1, None, None)}
+
+
+def test_what_changes_but_the_rank_is_no_move_and_its_chance_is_read_again(scans, new_night: Callable[[], int]) -> None:
+    put(scans, 1, "b", "a")
+    put(scans, new_night(), "a", "b")
+    with scans.db.write() as connection:
+        connection.execute(update(Match).values(chance_basis="known"))
+        lane = [match("a", 1), match("b", 2, distance=0.25, kind="ct/head/3d")]
+        replace_lane(connection, encoder="e", scan="f", lane="others", matches=lane, night=2)
+        found = {row.prior: row for row in connection.execute(select(Match.prior, Match.distance, Match.kind,
+                                                                     Match.chance_basis))}  # fmt: skip
+    assert tuple(found["a"]) == ("a", 0.5, "ct/chest/3d", "known")
+    assert tuple(found["b"]) == ("b", 0.25, "ct/head/3d", "")
+    assert moves(scans) == {"a": (1, 2, 2), "b": (2, 2, 1)}
+
+
+def reasons(archive: Any) -> dict[str, tuple[str, str]]:
+    with archive.db.read() as connection:
+        rows = connection.execute(select(Match.prior, Match.entered_why, Match.left_why))
+        return {prior: (entered or "", left or "") for prior, entered, left in rows}
+
+
+def test_each_match_keeps_why_it_entered_and_why_it_left(scans, new_night: Callable[[], int]) -> None:
+    why = Why({"a": "scan-new"}, "rank")
+    with scans.db.write() as connection:
+        replace_lanes(connection, [Lane("e", "f", "others", [match("a"), match("b", 2)], entered=why)], 1)
+    assert reasons(scans) == {"a": ("scan-new", ""), "b": ("rank", "")}
+    new_night()
+    with scans.db.write() as connection:
+        replace_lanes(connection, [Lane("e", "f", "others", [], left=Why({"b": "withdrawn"}, "pushed"))], 2)
+    assert reasons(scans) == {"a": ("scan-new", "pushed"), "b": ("rank", "withdrawn")}
+    put(scans, 2, "b", "a")  # back in the same night: never gone, and as it is now
+    assert reasons(scans) == {"a": ("scan-new", ""), "b": ("rank", "")}
+    assert {prior: rank for prior, (rank, *_) in moves(scans).items()} == {"b": 1, "a": 2}
+
+
+def test_lists_of_two_encoders_do_not_mix(scans) -> None:
+    with scans.db.write() as connection:
+        scans.encoder(connection, "other", purpose="patient")
+        for key in "abf":
+            scans.embedding(connection, key, "other")
+        lanes = [Lane("e", "f", "others", [match("a")]), Lane("other", "f", "others", [match("b")])]
+        assert replace_lanes(connection, lanes, 1) == (2, 0)
+        assert replace_lanes(connection, lanes[:1], 1) == (0, 0)
+        for encoder, prior in (("e", "a"), ("other", "b")):
+            assert [row["prior"] for row in current_matches(connection, encoder)] == [prior]
 
 
 def test_a_verdict_survives_a_match_that_came_and_went(scans) -> None:
@@ -251,3 +331,15 @@ def test_scans_are_marked_matched_and_asked_for_again(scans) -> None:
         assert mark_matched(connection, "e", ["a"], None) == 1
         found = connection.execute(select(Embedding.scan).where(Embedding.matched_night == 1)).all()
     assert found == [("b",)]
+
+
+def test_scans_that_go_to_another_patient_are_asked_for_again_by_every_encoder(scans) -> None:
+    with scans.db.write() as connection:
+        scans.encoder(connection, "other", purpose="patient")
+        for scan in "abc":
+            scans.embedding(connection, scan, "other")
+        for encoder in ("e", "other"):
+            mark_matched(connection, encoder, ["a", "c"], 1)
+        assert rejoin(connection, ["a", "b"]) == 2  # b was never matched
+        found = connection.execute(select(Embedding.scan, Embedding.encoder).where(Embedding.matched_night == 1))
+        assert sorted(map(tuple, found)) == [("c", "e"), ("c", "other")]

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from db.lease import begin_stage, end_stage
-from db.matches import replace_lane
+from db.matches import replace_lane, save_lane_outcomes
 from db.store import activate, save_verdict, set_provisional
 from db.tables import Match, Scan
 from db.views import VIEWS
@@ -48,6 +48,22 @@ def test_the_contrast_of_both_scans_stands_on_the_pair(scans) -> None:
         connection.execute(update(Scan).where(Scan.key == "f").values(contrast="given"))
         (row,) = view(connection, "match_for_review")
     assert (row["contrast"], row["prior_contrast"]) == ("given", "unknown")
+
+
+def test_chances_become_numbers_of_patients_each_from_its_own_column(scans) -> None:
+    chances = {"chance_share": 0.02, "chance_below": 0.05, "chance_low": 0.01, "chance_high": 0.04}
+    lane = {
+        "scan": "f", "encoder": "e", "lane": "others", "code": "ok", "gallery_patients": 100, "n_matches": 1,
+        "reach": None, "rules": "r", "night": scans.night,
+    }  # fmt: skip
+    with scans.db.write() as connection:
+        put(scans, connection, "a")
+        save_lane_outcomes(connection, [lane])
+        connection.execute(update(Match).values(chance_code="estimate", **chances))
+        (row,) = view(connection, "match_for_review")
+    found = [row[f"expected_{name}"] for name in ("by_chance", "fewer_than", "low", "high")]
+    assert found == pytest.approx([2.0, 5.0, 1.0, 4.0])
+    assert (row["gallery_patients"], row["chance_code"]) == (100, "estimate")
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,14 @@ def test_the_database_address_may_come_from_the_environment(read, monkeypatch):
     assert read(BASE).db.url == "postgresql://somewhere/else"
 
 
+def test_the_environment_goes_before_the_file_key_by_key(read, monkeypatch):
+    monkeypatch.setenv("SCANTWIN_DB__URL", "postgresql://somewhere/else")
+    monkeypatch.setenv("SCANTWIN_SITE__STORE", "/fast/disk")
+    settings = read('[site]\narchive = "archive"\nstore = "slow"\n[db]\nurl = "sqlite:///here.sqlite"\n')
+    assert (settings.db.url, settings.site.store) == ("postgresql://somewhere/else", "/fast/disk")
+    assert settings.site.archive == "archive"  # what the environment leaves out is as the file says
+
+
 def test_an_error_never_shows_the_database_address(read, monkeypatch):
     with pytest.raises(ConfigError) as caught:
         read(BASE + "[db]\nurl = 5\n")

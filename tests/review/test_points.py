@@ -29,6 +29,13 @@ def test_the_commonest_groups_have_signs_of_their_own_and_the_rest_is_grey():
     assert all(key.x >= 0 and key.x + 7 * len(key.name) < WIDTH for key in chart.legend)
 
 
+def test_grey_points_lie_below_and_those_of_the_commonest_group_on_top():
+    groups = ["common", "rare", "unknown", "common", "unknown", "rare", "common"]
+    x = [float(i) for i in range(len(groups))]
+    chart = map_chart(x, x, groups, summary="", x_title="", y_title="", last=("unknown",))
+    assert [mark.style for mark in chart.marks] == [GREY, GREY, 1, 1, 0, 0, 0]  # drawn in this order
+
+
 def test_what_is_unknown_is_grey_even_where_it_is_commonest():
     chart = map_chart([0.0] * 3, [0.0] * 3, ["unknown", "unknown", "One"], summary="", x_title="", y_title="",
                       last=("unknown",))  # fmt: skip

@@ -67,6 +67,20 @@ def test_files_are_counted_by_outcome_and_the_sums_match(house, words):
 
 
 @both
+def test_what_is_counted_in_all_holds_the_nights_before(house, words):
+    held = {"state": "held_back", "code": "kind-unknown"}
+    house.scan("eeeeeeeeeeeeeeee", "p4pppppppppppppp", None, **held)
+    house.end_night()
+    house.new_night()
+    house.file("truncated9", "quarantined", "truncated")
+    house.scan("ffffffffffffffff", "p4pppppppppppppp", None, **held)
+    house.scan("gggggggggggggggg", "p4pppppppppppppp", None)
+    text = words(report(house))
+    for row in ("quarantined 1 2", "truncated 1 2", "ct/chest/3d 1 5", "kind-unknown 1 2", "this night; 7 in all"):
+        assert row in text
+
+
+@both
 def test_files_that_a_failed_night_left_unreported_are_new_in_the_next(house, words):
     house.end_night("failed")
     house.new_night()

@@ -58,6 +58,59 @@ def test_the_interval_is_as_wide_as_the_time_is_exact(make_header: Maker, time: 
     assert found.until_utc - found.from_utc == timedelta(seconds=width)
 
 
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [("000000", 0), ("235959", 86399), ("235960", 86399), ("101560", 36959), ("23", 82800), ("0059", 3540),
+     (" 101530 ", 36930), ("10:15:30", 36930)],
+)  # fmt: skip
+def test_a_time_of_day_is_read_to_its_second(make_header: Maker, time: str, seconds: int) -> None:
+    found = acquired([make_header(acquisition_date="20240102", acquisition_time=time)], UTC)
+    assert (found.from_utc, found.precision) == (utc(2024, 1, 2) + timedelta(seconds=seconds), "second")
+
+
+@pytest.mark.parametrize("time", ["240000", "106000", "101561", "1", "101", "noon", "10-15-30"])
+def test_a_time_that_is_none_leaves_the_whole_day(make_header: Maker, time: str) -> None:
+    found = acquired([make_header(acquisition_date="20240102", acquisition_time=time)], UTC)
+    assert (found.from_utc, found.until_utc, found.precision) == (utc(2024, 1, 2), utc(2024, 1, 3), "day")
+
+
+@pytest.mark.parametrize("hours", [(10, 10), (9, 10)])
+def test_of_two_intervals_that_begin_together_the_narrower_counts(make_header: Maker, hours: tuple[int, int]) -> None:
+    times = (f"{hours[0]:02d}0000", f"{hours[1]:02d}")
+    headers = [make_header(acquisition_date="20240102", acquisition_time=time) for time in times]
+    for some in (headers, headers[::-1]):
+        found = acquired(some, UTC)
+        assert (found.from_utc, found.until_utc) == (utc(2024, 1, 2, hours[0]), utc(2024, 1, 2, hours[0], 0, 1))
+
+
+@pytest.mark.parametrize(
+    ("offset", "start"),
+    [
+        ("+0530", utc(2024, 1, 2, 4, 30)), ("-0930", utc(2024, 1, 2, 19, 30)), ("+1400", utc(2024, 1, 1, 20)),
+        ("+0059", utc(2024, 1, 2, 9, 1)), (" +0100 ", utc(2024, 1, 2, 9)),
+        ("+1500", utc(2024, 1, 2, 9)), ("+0060", utc(2024, 1, 2, 9)), ("0530", utc(2024, 1, 2, 9)),
+    ],
+)  # fmt: skip
+def test_an_offset_that_no_place_has_is_none_and_the_site_s_zone_counts(
+    make_header: Maker, offset: str, start: datetime
+) -> None:
+    header = make_header(acquisition_date="20240102", acquisition_time="100000", timezone_offset=offset)
+    assert acquired([header], BERLIN).from_utc == start
+    if offset == offset.strip() and len(offset) == 5:
+        header = make_header(acquisition_datetime=f"20240102100000{offset}")
+        assert acquired([header], BERLIN).from_utc == start
+
+
+def test_a_stamp_that_ends_after_its_day_is_a_day(make_header: Maker) -> None:
+    found = acquired([make_header(acquisition_datetime="20240102")], UTC)
+    assert (found.from_utc, found.until_utc, found.precision) == (utc(2024, 1, 2), utc(2024, 1, 3), "day")
+
+
+@pytest.mark.parametrize("text", ["20240102", " 20240102 ", "2024.01.02", "2024-01-02", "2024:01:02"])
+def test_a_date_is_read_in_its_old_forms_too(make_header: Maker, text: str) -> None:
+    assert acquired([make_header(study_date=text)], UTC).local_date == date(2024, 1, 2)
+
+
 def test_an_hour_that_comes_twice_is_one_wide_interval(make_header: Maker) -> None:
     found = acquired([make_header(study_date="", acquisition_date="20241027", acquisition_time="023000")], BERLIN)
     assert (found.from_utc, found.until_utc) == (utc(2024, 10, 27, 0, 30), utc(2024, 10, 27, 1, 30, 1))
@@ -276,6 +329,25 @@ def test_every_doubt_has_a_code_and_no_date_lies_in_the_future(make_header: Make
 @pytest.mark.parametrize(("age", "years"), [("042Y", 42.0), ("006M", 0.5), ("052W", 1.0), ("073D", 0.2), ("000Y", 0.0)])
 def test_the_age_is_read_in_its_unit(age: str, years: float) -> None:
     assert age_years(age, birth_date="", study_date="") == pytest.approx(years, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("age", "years"), [("100D", 0.27), ("005W", 0.1), ("011M", 0.92), ("7Y", 7.0), (" 042y ", 42.0), ("999Y", 999.0)]
+)
+def test_an_age_has_two_decimals(age: str, years: float) -> None:
+    assert age_years(age, birth_date="", study_date="") == years
+
+
+@pytest.mark.parametrize(
+    ("birth", "study", "years"),
+    [("19600101", "20240615", 64.46), ("20240102", "20240102", 0.0), ("19600101", "", None)],
+)
+def test_the_time_from_birth_to_study_is_counted_in_days(birth: str, study: str, years: float | None) -> None:
+    assert age_years("", birth_date=birth, study_date=study) == years
+
+
+def test_the_age_that_the_scanner_wrote_goes_before_the_birth_date() -> None:
+    assert age_years("030Y", birth_date="19600101", study_date="20240615") == 30.0
 
 
 def test_without_an_age_birth_and_study_tell_it() -> None:

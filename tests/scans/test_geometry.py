@@ -93,6 +93,95 @@ def test_one_slice_shifted_in_its_plane_is_refused() -> None:
         place(positions, AXIAL)
 
 
+def test_the_placement_of_ten_slices_by_hand() -> None:
+    z = [-3.3 + 1.25 * i for i in range(10)]
+    z[5] += 0.004
+    found = place(axial(*z), AXIAL)
+    assert (found.spacing_z_mm, found.coverage_mm) == (1.25, 12.5)
+    assert (found.smallest_gap_mm, found.largest_gap_mm) == (1.246, 1.254)
+    assert (found.tilt_deg, found.plane, found.n_missing, found.repairs) == (0.0, "axial", 0, "")
+
+
+@pytest.mark.parametrize(
+    ("step_mm", "off_mm", "is_refused"),
+    [(1.0, 0.045, False), (1.0, 0.06, True), (10.0, 0.18, False), (10.0, 0.22, True)],
+)
+def test_a_slice_may_lie_off_its_line_by_a_twentieth_of_a_millimetre_or_two_percent_of_the_step(
+    step_mm: float, off_mm: float, is_refused: bool
+) -> None:
+    positions = axial(*(step_mm * i for i in range(20)))
+    positions[4] = (-100.0 + off_mm, -120.0, 4 * step_mm)
+    if is_refused:
+        with pytest.raises(UnevenSpacing, match=f"slice 5 is shifted by {off_mm:.2f} mm"):
+            place(positions, AXIAL)
+    else:
+        assert place(positions, AXIAL).order == tuple(range(20))
+
+
+@pytest.mark.parametrize("shift", [(0.02, 0.0), (0.0, 0.02), (-0.02, 0.0), (0.015, -0.015)])
+def test_a_tilt_is_seen_along_rows_and_columns_and_in_both_directions(shift: tuple[float, float]) -> None:
+    x, y = shift
+    with pytest.raises(Tilted, match=r": 1\.[12] degrees between the slices' normal and their step, at most 0\.5$"):
+        place([(x * z, y * z, float(z)) for z in range(10)], AXIAL)
+
+
+def test_positions_that_are_rounded_at_the_start_of_a_stack_are_no_tilt() -> None:
+    positions = [(0.0, 0.0, 0.0), (0.02, 0.0, 1.0), *[(0.0, 0.0, float(z)) for z in range(2, 12)]]
+    assert place(positions, AXIAL).tilt_deg == 0.0  # the second alone lies 1.1 degrees off
+
+
+@pytest.mark.parametrize(("gap_mm", "is_refused"), [(0.0101, False), (0.0099, True)])
+def test_slices_nearer_than_a_hundredth_of_a_millimetre_lie_at_one_position(gap_mm: float, is_refused: bool) -> None:
+    z = (0.0, gap_mm, 2 * gap_mm)
+    if is_refused:
+        with pytest.raises(RepeatedPositions, match="two slices at one position"):
+            place(axial(*z), AXIAL)
+    else:
+        assert place(axial(*z), AXIAL).spacing_z_mm == pytest.approx(gap_mm)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "axis", "where"), [(SAGITTAL, 0, "x = 2.0"), (CORONAL, 1, "y = 2.0"), (AXIAL, 2, "z = 2.0")]
+)
+def test_the_place_of_a_missing_slice_is_told_on_the_axis_that_the_normal_follows(
+    orientation: tuple[float, ...], axis: int, where: str
+) -> None:
+    positions = np.full((5, 3), 77.0)
+    positions[:, axis] = [0, 1, 3, 4, 5]
+    with pytest.raises(MissingSlices, match=rf"of 6 missing near {where} mm$"):
+        place(positions.tolist(), orientation)
+
+
+def test_the_first_hole_is_named_and_all_are_counted() -> None:
+    with pytest.raises(MissingSlices, match=r": slice 4 of 10 missing near z = 3\.0 mm \(3 missing in all\)$"):
+        place(axial(0, 1, 2, 5, 6, 8, 9), AXIAL)
+
+
+def test_a_gap_of_twice_the_step_may_be_off_by_two_percent_of_the_step_but_a_long_one_by_a_tenth_at_most() -> None:
+    for z in ((0, 1, 2, 4.015, 5.015), (0, 1, 2, 32.09, 33.09)):
+        with pytest.raises(MissingSlices):
+            place(axial(*z), AXIAL)
+    for z in ((0, 1, 2, 4.03, 5.03), (0, 1, 2, 32.11, 33.11)):
+        with pytest.raises(UnevenSpacing, match=rf"gaps from 1\.00 to {z[3] - 2:.2f} mm between 5 slices"):
+            place(axial(*z), AXIAL)
+
+
+def test_the_facts_say_how_many_slices_there_are_and_how_many_are_wanted() -> None:
+    for n, facts in ((1, "1 slice"), (2, "2 slices, at least 3 wanted")):
+        with pytest.raises(Refusal, match=f": {facts}$"):
+            place(axial(*range(n)), AXIAL)
+    assert place(axial(0, 1, 2), AXIAL).order == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "plane"), [(0, "axial"), (29, "axial"), (31, "oblique"), (59, "oblique"), (61, "coronal")]
+)
+def test_up_to_thirty_degrees_off_an_axis_a_plane_has_its_name(degrees: float, plane: str) -> None:
+    down = np.array([0.0, np.cos(np.radians(degrees)), -np.sin(np.radians(degrees))])
+    for sign in (1, -1):
+        assert plane_of((1, 0, 0, *(sign * down))) == plane
+
+
 def test_one_slice_two_slices_and_a_repeated_one_are_no_volume() -> None:
     for z, refusal in (((0,), SingleSlice), ((0, 1), TooFewSlices), ((0, 1, 1, 2), RepeatedPositions)):
         with pytest.raises(refusal):

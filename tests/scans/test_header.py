@@ -221,6 +221,11 @@ def test_a_projection_falls_back_on_the_detector_s_spacing(save: Save) -> None:
     assert header.pixel_spacing_mm == (0.2, 0.1)
 
 
+def test_a_slice_never_takes_the_detector_s_spacing(save: Save) -> None:
+    header = read_header(save(PixelSpacing=None, ImagerPixelSpacing=[0.2, 0.1]))
+    assert (header.pixel_spacing_mm, header.spacing_source) == (None, "")
+
+
 def test_a_broken_character_set_costs_no_scan_and_no_warning(save: Save) -> None:
     path = save(PatientName="Xaxa^Xexe")
     content = path.read_bytes()

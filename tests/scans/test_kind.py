@@ -114,6 +114,77 @@ def test_the_site_s_table_decides_first(make_header: Maker, table: dict[str, str
     assert kind_of(make_header(body_part="THX"), is_volume=True, table=table).key == key
 
 
+@pytest.mark.parametrize(
+    ("table", "key", "rule"),
+    [
+        ({" BodyPartExamined = thx ": " Chest "}, "ct/chest/3d", "BodyPartExamined in the table of the site"),
+        ({"StudyDescription=ROUTINE": "head"}, "ct/head/3d", "StudyDescription in the table of the site"),
+        ({"ct/unknown/3d": " ct/Chest/3d "}, "ct/chest/3d", "no tag tells; table of the site"),
+        ({"ct/unknown/3d": "ct/head/3d", "BodyPartExamined=THX": "chest"}, "ct/chest/3d",
+         "BodyPartExamined in the table of the site"),
+        ({"BodyPartExamined=ABC": "head", "BodyPartExamined=THX": "chest"}, "ct/chest/3d",
+         "BodyPartExamined in the table of the site"),
+    ],
+)  # fmt: skip
+def test_a_line_of_the_table_holds_whatever_stands_around_it_and_the_rule_says_so(
+    make_header: Maker, table: dict[str, str], key: str, rule: str
+) -> None:
+    check_table(table)
+    kind = kind_of(make_header(body_part="THX", study_description="routine"), is_volume=True, table=table)
+    assert (kind.key, kind.rule, kind.known) == (key, rule, True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"body_part": "HAND", "view": "AP", "image_laterality": "R", "laterality": "L"},
+         ("xr/hand/2d/frontal/right", "BodyPartExamined, ViewPosition, ImageLaterality")),
+        ({"body_part": "HAND", "view": "AP", "laterality": " b "},
+         ("xr/hand/2d/frontal/both", "BodyPartExamined, ViewPosition, Laterality")),
+        ({"body_part": "", "view": " pa ", "study_description": "THORAX"},
+         ("xr/chest/2d/frontal", "StudyDescription, ViewPosition")),
+        ({"view": "XY", "view_code": " antero-posterior "},
+         ("xr/chest/2d/frontal", "BodyPartExamined, ViewCodeSequence")),
+        ({"body_part": "XY", "view": ""}, ("xr/unknown/2d/unknown", "no tag tells")),
+    ],
+)  # fmt: skip
+def test_the_rule_of_a_projection_names_the_tag_behind_each_part(
+    make_header: Maker, fields: dict[str, object], rule: tuple[str, str]
+) -> None:
+    kind = kind_of(make_header(sop_class_uid=DX, **fields), is_volume=False)
+    assert (kind.key, kind.rule) == rule
+
+
+def test_a_mammogram_is_of_the_breast_whatever_it_does_not_say(make_header: Maker) -> None:
+    kind = kind_of(make_header(sop_class_uid=MG, view="CC", body_part="", laterality="R"), is_volume=False)
+    assert (kind.key, kind.rule) == ("mg/breast/2d/cc/right", "SOPClassUID, ViewPosition, Laterality")
+
+
+def test_the_rule_of_a_wider_kind_names_both_tags(make_header: Maker) -> None:
+    wider = kind_of(make_header(body_part="CHEST", series_description="CHEST ABDOMEN"), is_volume=True)
+    assert (wider.key, wider.rule) == ("ct/chest-abdomen/3d", "BodyPartExamined and SeriesDescription")
+
+
+def test_a_class_of_no_family_is_held_back(make_header: Maker) -> None:
+    kind = kind_of(make_header(sop_class_uid="1.2.3"), is_volume=True)
+    assert not kind.known
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"Colour=RED": "chest"}, r"^'Colour=RED': the tag has to be one of BodyPartExamined, StudyDescription, "),
+        ({"ViewPosition=XY": "the view"}, r"'the view': wanted one word such as chest, frontal or t2$"),
+        ({"ct/unknown": "ct/chest/3d"}, r"wanted two kinds such as ct/unknown/3d and ct/chest/3d$"),
+        ({"ct/unknown/3d": "ct/chest/2d"}, r"2d and 3d cannot be exchanged$"),
+        ({"ViewPosition=XY": "frontal", "ct/unknown/3d": "ct/chest/2d"}, r"2d and 3d cannot be exchanged$"),
+    ],
+)
+def test_an_error_in_the_table_says_what_is_allowed(table: dict[str, str], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        check_table(table)
+
+
 def test_the_site_s_table_can_set_view_and_sequence(make_header: Maker) -> None:
     cr, mr = (
         make_header(sop_class_uid=CR, view="XY"),
@@ -189,6 +260,18 @@ def test_a_turned_patient_makes_an_oblique_view(make_header: Maker) -> None:
     turned = make_header(sop_class_uid=CR, view="AP", body_part="CSPINE", series_description="Cervical OBLI 1")
     kind = kind_of(turned, is_volume=False)
     assert (kind.key, kind.rule) == ("xr/cspine/2d/oblique", "BodyPartExamined, SeriesDescription")
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "view", "part", "key"),
+    [(CR, "LL", "CSPINE", "xr/cspine/2d/lateral"), (MG, "MLO", "BREAST", "mg/breast/2d/mlo/left")],
+)
+def test_only_a_frontal_view_is_made_oblique_by_the_description(
+    make_header: Maker, sop_class: str, view: str, part: str, key: str
+) -> None:
+    fields = {"sop_class_uid": sop_class, "view": view, "body_part": part, "image_laterality": "L"}
+    header = make_header(series_description="LAT AND OBLIQUE", **fields)
+    assert kind_of(header, is_volume=False).key == key
 
 
 def test_the_classes_are_the_standard_s() -> None:

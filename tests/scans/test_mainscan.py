@@ -51,6 +51,30 @@ def test_a_slice_more_or_less_is_no_difference_in_coverage() -> None:
     assert main_scan([sharp, standard]) == ("b", "standard kernel")
 
 
+@pytest.mark.parametrize(("coverage_mm", "chosen"), [(285.0, "b"), (284.0, "a")])
+def test_ninety_five_percent_of_the_largest_coverage_are_full(coverage_mm: float, chosen: str) -> None:
+    sharp, shorter = candidate("a", coverage_mm=300.0, kernel="LUNG"), candidate("b", coverage_mm=coverage_mm)
+    assert main_scan([sharp, shorter])[0] == chosen
+
+
+@pytest.mark.parametrize(
+    ("first_mm", "second_mm", "chosen"), [(0.5, 3.0, "b"), (1.5, 3.0, "a"), (1.0, 3.0, "a"), (1.9999, 2.0, "a")]
+)
+def test_the_thickness_nearest_to_two_millimetres_is_best_and_less_than_a_micrometre_is_nothing(
+    first_mm: float, second_mm: float, chosen: str
+) -> None:
+    first, second = candidate("a", slice_thickness_mm=first_mm), candidate("b", slice_thickness_mm=second_mm)
+    assert main_scan([first, second])[0] == chosen
+
+
+def test_derived_is_derived_in_small_letters_too() -> None:
+    assert main_scan([candidate("a", image_type="derived\\primary"), candidate("b")])[0] == "b"
+
+
+def test_the_key_decides_between_equals() -> None:
+    assert main_scan([candidate("b"), candidate("a")]) == ("a", "key")
+
+
 def test_any_plane_is_native_to_mr() -> None:
     sagittal = candidate("a", family="mr", orientation="sagittal", slice_thickness_mm=2.0)
     axial = candidate("b", family="mr", slice_thickness_mm=4.0)
@@ -91,12 +115,26 @@ def test_the_order_of_the_candidates_does_not_matter(candidates: list[MainCandid
         ("STANDARD", 0), ("SOFT", 0), ("STD+", 0), ("B30f", 0), ("Br40d\\3", 0), ("I31f", 0), ("FC07", 0),
         ("B", 0),
         ("LUNG", 2), ("BONEPLUS", 2), ("B70f", 2), ("Bl57d", 2), ("Hr60", 2), ("FC52", 2), ("FC30", 2),
-        ("L", 2),
+        ("FC29", 0), ("FC39", 2), ("FC40", 0), ("FC49", 0), ("FC50", 2), ("FC00", 0), ("Br49", 0), ("Br50", 2),
+        (" lung ", 2), ("b30f", 0), ("L", 2),
         ("YA", 2), ("", 1), ("whatever", 1),
     ],
 )  # fmt: skip
 def test_kernels_are_standard_sharp_or_unknown(kernel: str, rank: int) -> None:
     assert kernel_rank(kernel) == rank
+
+
+def test_every_column_of_the_scan_table_is_looked_at() -> None:
+    row = {"key": "k", "kind": "mr/head/3d/t1", "orientation": "coronal", "coverage_mm": 12.5, "kernel": "FC07",
+           "slice_thickness_mm": 1.5, "series": "s", "image_type": "DERIVED"}  # fmt: skip
+    assert MainCandidate.from_row(row) == MainCandidate("k", "mr", "DERIVED", "coronal", 12.5, "FC07", 1.5, "s")
+
+
+def test_what_a_row_does_not_tell_is_nothing() -> None:
+    names = ("orientation", "coverage_mm", "kernel", "slice_thickness_mm", "series", "image_type")
+    for row in ({}, dict.fromkeys(names)):
+        found = MainCandidate.from_row({"key": "k", "kind": "ct/chest/3d", **row})
+        assert found == MainCandidate("k", "ct", "", "", 0.0, "", None, "")
 
 
 def test_a_row_of_the_scan_table_becomes_a_candidate() -> None:

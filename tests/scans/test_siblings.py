@@ -25,6 +25,12 @@ def test_without_event_frame_and_number_tell(make_header: Maker) -> None:
         assert exposure_of([make_header(**(tags | other))]) != exposure_of([thick])
 
 
+def test_reconstructions_of_a_ct_that_begin_at_other_slices_are_one_exposure(make_header: Maker) -> None:
+    tags = {"frame_of_reference_uid": "1.7", "acquisition_number": 2, "acquisition_date": "20240305"}
+    whole, lungs = (make_header(acquisition_time=time, **tags) for time in ("101500.0", "101501.2"))
+    assert exposure_of([whole]) == exposure_of([lungs]) != ""
+
+
 def test_the_order_of_slices_does_not_matter(make_header: Maker) -> None:
     one, two = (make_header(index=n, frame_of_reference_uid="1.7", acquisition_number=n) for n in (1, 2))
     assert exposure_of([one, two]) == exposure_of([two, one])

@@ -12,8 +12,12 @@ from scans.guard import Guard
 from scans.header import Header, read_header
 from scans.outcome import BadValue, ConstantImage, NotFinite
 from scans.pixels import read_stored
+<<<<<<< HEAD
 from scans.sopclass import MR
 from scans.values import check_image, fill_padding, real_values
+=======
+from scans.values import check_image, empty_value, fill_padding, lookup_table, real_values
+>>>>>>> part-8
 
 ODD = Path(__file__).parents[3] / "shared" / "data" / "dicom_odd"
 NOWHERE = Path("/nowhere")
@@ -76,6 +80,11 @@ def test_padding_becomes_what_nothing_looks_like(modality, inverted, filled):
     assert voxels.tolist() == [filled, 3.0, 9.0, 4.0]
 
 
+@pytest.mark.parametrize(("modality", "value"), [("CT", -1000.0), ("MR", 3.0)])
+def test_outside_of_the_slices_is_air_or_the_darkest_value(modality, value):
+    assert empty_value(np.array([[4.0, 3.0], [9.0, 5.0]], dtype=np.float32), modality) == value
+
+
 def test_nothing_but_padding_is_refused():
     with pytest.raises(ConstantImage):
         fill_padding(np.zeros(4, dtype=np.float32), np.ones(4, dtype=bool), modality="MR", inverted=False)
@@ -93,6 +102,15 @@ def test_nothing_but_padding_is_refused():
 def test_an_image_that_shows_nothing_is_refused(voxels, error):
     with pytest.raises(error):
         check_image(np.array(voxels, dtype=np.float32))
+
+
+def test_the_facts_of_an_image_that_shows_nothing_name_its_value():
+    with pytest.raises(ConstantImage, match=r": every voxel is -1024$"):
+        check_image(np.full((2, 2), -1024.0, dtype=np.float32))
+    with pytest.raises(ConstantImage, match=r": every voxel is padding$"):
+        fill_padding(np.zeros(4, dtype=np.float32), np.ones(4, dtype=bool), modality="CT", inverted=False)
+    with pytest.raises(NotFinite, match=r": some voxels are not finite numbers$"):
+        check_image(np.array([0.0, np.nan], dtype=np.float32))
 
 
 def test_an_image_of_two_values_is_one():
@@ -136,6 +154,32 @@ def test_the_guards_child_reads_the_modality_lut_and_this_process_does_not(tmp_p
 def test_a_modality_lut_that_is_cut_short_is_a_bad_value(tmp_path, guarded):
     with Guard() as guard, pytest.raises(BadValue, match="modality LUT"):
         with_lut(tmp_path, [0, 1], [300, 0, 16], [5, 9], guard if guarded else None)
+
+
+@pytest.mark.parametrize(
+    ("bits", "signed", "wanted"),
+    [
+        (8, 0, {0: 100, 2: 100, 3: 700, 4: 40000, 255: 40000}),
+        (8, 1, {0: 100, 3: 700, 127: 40000, 128: 100, 255: 100}),
+        (16, 0, {0: 100, 3: 700, 32768: 40000, 65535: 40000}),
+        (16, 1, {0: 100, 3: 700, 32767: 40000, 32768: 100, 65535: 100}),
+    ],
+)
+def test_a_lookup_table_has_one_value_for_every_pattern_of_bits(tmp_path, bits, signed, wanted):
+    with_lut(tmp_path, [0], [3, 2, 16], [100, 700, 40000])
+    head = dataclasses.replace(read_header(tmp_path / "lut"), bits_allocated=bits, pixel_representation=signed)
+    table = lookup_table(tmp_path / "lut", head)
+    assert (table.dtype, table.shape) == (np.float32, (1 << bits,))
+    assert {index: table[index] for index in wanted} == wanted
+
+
+def test_a_modality_lut_of_a_file_without_preamble_is_read(tmp_path):
+    with_lut(tmp_path, [0], [3, 2, 16], [100, 700, 40000])
+    path = tmp_path / "lut"
+    path.write_bytes(path.read_bytes()[132:])
+    head = read_header(path)
+    assert (head.has_preamble, head.has_modality_lut) == (False, True)
+    assert lookup_table(path, head)[3] == 700
 
 
 def test_a_modality_lut_is_for_eight_or_sixteen_bits(header):

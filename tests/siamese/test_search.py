@@ -11,6 +11,7 @@ from siamese.gallery import UNKNOWN_US, Gallery
 from siamese.search import (
     eligible_patients,
     eligible_patients_of,
+    eligible_priors,
     may_enter,
     nearest_priors,
     nearest_to,
@@ -129,6 +130,22 @@ def test_eligible_patients_are_those_of_a_double_loop(gallery, order):
         for query in rows
     ]  # fmt: skip
     assert eligible_patients(gallery, rows, order=order).tolist() == slow
+
+
+@unhurried
+@given(galleries(least=1), orders)
+def test_eligible_priors_are_those_of_a_loop(gallery, order):
+    for query in range(len(gallery)):
+        patient, from_us = gallery.patients[query], gallery.from_us[query]
+        slow = [row for row in range(len(gallery)) if is_eligible(gallery, row, patient, from_us, order)]
+        assert eligible_priors(gallery, query, order=order).tolist() == slow
+
+
+def test_eligible_priors_are_earlier_ones_unless_told_otherwise_and_of_a_row_that_is_there():
+    gallery = made([(10, 20), (0, 10), (20, 30)])
+    assert eligible_priors(gallery, 0).tolist() == [1]
+    with pytest.raises(ValueError, match="the gallery holds 3"):
+        eligible_priors(gallery, 3)
 
 
 @unhurried
