@@ -12,12 +12,8 @@ from scans.guard import Guard
 from scans.header import Header, read_header
 from scans.outcome import BadValue, ConstantImage, NotFinite
 from scans.pixels import read_stored
-<<<<<<< HEAD
 from scans.sopclass import MR
-from scans.values import check_image, fill_padding, real_values
-=======
 from scans.values import check_image, empty_value, fill_padding, lookup_table, real_values
->>>>>>> part-8
 
 ODD = Path(__file__).parents[3] / "shared" / "data" / "dicom_odd"
 NOWHERE = Path("/nowhere")
