@@ -214,13 +214,6 @@ class FlowsSettings(_Room):
             raise ValueError("a day that never comes; wanted five fields such as '0 2 * * *'") from error
         return value
 
-    @field_validator("gpu_deployment")
-    @classmethod
-    def _deployment(cls, value: str) -> str:
-        if not all(value.partition("/")) or value.count("/") != 1:
-            raise ValueError("wanted FLOW/DEPLOYMENT such as 'scantwin-embed/gpu'")
-        return value
-
     @field_validator("on_failure")
     @classmethod
     def _command(cls, value: list[str]) -> list[str]:

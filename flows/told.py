@@ -63,7 +63,8 @@ def _in_words(error: Exception) -> tuple[int, str]:
     """Exit code and sentence; the text of an error is used where it is known to hold names of our own things only."""
     from db.errors import DatabaseError, Fenced, NightRunning
     from flows.embedding_stage import OtherDevice
-    from flows.exits import is_mismatch, unforeseen
+    from flows.exits import unforeseen
+    from flows.failure import is_mismatch
     from flows.preflight import PreflightRefused
     from flows.settings import ConfigError
 

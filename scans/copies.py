@@ -24,14 +24,14 @@ OF_THE_FILE = frozenset({
     "pixel_length", "pixel_sha256",
 })  # fmt: skip
 STORED = frozenset({  # how pixels are stored: their digest speaks for them
-    "bits_allocated", "bits_stored", "high_bit", "planar_configuration", "samples_per_pixel", "n_frames",
+    "bits_allocated", "bits_stored", "high_bit", "samples_per_pixel", "n_frames",
 })  # fmt: skip
-SHOWN = frozenset({"window_center", "window_width", "voi_function", "has_voi_lut", "lut_shape", "burned_in"})
+SHOWN = frozenset({"burned_in"})
 TEXTS = frozenset({  # what they say counts, not how it is spelled
     "study_description", "series_description", "protocol_name", "body_part", "region", "view", "view_code",
     "laterality", "image_laterality", "contrast_agent", "scanning_sequence", "sequence_variant", "sequence_name",
-    "mr_acquisition_type", "acquisition_contrast", "manufacturer", "model", "patient_position", "dates_modified",
-    "spacing_source", "instance_number", "irradiation_event_uid",
+    "acquisition_contrast", "manufacturer", "model", "dates_modified",
+    "instance_number", "irradiation_event_uid",
 })  # fmt: skip
 TIMES = frozenset({
     "acquisition_datetime", "acquisition_date", "acquisition_time", "content_date", "content_time", "series_date",

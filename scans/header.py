@@ -112,6 +112,7 @@ class Header:
     patient_orientation: tuple[str, ...] = tag(0x00200020, "codes")
     burned_in: str = tag(0x00280301, "code")
     rejection: str = ""  # of a rejection note: the code of its reason, see scans.rejection
+    dates_modified: str = tag(0x00280303, "code")  # LongitudinalTemporalInformationModified
     # how it was acquired
     kernel: str = tag(0x00181210, "text")
     contrast_agent: str = tag(0x00180010, "text")
