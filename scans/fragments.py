@@ -28,7 +28,8 @@ def fragments_of(pixels: memoryview) -> Fragments:
         Truncated: It ends before its delimiter.
         Unreadable: The fragments do not follow each other.
     """
-    place, items = 0, []
+    place = 0
+    items: list[tuple[int, int]] = []
     while place + 8 <= len(pixels):
         mark, length = bytes(pixels[place : place + 4]), int.from_bytes(pixels[place + 4 : place + 8], "little")
         if mark == SEQUENCE_END:

@@ -255,7 +255,11 @@ def _header(content: bytes, parsed: Parsed) -> Header:
     pixels = stored_pixels(parsed, layout)
     _settle_spacing(values)
     found = read_frames(reader, layout.n_frames) if is_multi_frame(values["sop_class_uid"]) else Frames()
-    faults += [*found.faults, *_rescale_faults(values, found.frames, parsed), *filter(None, [pixels.fault])]
+    faults += found.faults
+    if not any("escale" in fault for fault in faults):
+        faults += _rescale_faults(values, found.frames, parsed)
+    if pixels.fault:
+        faults.append(pixels.fault)
     return Header(
         identity=identity,
         size_bytes=len(content),

@@ -1,9 +1,11 @@
+import ast
+import json
 import logging
 import os
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,7 +25,9 @@ from pydicom.uid import (
 )
 
 from scans.header import Header, read_header
+from scans.kind import EDITABLE
 from scans.outcome import Refusal
+from scans.stack import NOT_CONTENT, Member, group
 
 Save = Callable[..., Path]
 
@@ -312,3 +316,42 @@ def test_what_pydicom_has_to_say_reaches_neither_log_nor_terminal(
 
 def test_two_equal_files_differ_in_nothing(save: Save) -> None:
     assert replace(read_header(save("a")), file_sha256="") == replace(read_header(save("b")), file_sha256="")
+
+
+ROOMS = ("scans", "flows", "siamese")
+READS_THEM = ("header.py", "frame.py")  # and is no reader of what they read
+
+
+def test_every_field_of_a_header_that_makes_another_scan_has_a_reader() -> None:
+    root = Path(__file__).parents[2]
+    files = [path for room in ROOMS for path in (root / room).rglob("*.py") if path.name not in READS_THEM]
+    trees = [ast.parse(path.read_text()) for path in files]
+    used = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    used |= set(STANDING_FOR) | {field for field, _ in EDITABLE.values()}
+    assert {field.name for field in fields(Header)} - NOT_CONTENT - used == set()
+
+
+STANDING_FOR = ("faults",)  # empty in every scan, so that it stands in no key
+
+
+@pytest.mark.parametrize("tags", [
+    {"WindowCenter": "40", "WindowWidth": "400"}, {"VOILUTFunction": "SIGMOID"}, {"PresentationLUTShape": "INVERSE"},
+    {"PatientPosition": "HFP"}, {"MRAcquisitionType": "3D"}, {"PlanarConfiguration": 0},
+    {"LongitudinalTemporalInformationModified": "MODIFIED"},
+])  # fmt: skip
+def test_what_nobody_looks_at_makes_no_other_scan(save: Save, tags: dict[str, object]) -> None:
+    digests = []
+    for more in ({}, tags):
+        members = [
+            Member(str(i), "p", read_header(save(f"{i}", index=i, position_mm=(0, 0, 2 * i), value=i + 1, **more)))
+            for i in range(3)
+        ]
+        digests.append(group(members).stacks[0].digest)
+    assert digests[0] == digests[1]
+
+
+def test_a_header_of_an_older_version_is_read_without_what_nobody_looks_at_any_more(save: Save) -> None:
+    header = read_header(save())
+    older = json.loads(header.to_json()) | {"window_center": [40.0], "lut_shape": "IDENTITY"}
+    del older["faults"], older["units"]
+    assert Header.from_json(json.dumps(older)) == header

@@ -223,7 +223,7 @@ def test_values_in_the_upper_bits_are_moved_down(tmp_path):
 
 def test_a_high_bit_that_the_values_contradict_is_refused(tmp_path):
     words = np.array([[1024, 1025]], dtype="<u2")  # in the lower twelve bits, as they should be
-    with pytest.raises(BadValue, match="up to bit 15"):
+    with pytest.raises(BadValue, match="1 pixels with bits outside the 12 stored"):
         stored(saved(slice_of(words, bits_stored=12, HighBit=15), tmp_path / "a"))
 
 

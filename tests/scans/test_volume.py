@@ -303,3 +303,29 @@ def test_a_projection_is_turned_the_way_it_is_hung(tmp_path, orientation, shown)
 def test_what_is_no_volume_cannot_be_made(voxels, kind):
     with pytest.raises(ValueError, match=r"voxels are|a projection of"):
         Volume(voxels, np.eye(4), kind)
+
+
+NAMED, UNNAMED = {"PixelPaddingValue": -2000}, {}
+
+
+def test_padding_that_only_some_slices_of_a_ct_name_is_refused_where_others_hold_it(series, tmp_path):
+    words = np.arange(4 * 60, dtype="<i2").reshape(4, 6, 10)
+    words[:, 0, 0] = -2000
+    with pytest.raises(MixedEncoding, match="padding"):
+        read_volume(series(words, each=[NAMED, UNNAMED, NAMED, NAMED]), tmp_path)
+    assert read_volume(series(words, **NAMED), tmp_path).voxels[:, 0, 0].tolist() == [-1000.0] * 4
+
+
+def test_padding_that_only_some_slices_of_a_ct_name_is_theirs_where_no_other_holds_it(series, tmp_path):
+    words = np.arange(4 * 60, dtype="<i2").reshape(4, 6, 10)
+    words[1, 0, 0] = -2000
+    volume = read_volume(series(words, each=[UNNAMED, NAMED, UNNAMED, UNNAMED]), tmp_path)
+    assert volume.voxels[:, 0, 0].tolist() == [0.0, -1000.0, 120.0, 180.0]
+
+
+def test_what_a_slice_of_an_mr_does_not_call_padding_is_signal(series, tmp_path):
+    words = np.arange(4 * 60, dtype="<i2").reshape(4, 6, 10) + 5
+    words[:, 0, 0] = 0
+    one = {"PixelPaddingValue": 0}
+    stack = series(words, sop_class=MRImageStorage, each=[one, {}, {}, {}], SeriesDescription="t1")
+    assert read_volume(stack, tmp_path).voxels[:, 0, 0].tolist() == [0.0, 0.0, 0.0, 0.0]
