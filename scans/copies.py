@@ -30,16 +30,16 @@ SHOWN = frozenset({"burned_in"})
 TEXTS = frozenset({  # what they say counts, not how it is spelled
     "study_description", "series_description", "protocol_name", "body_part", "region", "view", "view_code",
     "laterality", "image_laterality", "contrast_agent", "scanning_sequence", "sequence_variant", "sequence_name",
-    "acquisition_contrast", "manufacturer", "model", "dates_modified",
-    "instance_number", "irradiation_event_uid",
+    "acquisition_contrast", "manufacturer", "model", "dates_modified", "irradiation_event_uid",
 })  # fmt: skip
+HINTS = frozenset({"instance_number", "slice_location_mm", "in_stack_position"})  # place nothing
 TIMES = frozenset({
     "acquisition_datetime", "acquisition_date", "acquisition_time", "content_date", "content_time", "series_date",
     "age_years",
 })  # fmt: skip
 APART = frozenset({"identity", "sex", "rejection"})
-MAY_DIFFER = OF_THE_FILE | STORED | SHOWN | TEXTS | TIMES | APART
-OF_A_SERIES = ("transfer_syntax_uid", *sorted(TEXTS - {"instance_number", "region"}))  # alike in one sending
+MAY_DIFFER = OF_THE_FILE | STORED | SHOWN | TEXTS | HINTS | TIMES | APART
+OF_A_SERIES = ("transfer_syntax_uid", *sorted(TEXTS - {"region"}))  # alike in one sending
 WORD = re.compile(r"[^\W\d_]{2,}")
 BIRTH_DATE = re.compile(r"[0-9]{8}")
 

@@ -115,7 +115,7 @@ def _edits(header: Header, table: Mapping[str, str]) -> dict[str, tuple[str, str
 def _part(header: Header, family: str, edits: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
     if "part" in edits:
         return edits["part"]
-    told = (
+    told: tuple[tuple[str, str], ...] = (
         ("BodyPartExamined", header.body_part),
         ("AnatomicRegionSequence", header.region),
         ("SeriesDescription", header.series_description),

@@ -228,20 +228,21 @@ def _places(headers: Sequence[Header], indices: Sequence[int]) -> list[int]:
     along = _along(headers, indices)
     order = np.argsort(along, kind="stable")
     gaps = np.diff(along[order])
-    is_new = gaps > _play_mm(headers, indices)
-    if not _are_places(along[order], is_new):
+    play = _play_mm(headers, indices)
+    is_new = gaps > play
+    if not _are_places(along[order], is_new, play):
         is_new = gaps > SAME_PLACE_MM
     places = np.empty(len(along), dtype=int)
     places[order] = np.concatenate([[0], np.cumsum(is_new)])
     return [int(place) for place in places]
 
 
-def _are_places(along: np.ndarray, is_new: np.ndarray) -> bool:
-    """Say whether places that begin so are small against the way between them."""
+def _are_places(along: np.ndarray, is_new: np.ndarray, play_mm: float) -> bool:
+    """Say whether places that begin so are no wider than a table plays, and small against the way between them."""
     starts, ends = np.append(True, is_new), np.append(is_new, True)
     widest = float((along[ends] - along[starts]).max())
     steps = np.diff(along)[is_new]
-    return len(steps) == 0 or float(steps.min()) >= FEWEST_PLAYS * widest
+    return widest <= play_mm and (len(steps) == 0 or float(steps.min()) >= FEWEST_PLAYS * widest)
 
 
 def _play_mm(headers: Sequence[Header], indices: Sequence[int]) -> float:

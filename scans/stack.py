@@ -158,7 +158,7 @@ def _one_ending_each(
             codes = ", ".join(sorted({ending.code for ending in some}))
             unused[file] = f"{len(some)} of {n_frames[file]} frames are not used: {codes}"
         else:
-            more = f" ({n_alike} of {n_frames[file]} frames)" if n_alike < n_frames[file] else ""
+            more = f" ({n_alike} of {n_frames[file]} frames)" if n_alike < len(some) else ""
             settled.append(Ending(file, code, why + more))
     return settled, unused
 

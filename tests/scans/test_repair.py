@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from scans.geometry import place
 from scans.header import read_header
+from scans.outcome import MissingSlices, Tilted, UnevenSpacing
 from scans.repair import even_grid
 from scans.stack import Member, group
 from scans.volume import read_volume
@@ -102,3 +103,42 @@ def test_a_real_tilted_head_is_mended_and_keeps_its_values(unpack):
         assert volume.is_padding is not None
         inside = volume.voxels[~volume.is_padding]
         assert inside.min() > -1100 and 500 < inside.max() < 4096
+
+
+def axial(*z):
+    return [(0.0, 0.0, float(value)) for value in z]
+
+
+@pytest.mark.parametrize(
+    ("z", "facts"),
+    [
+        ([*range(8), 150], r"at most 15 of 151 planes, 2 side by side"),  # one slice far away
+        ([i for i in range(60) if i not in (20, 21, 22)], r"2 side by side"),
+        ([i for i in range(60) if i % 8 or i == 0], r"at most 6 of 60 planes"),  # one in eight missing
+        ([0, 1, 2, 4, 5, 7, 8], r"at most 1 of 9 planes"),
+        ([0, 0.02, 5, 5.02, 10, 10.02], r"a repair makes up at most"),
+    ],
+)
+def test_a_repair_makes_up_a_small_part_only(z, facts):
+    with pytest.raises((MissingSlices, UnevenSpacing), match=facts):
+        place(axial(*z), AXIAL, repair=["missing-slices", "uneven-spacing", "tilt"])
+
+
+@pytest.mark.parametrize(("missing", "n_all"), [({3}, 5), ({20, 21}, 60), ({5, 15, 25, 35, 45}, 60), ({1}, 4)])
+def test_a_few_missing_slices_are_made_up(missing, n_all):
+    found = place(axial(*(i for i in range(n_all) if i not in missing)), AXIAL, repair=["missing-slices"])
+    assert found.n_missing == len(missing)
+
+
+@pytest.mark.parametrize(
+    "z", [(0, 1, 2, 3, 14.5), (0, 1, 2.5, 5.4, 6.4), (0, 0.5, 1.7, 2.2, 3.3, 30), (0, 1, 2.3, 4.6, 5.7, 6.7)]
+)
+def test_uneven_slices_with_a_wide_gap_are_refused(z):
+    with pytest.raises(UnevenSpacing, match="a repair mends no gap wider than 2 steps of the median"):
+        place(axial(*z), AXIAL, repair=["uneven-spacing"])
+
+
+def test_a_slant_that_no_gantry_has_is_refused():
+    positions = [(0.0, 0.9 * z, float(z)) for z in range(6)]
+    with pytest.raises(Tilted, match=r"42\.0 degrees, a repair mends at most 35"):
+        place(positions, AXIAL, repair=["tilt"])

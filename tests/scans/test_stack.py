@@ -383,3 +383,45 @@ def test_a_field_that_a_header_does_not_have_changes_no_scan(make_members: Maker
     assert group(told).stacks[0].digest == digest
     monkeypatch.undo()
     _content_fields.cache_clear()
+
+
+def constant(members: list[Member], told: Callable[[int], dict[str, Any]]) -> list[Member]:
+    """Put all slices at one position; each gets fields of its own."""
+    return [changed(m, position_mm=(-10.0, -20.0, 5.0), **told(i)) for i, m in enumerate(members)]
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        (lambda i: {"slice_location_mm": 2.5 * i}, "SliceLocation"),
+        (lambda i: {"slice_location_mm": 2.5 * i, "acquisition_number": i}, "SliceLocation"),
+        (lambda i: {"slice_location_mm": 2.5 * (i // 2), "temporal_position": i % 2}, "SliceLocation"),
+        (lambda i: {"slice_location_mm": 2.5 * i if i < 10 else None}, "SliceLocation"),
+        (lambda i: {"in_stack_position": i + 1}, "InStackPositionNumber"),
+    ],
+)
+def test_slices_that_lost_their_positions_are_no_time_series(
+    make_members: Maker, told: Callable[[int], dict[str, Any]], name: str
+) -> None:
+    endings = group(constant(make_members(range(20)), told)).endings
+    facts = f"20 instances at 1 positions, up to 20 at one; {name} differs among them"
+    assert {(e.code, e.why) for e in endings} == {("positions-contradict", facts)} and len(endings) == 20
+
+
+def test_half_a_series_that_lost_its_positions_is_no_time_series(make_members: Maker) -> None:
+    members = make_members(range(20))
+    members = [changed(m, slice_location_mm=float(i)) for i, m in enumerate(members)]
+    halves = constant(members[10:], lambda i: {}) + members[:10]
+    assert set(codes(group(halves))) == {"positions-contradict"}
+
+
+def test_slices_at_one_position_that_only_their_number_tells_apart_are_looked_at(make_members: Maker) -> None:
+    lost = constant(make_members(range(20)), lambda i: {"instance_number": i + 1})
+    assert codes(group(lost)) == ["repeated-positions"] * 20
+    watched = constant(make_members(range(20)), lambda i: {"instance_number": i, "acquisition_time": f"1011{i:02d}"})
+    assert codes(group(watched)) == ["time-series"] * 20
+
+
+def test_slice_locations_place_nothing_where_positions_do(make_members: Maker) -> None:
+    members = [changed(m, slice_location_mm=float(-7 * i % 11)) for i, m in enumerate(make_members(range(12)))]
+    assert [len(s.members) for s in group(members).stacks] == [12]
