@@ -82,6 +82,12 @@ def bury(connection: Connection, keys: Iterable[str], *, patient: str) -> None:
     upsert(connection, Tombstone, rows, update=("pending",))
 
 
+def unbury(connection: Connection, keys: Iterable[str]) -> None:
+    """Take tombstones away that stand on somebody else as well."""
+    for some in chunks(keys):
+        connection.execute(delete(TOMBSTONE).where(TOMBSTONE.c.key.in_(some)))
+
+
 def tombstones(connection: Connection) -> frozenset[str]:
     """Return the keys of everybody who was forgotten."""
     return frozenset(connection.scalars(select(TOMBSTONE.c.key)))
@@ -118,7 +124,9 @@ def patients_named(connection: Connection, patient_id: str, issuer: str | None) 
     )
     if issuer is not None:
         people, known = people.where(PERSON.c.issuer == issuer), known.where(IDENTITY_PATIENT.c.issuer == issuer)
-    found = {row["key"]: row for some in (known, people) for row in rows_of(connection, some)}
+    present = people.where(select(IDENTITY_FILE.c.key).where(IDENTITY_FILE.c.person == PERSON.c.key).exists())
+    rows = rows_of(connection, known) + rows_of(connection, present)
+    found = {row["key"]: row for row in rows or rows_of(connection, people)}
     return [found[key] for key in sorted(found)]
 
 
@@ -176,10 +184,10 @@ def studies_of(connection: Connection, theirs: Theirs) -> list[Studied]:
             mine.setdefault(study, []).append((header, person))
     others = _others_in(connection, mine, frozenset(theirs.files))
     found = []
-    for study, some in sorted(mine.items()):
-        said = [json.loads(header)["identity"] for header, _ in some]
+    for study, named in sorted(mine.items()):
+        said = [json.loads(header)["identity"] for header, _ in named]
         ids = {(str(one.get("patient_id", "")), str(one.get("issuer", ""))) for one in said}
-        people = {person for _, person in some}
+        people = {person for _, person in named}
         found.append(Studied(str(said[0]["study_uid"]), sorted(ids), sorted(people), sorted(others.get(study, ()))))
     return found
 

@@ -140,10 +140,12 @@ def _signs(site: Site, study: Studied) -> list[str]:
 def _forget(site: Site, ticket: Ticket, patient: str, found: dict[str, Any]) -> None:
     with site.db.read() as connection:
         theirs = forgetting.theirs_of(connection, patient)
+        studies = forgetting.studies_of(connection, theirs)
         files = forgetting.rows_of_files(connection, theirs)
         former = [site.keys.patient(*who, "") for who in theirs.names]
         keys = [*theirs.patients, *former]
         found["backups"] += [f for f in forgetting.backups_since(connection, keys) if Path(f).exists()]
+    _spare_others(site, ticket, patient, studies)
     found["patients"] += 1
     found["scans"] += len(theirs.scans)
     found["files_in_archive"] += [row["path"] for row in files if row["state"] != "gone"]
@@ -155,6 +157,16 @@ def _forget(site: Site, ticket: Ticket, patient: str, found: dict[str, Any]) -> 
         found["encoders"] += forgetting.forget_core(connection, theirs, former)
     with site.db.write(ticket.right) as connection:
         forgetting.forget_identity(connection, theirs)
+
+
+def _spare_others(site: Site, ticket: Ticket, patient: str, studies: Sequence[Studied]) -> None:
+    """Put right what an earlier version buried and did not finish: a whole study that others share."""
+    shared = [study for study in studies if study.others]
+    if not shared:
+        return
+    with site.db.write(ticket.right) as connection:
+        forgetting.bury(connection, [key for study in shared for key in _signs(site, study)], patient=patient)
+        forgetting.unbury(connection, [key for study in shared for key in site.keys.tombstones("", "", study.uid)])
 
 
 def remove_files(store: Path, keys: Sequence[str]) -> int:

@@ -219,6 +219,22 @@ def test_a_study_that_an_earlier_version_took_for_one_persons_can_be_forgotten_f
     require_one_owner(shared)
 
 
+def test_a_forgetting_that_an_earlier_version_began_is_finished_and_spares_the_other_ones_files(make_site, write_dicom):
+    site = make_site()
+    deliver(write_dicom, site)
+    run(site, "ingest")
+    as_of_old(site)
+    key = found_patient(site.config, TRAUMA, None)
+    buried = site.keys.tombstones(TRAUMA, "HOSPITAL", "") + site.keys.tombstones("", "", SHARED)
+    with site.db.write() as connection:
+        forgetting.bury(connection, buried, patient=key)
+    forget_patient(site.config, None)
+    for file in site.archive.iterdir():
+        file.touch()
+    run(site, "ingest")
+    assert [code for _, code in codes(site)] == ["forgotten"] * 2 + ["used"] * 3
+
+
 def test_a_half_done_forgetting_is_finished_by_running_it_again_wherever_it_was_cut(
     make_site, write_dicom, db_url, monkeypatch
 ):
