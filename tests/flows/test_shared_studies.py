@@ -258,7 +258,7 @@ def test_a_half_done_forgetting_is_finished_by_running_it_again_wherever_it_was_
                     forget_patient(site.config, None)
     assert n_cut > 6
     monkeypatch.setattr("flows.ticket.is_dead", lambda owner: True)
-    forget_patient(site.config, found_patient(site.config, TRAUMA, None))
+    forget_patient(site.config, found_patient(site.config, TRAUMA, "HOSPITAL"))
     run(site, "ingest")
     assert [code for _, code in codes(site)] == ["forgotten"] * 2 + ["used"] * 3
     require_one_owner(site)
