@@ -97,9 +97,9 @@ def _sweep_parts(site: Site, ticket: Ticket) -> None:
         stale = identity.stale_parts(connection)
     if stale:
         with site.db.write(ticket.right) as connection:
-            store.delete_empty_studies(connection, stale)
+            held = store.delete_empty_studies(connection, stale)  # withdrawn scans stay somebody's
         with site.db.write(ticket.right) as connection:
-            identity.delete_studies(connection, stale)
+            identity.delete_studies(connection, set(stale) - held)
 
 
 def _add_series(

@@ -188,6 +188,21 @@ def test_forgetting_one_of_the_two_touches_the_other_ones_files_in_nothing(share
     assert verify_matches(shared)["wrong"] == 0
 
 
+def test_withdrawn_scans_of_an_id_that_was_merged_go_with_the_person(make_site, write_dicom, tmp_path):
+    site = make_site()
+    files = deliver(write_dicom, site)
+    run(site, "ingest")
+    files[0].unlink()  # its scan is withdrawn under the former id, and no file will group it again
+    run(site, "ingest")
+    (tmp_path / "ids.csv").write_text(MERGE)
+    correct(site.config, tmp_path / "ids.csv", "merge")
+    run(site, "ingest")
+    assert forget_patient(site.config, found_patient(site.config, TRAUMA, "HOSPITAL"))["scans"] == 4
+    with site.db.read() as connection:
+        assert set(connection.scalars(select(Scan.patient))) == {key_of(site, "Q1")}
+        assert set(connection.scalars(select(IdentityPatient.patient_id))) == {"Q1"}
+
+
 def as_of_old(site):
     """Make the tables what earlier versions made of it: one study row, and it is one of the two people's."""
     plain = site.keys.key("study", SHARED)
