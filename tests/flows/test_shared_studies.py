@@ -295,6 +295,27 @@ def test_the_same_person_without_an_id_in_one_file_keeps_a_study_apart_and_joins
     require_one_owner(site)
 
 
+def test_a_report_or_screen_picture_of_another_id_leaves_the_study_and_its_labels_as_they_are(
+    make_site, write_dicom, tmp_path
+):
+    site = make_site()
+    put(write_dicom, site, TRUE, SHARED, series="1")
+    for series, tags in (("0", {"IssuerOfPatientID": ""}), ("9", {"PatientID": ""})):  # before and behind, by UID
+        put(
+            write_dicom, site, TRUE, SHARED, series=series, name=series, SOPClassUID="1.2.840.10008.5.1.4.1.1.7", **tags
+        )
+    run(site, "ingest")
+    require_one_owner(site)
+    with site.db.read() as connection:
+        assert list(connection.execute(select(Study.key, Study.patient)).tuples()) == [
+            (site.keys.key("study", SHARED), key_of(site, TRUE))
+        ]
+    (tmp_path / "labels.csv").write_text(f"study,finding,value\n{SHARED},nodule,present\n")
+    assert read_labels(site.config, tmp_path / "labels.csv")["refused"] == []
+    found = forget_patient(site.config, key_of(site, TRUE))
+    assert len(found["files_in_archive"]) == 2  # the one of the id without an issuer is another patient's
+
+
 def test_people_under_untrusted_ids_in_one_study_do_not_stand_for_one_another(make_site, write_dicom):
     site = make_site()
     for number, birth in enumerate(("19500101", "19800101"), 1):  # one placeholder, two people, one study
