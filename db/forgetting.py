@@ -4,7 +4,7 @@ The tombstone is written first and says what is still to do; it is settled last.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -82,6 +82,12 @@ def bury(connection: Connection, keys: Iterable[str], *, patient: str) -> None:
     upsert(connection, Tombstone, rows, update=("pending",))
 
 
+def unbury(connection: Connection, keys: Iterable[str]) -> None:
+    """Take tombstones away that stand on somebody else as well."""
+    for some in chunks(keys):
+        connection.execute(delete(TOMBSTONE).where(TOMBSTONE.c.key.in_(some)))
+
+
 def tombstones(connection: Connection) -> frozenset[str]:
     """Return the keys of everybody who was forgotten."""
     return frozenset(connection.scalars(select(TOMBSTONE.c.key)))
@@ -118,7 +124,9 @@ def patients_named(connection: Connection, patient_id: str, issuer: str | None) 
     )
     if issuer is not None:
         people, known = people.where(PERSON.c.issuer == issuer), known.where(IDENTITY_PATIENT.c.issuer == issuer)
-    found = {row["key"]: row for some in (known, people) for row in rows_of(connection, some)}
+    present = people.where(select(IDENTITY_FILE.c.key).where(IDENTITY_FILE.c.person == PERSON.c.key).exists())
+    rows = rows_of(connection, known) + rows_of(connection, present)
+    found = {row["key"]: row for row in rows or rows_of(connection, people)}
     return [found[key] for key in sorted(found)]
 
 
@@ -152,15 +160,22 @@ class Theirs:
     files: Sequence[str]
 
 
-def theirs_of(connection: Connection, patient: str) -> Theirs:
-    """Find everything of a patient; nobody else's files or scans, also where people share a study or its row."""
+def theirs_of(connection: Connection, patient: str, key_of: Callable[[str, str], str] | None = None) -> Theirs:
+    """Find everything of a patient; nobody else's files or scans, also where people share a study or its row.
+
+    Args:
+        connection: From `db.read()`.
+        patient: A key of the patient.
+        key_of: (patient id, issuer) -> key that the id had before it was merged: withdrawn scans still bear it.
+    """
     found = Theirs([patient], [], [], [])
     while True:
         files = _files_of_people(connection, found.patients)
         scans = _scans_of_people(connection, found.patients) | _scans_of_files(connection, files)
         files |= _files_of_scans(connection, scans)
         names, patients = _names_of(connection, found.patients, files)
-        now = Theirs(sorted(patients | {patient}), sorted(names), sorted(scans), sorted(files))
+        patients |= {patient, *(key_of(*who) for who in names if key_of is not None)}
+        now = Theirs(sorted(patients), sorted(names), sorted(scans), sorted(files))
         if now == found:
             return now
         found = now
@@ -176,10 +191,10 @@ def studies_of(connection: Connection, theirs: Theirs) -> list[Studied]:
             mine.setdefault(study, []).append((header, person))
     others = _others_in(connection, mine, frozenset(theirs.files))
     found = []
-    for study, some in sorted(mine.items()):
-        said = [json.loads(header)["identity"] for header, _ in some]
+    for study, named in sorted(mine.items()):
+        said = [json.loads(header)["identity"] for header, _ in named]
         ids = {(str(one.get("patient_id", "")), str(one.get("issuer", ""))) for one in said}
-        people = {person for _, person in some}
+        people = {person for _, person in named}
         found.append(Studied(str(said[0]["study_uid"]), sorted(ids), sorted(people), sorted(others.get(study, ()))))
     return found
 
@@ -225,13 +240,12 @@ def trained_on(connection: Connection, patient: str) -> list[str]:
     return sorted(connection.scalars(select(ENCODER.c.id).where(ENCODER.c.origin == "trained", saw)))
 
 
-def forget_core(connection: Connection, theirs: Theirs, former: Sequence[str] = ()) -> list[str]:
+def forget_core(connection: Connection, theirs: Theirs) -> list[str]:
     """Delete a patient's rows from the core tables; returns the encoders that are now marked.
 
     Args:
         connection: From `db.write(fence)`.
         theirs: What is the patient's.
-        former: Keys of ids that were merged into this patient; labels may still name them.
 
     Lists that held their scans are asked for again. Their files stay as numbers: skipped, forgotten. A study that
     holds somebody else's scans as well is theirs from now on.
@@ -242,7 +256,7 @@ def forget_core(connection: Connection, theirs: Theirs, former: Sequence[str] = 
     _ask_again(connection, theirs)
     _lose_files(connection, theirs)
     _delete_scans(connection, theirs.scans)
-    _delete_labels(connection, theirs, former)
+    _delete_labels(connection, theirs)
     _delete_studies(connection, theirs.patients)
     in_use = union(select(SCAN.c.patient), select(STUDY.c.patient))
     connection.execute(delete(PATIENT).where(PATIENT.c.key.not_in(in_use)))  # also those that merges left empty
@@ -272,9 +286,9 @@ def _delete_scans(connection: Connection, scans: Iterable[str]) -> None:
         connection.execute(delete(SCAN).where(SCAN.c.key.in_(some)))
 
 
-def _delete_labels(connection: Connection, theirs: Theirs, former: Sequence[str]) -> None:
+def _delete_labels(connection: Connection, theirs: Theirs) -> None:
     """Delete labels of the person, of their studies, and of UIDs that they share: these may speak of them."""
-    subjects = {*theirs.patients, *former}
+    subjects = {*theirs.patients}  # those of merged ids included
     for patient in theirs.patients:
         subjects.update(connection.scalars(select(STUDY.c.key).where(STUDY.c.patient == patient)))
     for some in chunks(theirs.files):

@@ -133,6 +133,12 @@ def people_of_studies(connection: Connection, studies: Iterable[str]) -> dict[st
     return found
 
 
+def headers_of_study(connection: Connection, study: str) -> list[tuple[str, str]]:
+    """Return person and header as JSON of the readable files with a study UID, by its key."""
+    rows = select(FILE.c.person, FILE.c.header).where(FILE.c.study == study, FILE.c.state == READ)
+    return list(connection.execute(rows.order_by(FILE.c.key)).tuples())
+
+
 def set_part(connection: Connection, study: str, person: str, part: str) -> None:
     """Note which part of a shared study a person's files are, and ask for their series to be grouped again."""
     mine = (FILE.c.study == study, FILE.c.person == person, FILE.c.state == READ)

@@ -41,12 +41,14 @@ def save_studies(connection: Connection, rows: Iterable[Row]) -> int:
     return upsert(connection, Study, rows, once=("first_night",))
 
 
-def delete_empty_studies(connection: Connection, keys: Iterable[str]) -> None:
-    """Delete those of some studies that hold no scan."""
-    study = table_of(Study)
+def delete_empty_studies(connection: Connection, keys: Iterable[str]) -> set[str]:
+    """Delete those of some studies that hold no scan, and return the others."""
+    study, left = table_of(Study), set[str]()
     for some in chunks(keys):
         held = select(Scan.key).where(Scan.study == study.c.key).exists()
         connection.execute(delete(study).where(study.c.key.in_(some), ~held))
+        left.update(connection.scalars(select(study.c.key).where(study.c.key.in_(some))))
+    return left
 
 
 def save_scans(connection: Connection, rows: Iterable[Row]) -> int:

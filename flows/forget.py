@@ -15,7 +15,7 @@ from db import forgetting, identity, persons
 from db.address import sqlite_files
 from db.engine import open_db
 from db.errors import DatabaseError
-from db.forgetting import Studied
+from db.forgetting import Studied, Theirs
 from flows.asked import NotFound, WrongUsage
 from flows.persons import patients_of, settle_persons
 from flows.site import Site, open_site
@@ -51,6 +51,8 @@ def found_patient(config: Path, patient: str, issuer: str | None) -> str | None:
         buried = forgetting.tombstones(connection)
         n_unread = identity.n_files_in(connection, ("listed", "arriving"))
     found = found or _found_in_headers(site, patient, issuer)
+    if len(found) > 1 and (one := _one_person(site, found)):  # under a key of before a merge, and that of today
+        return one
     if len(found) > 1:
         raise WrongUsage(f"{len(found)} patients have this id; name one by --issuer or by key: {', '.join(found)}")
     if found:
@@ -111,15 +113,28 @@ def forget_patient(config: Path, patient: str | None) -> dict[str, Any]:
     return found
 
 
+def _theirs(site: Site, connection: Any, patient: str) -> Theirs:
+    return forgetting.theirs_of(
+        connection, patient, lambda patient_id, issuer: site.keys.patient(patient_id, issuer, "")
+    )
+
+
+def _one_person(site: Site, keys: Sequence[str]) -> str:
+    """Return the key of the person whom all of some keys stand for, "" if they stand for several."""
+    with site.db.read() as connection:
+        theirs = {key: _theirs(site, connection, key).patients for key in keys}
+    return next((key for key in keys if set(keys) <= set(theirs[key])), "")
+
+
 def _is_known(site: Site, patient: str) -> bool:
     with site.db.read() as connection:
-        return bool(forgetting.theirs_of(connection, patient).files)
+        return bool(_theirs(site, connection, patient).files)
 
 
 def _bury(site: Site, ticket: Ticket, patient: str) -> None:
     """Write the tombstones of every id and study of a patient; of a study that others share, of their part."""
     with site.db.read() as connection:
-        theirs = forgetting.theirs_of(connection, patient)
+        theirs = _theirs(site, connection, patient)
         studies = forgetting.studies_of(connection, theirs)
     keys = [key for patient_id, issuer in theirs.names for key in site.keys.tombstones(patient_id, issuer, "")]
     keys += [key for study in studies for key in _signs(site, study)]
@@ -139,11 +154,12 @@ def _signs(site: Site, study: Studied) -> list[str]:
 
 def _forget(site: Site, ticket: Ticket, patient: str, found: dict[str, Any]) -> None:
     with site.db.read() as connection:
-        theirs = forgetting.theirs_of(connection, patient)
+        theirs = _theirs(site, connection, patient)
+        studies = forgetting.studies_of(connection, theirs)
         files = forgetting.rows_of_files(connection, theirs)
-        former = [site.keys.patient(*who, "") for who in theirs.names]
-        keys = [*theirs.patients, *former]
+        keys = theirs.patients
         found["backups"] += [f for f in forgetting.backups_since(connection, keys) if Path(f).exists()]
+    _spare_others(site, ticket, patient, studies)
     found["patients"] += 1
     found["scans"] += len(theirs.scans)
     found["files_in_archive"] += [row["path"] for row in files if row["state"] != "gone"]
@@ -152,9 +168,19 @@ def _forget(site: Site, ticket: Ticket, patient: str, found: dict[str, Any]) -> 
     for folder in ("training", "prefect"):  # half-made training; keys in the parameters of past runs
         shutil.rmtree(site.store / folder, ignore_errors=True)
     with site.db.write(ticket.right) as connection:
-        found["encoders"] += forgetting.forget_core(connection, theirs, former)
+        found["encoders"] += forgetting.forget_core(connection, theirs)
     with site.db.write(ticket.right) as connection:
         forgetting.forget_identity(connection, theirs)
+
+
+def _spare_others(site: Site, ticket: Ticket, patient: str, studies: Sequence[Studied]) -> None:
+    """Put right what an earlier version buried and did not finish: a whole study that others share."""
+    shared = [study for study in studies if study.others]
+    if not shared:
+        return
+    with site.db.write(ticket.right) as connection:
+        forgetting.bury(connection, [key for study in shared for key in _signs(site, study)], patient=patient)
+        forgetting.unbury(connection, [key for study in shared for key in site.keys.tombstones("", "", study.uid)])
 
 
 def remove_files(store: Path, keys: Sequence[str]) -> int:

@@ -17,10 +17,10 @@ from flows.ticket import Ticket
 from flows.whose import Whose, save_identity
 from scans.kind import Kind
 from scans.mainscan import MainCandidate, main_scan
-from scans.outcome import Refusal, StillArriving, outcome
+from scans.outcome import Refusal, StillArriving, UidConflict, outcome
 from scans.picture import allowed, pictures
 from scans.siblings import exposure_of
-from scans.stack import Ending, Stack
+from scans.stack import Ending, Grouping, Stack
 from scans.volume import Volume, read_volume
 from siamese.atomic import write_atomically
 from siamese.recipe import recipe_for
@@ -101,9 +101,9 @@ def _sweep_parts(site: Site, ticket: Ticket) -> None:
         stale = identity.stale_parts(connection)
     if stale:
         with site.db.write(ticket.right) as connection:
-            store.delete_empty_studies(connection, stale)
+            held = store.delete_empty_studies(connection, stale)  # withdrawn scans stay somebody's
         with site.db.write(ticket.right) as connection:
-            identity.delete_studies(connection, stale)
+            identity.delete_studies(connection, set(stale) - held)
 
 
 def _add_series(
@@ -118,7 +118,7 @@ def _add_series(
 
     sizes = {member.file: member.header.size_bytes for member in series.members}
     grouping = series.grouping(site)
-    endings, used = list(grouping.endings), dict[str, Row]()
+    endings, used = _told_apart(site, series, grouping, rows), dict[str, Row]()
     for stack in grouping.stacks:
         scan = site.keys.key("scan", stack.digest)
         try:
@@ -147,6 +147,18 @@ def _add_series(
     rows.files += [
         file_row(ticket, ending.file, ending.code, why=ending.why, size_bytes=sizes[ending.file]) for ending in endings
     ]
+
+
+def _told_apart(site: Site, series: Series, grouping: Grouping, rows: Rows) -> list[Ending]:
+    """Return the endings of a grouping; copies that could not be compared since one changed are in no conflict."""
+    conflicts = {ending.file for ending in grouping.endings if ending.code == UidConflict.code}
+    copies = [member for member in series.members if member.file in conflicts]
+    changed = changed_files(site, copies, series.stats, opened=True)
+    if not changed:
+        return list(grouping.endings)
+    rows.changed += changed
+    others = [ending for ending in grouping.endings if ending.file not in conflicts]
+    return others + endings_of_changed(copies, changed)
 
 
 def _refused(stack: Stack, refusal: Refusal) -> list[Ending]:

@@ -17,6 +17,7 @@ from flows.persons import conflict, is_placeholder, person_of
 from flows.site import Site
 from flows.ticket import Ticket
 from scans.header import Header
+from scans.screen import screen
 from scans.stack import Member
 
 Party = tuple[str, ...]
@@ -77,12 +78,12 @@ def settle_studies_of_people(site: Site, ticket: Ticket) -> int:
         with site.db.read() as connection:
             people = identity.people_of_studies(connection, some)
             rows = persons.persons_by_key(connection, {person for of in people.values() for person in of})
-        wrong = [
-            (study, person, part)
-            for study, of in people.items()
-            for person, part in parts_of(site, study, [rows[person] for person in sorted(of) if person in rows]).items()
-            if of[person] != {part}
-        ]
+            wrong = [
+                (study, person, part)
+                for study, of in people.items()
+                for person, part in _parts(site, connection, study, [rows[key] for key in sorted(of)]).items()
+                if of[person] != {part}
+            ]
         if wrong:
             with site.db.write(ticket.right) as connection:
                 for study, person, part in wrong:
@@ -91,18 +92,30 @@ def settle_studies_of_people(site: Site, ticket: Ticket) -> int:
     return n_changed
 
 
-def parts_of(site: Site, study: str, people: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _parts(site: Site, connection: Any, study: str, people: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return person -> key of the part that is theirs, "" where the study is one person's.
+
+    Only files that may be part of a scan tell whose the study is: reports, notes and screen pictures come from
+    other programs, which often leave the issuer out.
 
     Args:
         site: Its keys, and what it takes for placeholders.
+        connection: From `db.read()`.
         study: Key of the study's UID.
         people: Rows of identity.person, everybody whom the study's files name.
     """
     parties = parties_of(site, people)
-    if len(set(parties.values())) < 2:
-        return dict.fromkeys(parties, "")
-    return {person: part_key(site.keys, study, party) for person, party in parties.items()}
+    if len(set(parties.values())) > 1:
+        rows = identity.headers_of_study(connection, study)
+        shown = {person for person, header in rows if may_be_scanned(Header.from_json(header))}
+        if len({parties[person] for person in shown}) > 1:
+            return {person: part_key(site.keys, study, party) for person, party in parties.items()}
+    return dict.fromkeys(parties, "")
+
+
+def may_be_scanned(header: Header) -> bool:
+    """Say whether a file may be part of a scan, by its header alone."""
+    return screen(header) is None
 
 
 def part_key(keys: Keys, study: str, party: Party) -> str:
@@ -135,10 +148,10 @@ def study_outside(site: Site, connection: Any, header: Header, patient: str) -> 
 
 
 def identity_rows(members: Iterable[Member], whose: Whose) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """Return the rows of identity.patient and identity.study that files make."""
+    """Return the rows of identity.patient and identity.study that files make; scans have the last word."""
     people: dict[str, dict[str, str]] = {}
     studies: dict[str, dict[str, str]] = {}
-    for member in sorted(members, key=lambda m: m.header.identity.sop_uid):
+    for member in sorted(members, key=lambda m: (may_be_scanned(m.header), m.header.identity.sop_uid)):
         who, owner = member.header.identity, whose.of(member)
         people[owner.patient] = {
             "key": owner.patient, "patient_id": who.patient_id, "issuer": who.issuer, "name": who.name,

@@ -39,7 +39,7 @@ def kinds(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = Fal
 
 
 def patient_conflicts(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
-    """List ids that stand for nobody, or for people who cannot be one: their studies count for themselves."""
+    """List ids that stand for nobody, or for people who cannot be one, and those that may be spellings of one."""
     from flows.patients import conflicts
     from flows.terminal import show_conflicts
 

@@ -86,7 +86,7 @@ def test_members_are_the_readable_files_of_the_series(db: Database) -> None:
     with db.read() as connection:
         rows = identity.members_of_series(connection, ["s"])
     assert [row["key"] for row in rows] == ["a", "b"]
-    assert set(rows[0]) == {"key", "path", "series", "study", "sop_uid", "header"}
+    assert set(rows[0]) == {"key", "path", "series", "part", "size_bytes", "mtime_ns", "sop_uid", "header"}
 
 
 def test_one_uid_in_two_series_is_a_conflict_of_both(db: Database) -> None:

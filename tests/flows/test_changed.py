@@ -164,9 +164,27 @@ def test_files_that_are_replaced_while_they_are_read_make_no_scan_of_other_pixel
     assert set(codes(site).values()) == {"used"}
 
 
+def test_a_copy_that_goes_before_it_is_compared_ends_alone(make_site, write_dicom, monkeypatch):
+    from pydicom import dcmread
+    from pydicom.uid import RLELossless
+
+    site = make_site()
+    for z in range(6):
+        put(write_dicom, site.archive, z)
+    packed = dcmread(site.archive / LOST)
+    packed.compress(RLELossless, generate_instance_uid=False)
+    packed.save_as(site.archive / "packed")
+    with monkeypatch.context() as patch:
+        between(patch, (site.archive / "packed").unlink)
+        run(site, "ingest")
+    found = codes(site)
+    assert found["packed"] == "gone" and "uid-conflict" not in found.values()
+    run(site, "ingest")
+    assert {found for path, found in codes(site).items() if path != "packed"} == {"used"}
+
+
 @pytest.mark.parametrize(
-    "seconds", [15_032_385_535, 9_223_372_037, 2**33, 1, 0, -1, -(2**31)],
-    ids=["2446", "2262", "2242", "1970", "epoch", "1969", "1901"],
+    "seconds", [15_032_385_535, 9_223_372_037, 0, -(2**31)], ids=["2446", "2262", "1970", "1901"]
 )  # fmt: skip
 def test_a_file_of_any_date_is_read_at_once_and_once(make_site, write_dicom, seconds):
     site = make_site()
@@ -175,6 +193,6 @@ def test_a_file_of_any_date_is_read_at_once_and_once(make_site, write_dicom, sec
     assert run(site, "ingest").files["used"] == 6
     assert run(site, "ingest").files_this_night["seen"] == 0
     (site.archive / LOST).unlink()
-    put(write_dicom, site.archive, LOST, Manufacturer="Other")
+    put(write_dicom, site.archive, LOST, Manufacturer="Another maker")
     os.utime(site.archive / LOST, ns=(0, seconds * 10**9 + 7))
     assert run(site, "ingest").scans["withdrawn"] == 1

@@ -188,6 +188,21 @@ def test_forgetting_one_of_the_two_touches_the_other_ones_files_in_nothing(share
     assert verify_matches(shared)["wrong"] == 0
 
 
+def test_withdrawn_scans_of_an_id_that_was_merged_go_with_the_person(make_site, write_dicom, tmp_path):
+    site = make_site()
+    files = deliver(write_dicom, site)
+    run(site, "ingest")
+    files[0].unlink()  # its scan is withdrawn under the former id, and no file will group it again
+    run(site, "ingest")
+    (tmp_path / "ids.csv").write_text(MERGE)
+    correct(site.config, tmp_path / "ids.csv", "merge")
+    run(site, "ingest")
+    assert forget_patient(site.config, found_patient(site.config, TRAUMA, "HOSPITAL"))["scans"] == 4
+    with site.db.read() as connection:
+        assert set(connection.scalars(select(Scan.patient))) == {key_of(site, "Q1")}
+        assert set(connection.scalars(select(IdentityPatient.patient_id))) == {"Q1"}
+
+
 def as_of_old(site):
     """Make the tables what earlier versions made of it: one study row, and it is one of the two people's."""
     plain = site.keys.key("study", SHARED)
@@ -219,6 +234,22 @@ def test_a_study_that_an_earlier_version_took_for_one_persons_can_be_forgotten_f
     require_one_owner(shared)
 
 
+def test_a_forgetting_that_an_earlier_version_began_is_finished_and_spares_the_other_ones_files(make_site, write_dicom):
+    site = make_site()
+    deliver(write_dicom, site)
+    run(site, "ingest")
+    as_of_old(site)
+    key = found_patient(site.config, TRAUMA, None)
+    buried = site.keys.tombstones(TRAUMA, "HOSPITAL", "") + site.keys.tombstones("", "", SHARED)
+    with site.db.write() as connection:
+        forgetting.bury(connection, buried, patient=key)
+    forget_patient(site.config, None)
+    for file in site.archive.iterdir():
+        file.touch()
+    run(site, "ingest")
+    assert [code for _, code in codes(site)] == ["forgotten"] * 2 + ["used"] * 3
+
+
 def test_a_half_done_forgetting_is_finished_by_running_it_again_wherever_it_was_cut(
     make_site, write_dicom, db_url, monkeypatch
 ):
@@ -242,7 +273,7 @@ def test_a_half_done_forgetting_is_finished_by_running_it_again_wherever_it_was_
                     forget_patient(site.config, None)
     assert n_cut > 6
     monkeypatch.setattr("flows.ticket.is_dead", lambda owner: True)
-    forget_patient(site.config, found_patient(site.config, TRAUMA, None))
+    forget_patient(site.config, found_patient(site.config, TRAUMA, "HOSPITAL"))
     run(site, "ingest")
     assert [code for _, code in codes(site)] == ["forgotten"] * 2 + ["used"] * 3
     require_one_owner(site)
@@ -262,6 +293,27 @@ def test_the_same_person_without_an_id_in_one_file_keeps_a_study_apart_and_joins
         lanes = list(connection.scalars(select(LaneOutcome.code).where(LaneOutcome.lane == "own")))
     assert sorted(lanes) == ["no-own-lane", "no-prior", "ok"]
     require_one_owner(site)
+
+
+def test_a_report_or_screen_picture_of_another_id_leaves_the_study_and_its_labels_as_they_are(
+    make_site, write_dicom, tmp_path
+):
+    site = make_site()
+    put(write_dicom, site, TRUE, SHARED, series="1")
+    for series, tags in (("0", {"IssuerOfPatientID": ""}), ("9", {"PatientID": ""})):  # before and behind, by UID
+        put(
+            write_dicom, site, TRUE, SHARED, series=series, name=series, SOPClassUID="1.2.840.10008.5.1.4.1.1.7", **tags
+        )
+    run(site, "ingest")
+    require_one_owner(site)
+    with site.db.read() as connection:
+        assert list(connection.execute(select(Study.key, Study.patient)).tuples()) == [
+            (site.keys.key("study", SHARED), key_of(site, TRUE))
+        ]
+    (tmp_path / "labels.csv").write_text(f"study,finding,value\n{SHARED},nodule,present\n")
+    assert read_labels(site.config, tmp_path / "labels.csv")["refused"] == []
+    found = forget_patient(site.config, key_of(site, TRUE))
+    assert len(found["files_in_archive"]) == 2  # the one of the id without an issuer is another patient's
 
 
 def test_people_under_untrusted_ids_in_one_study_do_not_stand_for_one_another(make_site, write_dicom):
