@@ -112,7 +112,9 @@ def _create_files(address: URL) -> None:
     if core.exists():
         return
     for path, mode in ((identity, 0o600), (core, 0o640)):
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, mode))
+        handle = os.open(path, os.O_CREAT | os.O_RDWR, mode)
+        os.fchmod(handle, mode)  # whatever the umask: the site's group may be let in to core
+        os.close(handle)
 
 
 @contextmanager

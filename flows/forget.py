@@ -19,7 +19,7 @@ from flows.asked import NotFound, WrongUsage
 from flows.site import Site, open_site
 from flows.ticket import Ticket, day_ticket
 from review.words import short
-from siamese.atomic import write_atomically
+from scans.atomic import write_atomically
 
 TEXTS = (".html", ".json", ".svg", ".csv", ".txt", ".md")
 STUB = (

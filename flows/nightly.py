@@ -17,7 +17,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from flows import calibrating, conductor, embedding_stage, encoder_stage, ingest, matching, scanning
 from flows.batch import Batch, Call
 from flows.conductor import conduct
-from flows.environment import is_alone
+from flows.environment import is_alone, keep_private
 from flows.failure import may_retry
 from flows.site import Site, open_site
 from flows.summary import Summary
@@ -55,6 +55,7 @@ def stage(name: str, config: str, night: int, fence: int, finish_at: float | Non
 @flow(name="scantwin-night", validate_parameters=False, persist_result=False)
 def night(config: str) -> dict[str, Any]:
     """Run one whole night; returns its number, state and exit code."""
+    keep_private()  # a worker runs this in a process of its own
     site = open_site(config)
     summary = conduct(site, stages=_as_flow)
     create_markdown_artifact(artifact_text(summary), key="scantwin-night", description=f"night {summary.night}")
@@ -64,6 +65,7 @@ def night(config: str) -> dict[str, Any]:
 @flow(name="scantwin-embed", validate_parameters=False, persist_result=False)
 def embed_shard(config: str, night: int, fence: int, pairs: list[str]) -> dict[str, int]:
     """Embed one shard of a night's backlog, on whatever machine this runs."""
+    keep_private()
     site = open_site(config)
     size = site.settings.flows.scans_per_task
     ticket, call = Ticket(night, fence), as_tasks(site)

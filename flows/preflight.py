@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from db import forgetting, queries
 from flows.site import Site, next_secret
+from scans.atomic import private_folder
 
 LEAST_FREE_MIB = 200
 
@@ -46,7 +47,7 @@ def store_can_be_written(site: Site) -> None:
     """The store takes a file."""
     probe = site.store / ".probe"
     try:
-        site.store.mkdir(parents=True, exist_ok=True)
+        private_folder(site.store)
         probe.write_bytes(b"scantwin")
         probe.unlink()
     except OSError as error:

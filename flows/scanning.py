@@ -13,6 +13,7 @@ from flows.persons import patient_key, person_of, save_identity
 from flows.series import Series, read_series
 from flows.site import Site
 from flows.ticket import Ticket
+from scans.atomic import write_atomically
 from scans.kind import Kind
 from scans.mainscan import MainCandidate, main_scan
 from scans.outcome import Refusal, outcome
@@ -20,7 +21,6 @@ from scans.picture import allowed, pictures
 from scans.siblings import exposure_of
 from scans.stack import Ending, Stack
 from scans.volume import Volume, read_volume
-from siamese.atomic import write_atomically
 from siamese.recipe import recipe_for
 from siamese.tensor import save_tensor, to_tensor
 
