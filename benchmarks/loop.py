@@ -8,12 +8,12 @@ import numpy as np
 
 from scans.acquired import Acquired, acquired
 from scans.archive import list_files, real_path
+from scans.atomic import write_atomically
 from scans.header import read_header
 from scans.outcome import Refusal
 from scans.picture import allowed, pictures
 from scans.stack import Member, Stack, group
 from scans.volume import read_volume
-from siamese.atomic import write_atomically
 from siamese.embedding import embed
 from siamese.encoder import load, starter
 from siamese.gallery import UNKNOWN_US, Gallery

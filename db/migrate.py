@@ -161,14 +161,17 @@ def _create_files(address: URL) -> None:
     if core.exists():
         return
     for path, mode in ((identity, 0o600), (core, 0o640)):
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, mode))
+        handle = os.open(path, os.O_CREAT | os.O_RDWR, mode)
+        os.fchmod(handle, mode)  # whatever the umask: the site's group may be let in to core
+        os.close(handle)
 
 
 @contextmanager
 def _file_lock(address: URL) -> Iterator[None]:
     folder = Path(address.database or "").parent
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        for missing in reversed([some for some in (folder, *folder.parents) if not some.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)  # with parents=True the umask would decide for those above
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise DatabaseReadOnly(f"{folder} cannot be used: {error.strerror}; choose another folder") from error

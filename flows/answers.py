@@ -9,9 +9,10 @@ import numpy as np
 
 from db import calibrations, queries
 from flows import outside
-from flows.asked import NotFound, find_scan, main_scans
+from flows.asked import NotFound, WrongUsage, find_scan, main_scans
 from flows.calibrating import scanner_of
 from flows.expectations import new_expectation, stored_change, stored_expectation
+from flows.outputs import require_new_file
 from flows.site import Site, open_site
 from siamese.distance import distance
 from siamese.figures import place_of
@@ -34,9 +35,14 @@ def similar_to(
 
     Raises:
         NotFound: Nothing answers to what was asked.
+        WrongUsage: The page cannot be written there.
     """
     site = open_site(config)
+    if page is not None:
+        require_new_file(site, page, "--page")
     if files:
+        if page is not None:
+            raise WrongUsage("--page takes a scan of the archive: files from outside have no page")
         return outside.similar_to_files(site, files)
     with site.db.read() as connection:
         scans = [find_scan(connection, scan)] if scan else main_scans(connection, study_uid=study, accession=accession)

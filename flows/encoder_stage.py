@@ -15,6 +15,7 @@ from flows.examples import read_examples
 from flows.settings import new_scans_wanted
 from flows.site import Site
 from flows.ticket import Ticket
+from scans.atomic import write_atomically
 from siamese.pairs import PURPOSES, Example, Purpose, feasible
 
 COVERS = ("3d", "2d")
@@ -237,7 +238,8 @@ def keep(site: Site, ticket: Ticket, folder: Path, manifest: Any, *, origin: str
     if not (kept / "manifest.json").exists():
         draft = kept.with_name(f".{manifest.id}.part")
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(folder, draft)
+        for path in (path for path in folder.rglob("*") if path.is_file()):  # copytree would keep the modes as well
+            write_atomically(draft / path.relative_to(folder), path.read_bytes())
         shutil.rmtree(kept, ignore_errors=True)
         draft.rename(kept)
     row = {

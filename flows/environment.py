@@ -4,6 +4,8 @@ import logging
 import os
 from pathlib import Path
 
+from scans.atomic import private_folder
+
 QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -18,9 +20,17 @@ QUIET = {
 }
 
 
+OTHERS = 0o077  # what group and others might do
+
+
 def is_alone() -> bool:
     """Whether Prefect's server is a temporary one of this process, with nobody else to ask it."""
     return not os.environ.get("PREFECT_API_URL")
+
+
+def keep_private() -> None:
+    """Let nobody but the owner read what this process and its children write, libraries' files and logs included."""
+    os.umask(os.umask(OTHERS) | OTHERS)
 
 
 def tells_server() -> bool:
@@ -38,11 +48,12 @@ def keep_prefect_quiet() -> None:
 
 def prepare_environment(store: Path) -> None:
     """Give Prefect a home in the store and keep it quiet; what the operator set already wins."""
+    keep_private()
     keep_prefect_quiet()
     logging.getLogger("EventsWorker").setLevel(logging.ERROR)  # a logger of Prefect's that heeds none of the above
     if is_alone():
         home = store.resolve() / "prefect"
-        home.mkdir(parents=True, exist_ok=True)
+        private_folder(home)
         os.environ["PREFECT_HOME"] = str(home)
         os.environ["PREFECT_PROFILES_PATH"] = str(home / "profiles.toml")
         os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "true"

@@ -12,11 +12,12 @@ from flows.asked import NotFound
 from flows.cohorts import Asked, Labels, baselines_of, read_asked
 from flows.encoder_stage import COVERS
 from flows.labels import label_rows
+from flows.outputs import require_outside_archive
 from flows.site import Site, open_site
 from flows.ticket import Ticket, day_ticket
 from review.evidence import write_evidence
 from review.manifest import training_of
-from siamese.atomic import write_atomically
+from scans.atomic import write_atomically
 from siamese.evaluation import Evaluation, evaluate
 from siamese.evidence import Curves, curves
 from siamese.intervals import N_RESAMPLES
@@ -59,6 +60,7 @@ def evaluate_site(
         db.errors.NightRunning: A night is at work; nothing was recorded.
     """
     site = open_site(config)
+    require_outside_archive(site, out or site.store, "--out")
     with day_ticket(site):  # a night that is at work is found before the work, not after it
         pass
     labels, refused = (None, []) if against is None else label_rows(site, against)
@@ -231,10 +233,19 @@ def curve_name(cover: str, task: str) -> str:
     return f"learning-{cover}-{task}.json"
 
 
+def _free(page: Path) -> Path:
+    """Return the path, or with a number behind its name if it is taken: another site counts its readings itself."""
+    number, free = 1, page
+    while free.exists() or free.is_symlink():
+        number += 1
+        free = page.with_stem(f"{page.stem}-{number}")
+    return free
+
+
 def _publish(site: Site, asked: Asked, report: Mapping[str, Any], drawn: Curves, out: Path | None) -> dict[str, str]:
     """Write the page and its JSON; returns where they are."""
     folder = out or site.store / "evidence"
-    page = folder / f"evaluation-{report['cover']}-{report['reading']:05d}.html"
+    page = _free(folder / f"evaluation-{report['cover']}-{report['reading']:05d}.html")
     content = {**report, "drawn": asdict(drawn), "learning": _learning(folder, report)}
     write_atomically(page.with_suffix(".json"), json.dumps(content, allow_nan=False, indent=1).encode())
     with site.db.read() as connection:

@@ -12,6 +12,7 @@ from flows.conductor import conduct
 from flows.encoder_stage import keep
 from flows.evaluating import Step, evaluate_site
 from flows.newsite import new_site
+from flows.outputs import require_outside
 from flows.run import ready_site
 from flows.site import Site, open_site
 from flows.ticket import day_ticket
@@ -54,6 +55,7 @@ def evaluate_folder(
     """
     if not folder.is_dir():
         raise WrongUsage(f"{folder} is not a folder; name the folder that holds the DICOM files")
+    require_outside(folder, out or PAGES, "--out")
     kept = None if encoder is None else _encoder_folder(config, encoder)
     with _site_of(folder, dates, out) as site:
         conduct(site, only=("ingest", "encoder"))

@@ -19,6 +19,7 @@ from flows.encoder_stage import COVERS, ENCODER, training_settings
 from flows.evaluating import STEPS, Step, counted, evaluate_asked, task_of, told
 from flows.examples import examples_of
 from flows.labels import label_rows
+from flows.outputs import require_outside_archive
 from flows.site import Site, open_site
 from flows.ticket import day_ticket
 from siamese.cohort import N_FOLDS, Fold
@@ -78,6 +79,7 @@ def evaluate_folds(
         db.errors.NightRunning: A night is at work; nothing was recorded.
     """
     site = open_site(config)
+    require_outside_archive(site, out or site.store, "--out")
     with day_ticket(site):  # a night that is at work is found before the work, not after it
         pass
     labels, refused = (None, []) if against is None else label_rows(site, against)

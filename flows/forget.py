@@ -21,7 +21,7 @@ from flows.persons import patients_of, settle_persons
 from flows.site import Site, open_site
 from flows.ticket import Ticket, day_ticket
 from review.words import short
-from siamese.atomic import write_atomically
+from scans.atomic import write_atomically
 
 TEXTS = (".html", ".json", ".svg", ".csv", ".txt", ".md")
 STUB = (

@@ -9,6 +9,7 @@ from typing import Any
 
 from db import controls, door_queries, queries
 from flows.asked import NotFound, find_scan
+from flows.outputs import require_new_file
 from flows.site import Site, open_site
 from flows.space import order_of, read_space
 from review.words import short
@@ -22,6 +23,8 @@ def list_to_judge(config: Path, scan: str, *, page: Path | None = None) -> dict[
         NotFound: There is no such scan, or it has no list of other patients.
     """
     site = open_site(config)
+    if page is not None:
+        require_new_file(site, page, "--page")
     with site.db.read() as connection:
         key = str(find_scan(connection, scan)["key"])
         every = queries.lanes_of_scan(connection, key)

@@ -14,9 +14,10 @@ from flows.cohorts import FEWEST_PATIENTS, cohort_of
 from flows.evaluating import Step, counted, curve_name, told
 from flows.evaluating_folds import Pool, digest_of, read_pools, settings_of
 from flows.labels import label_rows
+from flows.outputs import require_outside_archive
 from flows.site import Site, open_site
 from flows.ticket import day_ticket
-from siamese.atomic import write_atomically
+from scans.atomic import write_atomically
 from siamese.cohort import Cohort
 from siamese.learning import CLASSIFIER, SIZES, TWIN, UNTRAINED, Point, ask_learners, curve_of, sizes_of, with_fewer
 from siamese.pairs import Example, split
@@ -60,6 +61,7 @@ def learning_curves(
     if not sizes or min(sizes) < 2 or seeds < 1:
         raise WrongUsage(f"{seeds} seeds of {list(sizes)} patients: wanted at least one seed and 2 patients")
     site = open_site(config)
+    require_outside_archive(site, out or site.store, "--out")
     with day_ticket(site):  # a night that is at work is found before the work, not after it
         pass
     labels, refused = (None, []) if against is None else label_rows(site, against)

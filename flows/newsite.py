@@ -14,6 +14,7 @@ from flows.keys import Keys, read_keys, write_secret
 from flows.settings import ConfigError, read_settings
 from flows.site import database_url, forget_opened, open_site, place
 from flows.ticket import day_ticket, is_dead
+from scans.atomic import private_folder, write_atomically
 
 ARCHIVE_LINE = 'archive = "archive"               #'
 
@@ -34,12 +35,12 @@ def new_site(archive: Path, config: Path, *, secret: str | None = None, changes:
         raise ConfigError(f"{archive} is not a folder; name the folder that holds the DICOM files")
     secret_file = config.parent / "site.secret"
     for path in (config, secret_file):
-        if path.exists():
+        if path.is_symlink() or path.exists():
             raise ConfigError(f"{path} is there already and is not overwritten; run in another folder or move it away")
-    config.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(config.parent)
     text = _filled(str(archive.resolve()), changes or {})
     write_secret(secret_file, secret)
-    config.write_text(text, encoding="utf-8")
+    write_atomically(config, text.encode())  # it may come to hold the database's password
 
 
 def _filled(archive: str, changes: dict[str, str]) -> str:

@@ -19,7 +19,7 @@ from flows import calibrating, conductor, embedding_stage, encoder_stage, ingest
 from flows import shard as shards
 from flows.batch import Batch, Call
 from flows.conductor import conduct
-from flows.environment import is_alone
+from flows.environment import is_alone, keep_private
 from flows.failure import may_retry
 from flows.runs import end_dead_runs
 from flows.site import Site, open_site
@@ -62,6 +62,7 @@ def stage(name: str, config: str, night: int, fence: int, finish_at: float | Non
 @told
 def night(config: str) -> dict[str, Any]:
     """Run one whole night; returns its number, state and exit code."""
+    keep_private()  # a worker runs this in a process of its own
     site = open_site(config)
     summary = conduct(site, stages=_as_flow, on_begin=end_dead_runs)
     create_markdown_artifact(artifact_text(summary), key="scantwin-night", description=f"night {summary.night}")
@@ -72,6 +73,7 @@ def night(config: str) -> dict[str, Any]:
 @told
 def embed_shard(config: str, night: int, fence: int, shard: int, attempt: int, pairs: list[str]) -> dict[str, int]:
     """Embed one shard of a night's backlog, on whatever machine this runs."""
+    keep_private()
     site = open_site(config)
     return shards.embed_shard(site, Ticket(night, fence), shard, attempt, pairs, as_tasks(site))
 

@@ -10,6 +10,7 @@ from flows import cluster
 from flows.belonging import OtherSite, require_ours
 from flows.environment import tells_server
 from flows.site import Site, next_secret, secret_path
+from scans.atomic import private_folder
 
 LEAST_FREE_MIB = 200
 
@@ -50,7 +51,7 @@ def store_can_be_written(site: Site) -> None:
     """The store takes a file."""
     probe = site.store / ".probe"
     try:
-        site.store.mkdir(parents=True, exist_ok=True)
+        private_folder(site.store)
         probe.write_bytes(b"scantwin")
         probe.unlink()
     except OSError as error:

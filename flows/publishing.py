@@ -25,9 +25,7 @@ def publish(site: Site, ticket: Ticket, summary: Summary) -> Path:
 def _page(
     site: Site, night: int, *, next_command: str, state: str, undone: Mapping[str, int] = MappingProxyType({})
 ) -> Path:
-    folder = site.store / "reports"
-    folder.mkdir(parents=True, exist_ok=True)
-    out = folder / f"night-{night:05d}.html"
+    out = site.store / "reports" / f"night-{night:05d}.html"
     with site.db.read() as connection:
         zone = ZoneInfo(site.settings.flows.time_zone)
         return write_report(

@@ -23,7 +23,7 @@ from flows.site import Site, forget_opened, next_secret, open_site, secret_path
 from flows.ticket import Ticket, day_ticket
 from flows.whose import part_key
 from review.words import KEY_SHOWN, short
-from siamese.atomic import write_atomically
+from scans.atomic import private_folder, write_atomically
 
 HEX = re.compile(rb"(?<![0-9A-Za-z+/])[0-9a-f]{%d}(?:[0-9a-f]{14})?(?![0-9A-Za-z+/])" % KEY_SHOWN)
 PICTURES = re.compile(rb'(data:image/png;base64,[^"\']*)')
@@ -171,7 +171,7 @@ def _rename_files(store: Path, scans: Mapping[str, str]) -> int:
             key = re.split(r"[-.]", path.name, maxsplit=1)[0]
             if key in scans:
                 target = path.parent.parent / scans[key][:2] / path.name.replace(key, scans[key], 1)
-                target.parent.mkdir(parents=True, exist_ok=True)
+                private_folder(target.parent)
                 os.replace(path, target)
                 n_renamed += 1
     return n_renamed

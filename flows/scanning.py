@@ -15,6 +15,7 @@ from flows.series import Series, read_series
 from flows.site import Site
 from flows.ticket import Ticket
 from flows.whose import Whose, save_identity
+from scans.atomic import write_atomically
 from scans.kind import Kind
 from scans.mainscan import MainCandidate, main_scan
 from scans.outcome import Refusal, StillArriving, UidConflict, outcome
@@ -22,7 +23,6 @@ from scans.picture import allowed, pictures
 from scans.siblings import exposure_of
 from scans.stack import Ending, Grouping, Stack
 from scans.volume import Volume, read_volume
-from siamese.atomic import write_atomically
 from siamese.recipe import recipe_for
 from siamese.tensor import save_tensor, to_tensor
 

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from scans.atomic import private_folder
+
 NOTE = "prefect/server.pids"
 POLL_SECONDS = 0.2
 WAIT_SECONDS = 5.0
@@ -43,7 +45,7 @@ def _note_when_begun(note: Path, stop: threading.Event) -> None:
     while not stop.wait(POLL_SECONDS):
         pids = [pid for pid in _children(os.getpid()) if _is_server(pid)]
         if pids:
-            note.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(note.parent)
             note.write_text(" ".join(str(pid) for pid in pids))
             return
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from flows.asked import NotFound, WrongUsage, find_scan
 from flows.guarding import guard_of
+from flows.outputs import require_new_file
 from flows.series import read_series
 from flows.site import Site, open_site
 from scans.outcome import Refusal
@@ -28,11 +29,8 @@ def write_volume(config: Path, scan: str, out: Path) -> dict[str, Any]:
 
     if not out.name.endswith(SUFFIXES):
         raise WrongUsage(f"--out {out}: wanted a name that ends with {' or '.join(SUFFIXES)}")
-    if not out.parent.is_dir():
-        raise WrongUsage(f"--out {out}: there is no folder {out.parent}")
-    if out.exists():
-        raise WrongUsage(f"--out {out}: there is such a file; name a new one")
     site = open_site(config)
+    require_new_file(site, out, "--out")
     stack, key = _stack(site, scan)
     try:
         volume = read_volume(stack, site.archive, guard_of(site))

@@ -1,7 +1,5 @@
 """Writes the page of one night and the page of one scan: one file each, with everything in it."""
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -18,6 +16,7 @@ from review.gather import gather
 from review.lanes import gather_matches, gather_pairs
 from review.page import OUTCOMES, CodeCount, MatchesPage, NightPage, Training
 from review.words import ILL_ONES
+from scans.atomic import write_atomically
 
 OUTCOME_MEANINGS = {
     "used": "part of a scan, or of a scan that is held back",
@@ -186,15 +185,5 @@ def _time_charts(page: NightPage) -> dict[str, Chart]:
 
 def _write(out: Path, text: str) -> Path:
     """Replace a file in one step: a reader sees the old page or the new one, also after kill -9."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, out)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_atomically(out, text.encode())
     return out

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from db.views import VIEWS
 from review.columns import UnknownTable
 from review.frames import frame, frames
 from review.masking import EXPORTED, Mask
+from scans.atomic import draft_of, private_folder, write_atomically
 
 __all__ = ["UnknownTable", "export", "frame"]
 
@@ -69,7 +69,7 @@ def export(
     if format not in ("parquet", "csv"):
         raise ValueError(f"format {format!r} is unknown; there are parquet and csv")
     former = _former_files(out)
-    out.mkdir(parents=True, exist_ok=True)
+    private_folder(out)
     mask = Mask(connection, shift_days)
     said: dict[str, Any] = {
         "schema": 1, "made_by": "scantwin export", "complete": False, "format": format,
@@ -82,7 +82,7 @@ def export(
         said["files"].append(_write_table(table, mask.frames(table, frames(connection, table)), out / name, format))
     for name in sorted(former - set(names)):
         (out / name).unlink(missing_ok=True)
-    _replace(out / README, ABOUT.format(dates=SHIFTED if mask.is_shifting else TRUE_DATES))
+    write_atomically(out / README, ABOUT.format(dates=SHIFTED if mask.is_shifting else TRUE_DATES).encode())
     _write_manifest(out, said | {"complete": True})
     return [out / name for name in (*names, MANIFEST, README)]
 
@@ -109,13 +109,9 @@ def _former_files(out: Path) -> set[str]:
 
 def _write_table(table: str, parts: Iterator[pd.DataFrame], path: Path, format: Format) -> dict[str, Any]:
     """Write one table in parts, so that millions of rows fit; says what was written."""
-    part_file = path.with_name(f".{path.name}.part")
     write = _write_parquet if format == "parquet" else _write_csv
-    try:
-        n_rows, columns = write(parts, part_file)
-        os.replace(part_file, path)
-    finally:
-        part_file.unlink(missing_ok=True)
+    with draft_of(path) as draft:
+        n_rows, columns = write(parts, draft)
     grain, words = _described(table)
     told = {column: words.get(column) or MADE_HERE[column] for column in columns}
     return {"name": path.name, "grain": grain, "rows": n_rows, "columns": told}
@@ -163,10 +159,4 @@ def _described(table: str) -> tuple[str, Mapping[str, str]]:
 
 
 def _write_manifest(out: Path, said: Mapping[str, Any]) -> None:
-    _replace(out / MANIFEST, json.dumps(said, indent=1, sort_keys=True) + "\n")
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(part, path)
+    write_atomically(out / MANIFEST, (json.dumps(said, indent=1, sort_keys=True) + "\n").encode())

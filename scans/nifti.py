@@ -1,11 +1,11 @@
 """Volume -> NIfTI, so that any other viewer can show it."""
 
-import os
 from pathlib import Path
 
 import nibabel
 import numpy as np
 
+from scans.atomic import draft_of
 from scans.volume import Volume
 
 SUFFIXES = (".nii", ".nii.gz")
@@ -33,16 +33,12 @@ def save_nifti(volume: Volume, path: Path) -> None:
     """
     if not path.name.endswith(SUFFIXES):
         raise ValueError(f"{path.name} does not end with {' or '.join(SUFFIXES)}")
-    if path.exists():
+    if path.is_symlink() or path.exists():
         raise FileExistsError(f"{path} is there already")
     affine = ras_affine(volume)
     image = nibabel.Nifti1Image(volume.voxels.transpose(2, 1, 0), affine)
     image.header.set_xyzt_units("mm")
     image.set_qform(affine, SCANNER)
     image.set_sform(affine, SCANNER)
-    beginning = path.with_name(f".{os.getpid()}.{path.name}")  # a half-written volume never has the name asked for
-    try:
-        nibabel.save(image, beginning)
-        beginning.rename(path)
-    finally:
-        beginning.unlink(missing_ok=True)
+    with draft_of(path) as draft:  # a half-written volume never has the name asked for
+        nibabel.save(image, draft)

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as pack
 
-from siamese.atomic import write_atomically
+from scans.atomic import write_atomically
 
 FILE = "checkpoint.safetensors"
 
@@ -35,7 +35,6 @@ def write_checkpoint(folder: Path, state: Checkpoint) -> None:
     tensors |= {f"optimiser/{i}/{name}": t for i, row in state.optimiser.items() for name, t in row.items()}
     copies = {name: t.detach().clone().contiguous() for name, t in tensors.items()}
     header = {"run": state.run, "progress": json.dumps(dict(state.progress))}
-    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / FILE, pack(copies, metadata=header))
 
 

@@ -16,7 +16,7 @@ from safetensors.torch import load as parse_weights
 from safetensors.torch import save as pack_weights
 from torch import nn
 
-from siamese.atomic import write_atomically
+from scans.atomic import write_atomically
 from siamese.backbones import build_backbone
 from siamese.manifest import Manifest
 from siamese.recipe import RECIPES, Recipe, recipe_for
@@ -98,7 +98,6 @@ def weights_sha256(weights: dict[str, torch.Tensor]) -> str:
 
 def save(encoder: Encoder, folder: Path) -> Manifest:
     """Write the encoder to a folder, the manifest last: without it the folder is not an encoder."""
-    folder.mkdir(parents=True, exist_ok=True)
     manifest = sign(encoder, encoder.manifest)
     weights = {name: t.detach().cpu().contiguous() for name, t in encoder.state_dict().items()}
     write_atomically(folder / WEIGHTS, pack_weights(weights))

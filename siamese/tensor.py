@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from scans.atomic import write_atomically
 from scans.outcome import ConstantImage, NotFinite
-from siamese.atomic import write_atomically
 from siamese.recipe import Recipe, Window
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "scans": set(),
     "siamese": {"scans"},
     "db": set(),
-    "review": {"db", "scans.picture", "scans.outcome"},
+    "review": {"db", "scans.picture", "scans.outcome", "scans.atomic"},
     "flows": {"scans", "siamese", "db", "review"},
 }
 NEVER = {"scans": {"torch", "sqlalchemy", "pandas", "prefect"}, "siamese": {"sqlalchemy", "prefect"}, "db": {"torch"},

@@ -18,10 +18,12 @@ def export(
     quiet: Quiet = False,
 ) -> int:
     """Write the analysts' tables: keys only, dates shifted per patient, no free text."""
+    from flows.outputs import require_outside_archive
     from flows.site import open_site
     from review.tables import export as write_tables
 
     site = open_site(config)
+    require_outside_archive(site, out, "--out")
     with site.db.read() as connection:
         paths = write_tables(connection, out, format=format, shift_days=None if true_dates else site.keys.shift_days)
     if as_json:

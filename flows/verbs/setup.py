@@ -64,8 +64,8 @@ def phantoms(
         raise wrong(f"--patients {patients} --visits {visits}: at least 1 of each is wanted")
     if workers is not None and workers < 1:
         raise wrong(f"--workers {workers}: at least 1 is wanted")
-    if out.exists() and any(out.iterdir()):
-        raise wrong(f"{out} is not empty; name a new folder")
+    if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
+        raise wrong(f"--out {out}: there is something already, and it is not overwritten; name a new folder")
     with progress_bar("writing phantoms", quiet=quiet or as_json) as step:
         summary = write_archive(
             out,

@@ -54,10 +54,17 @@ def test_the_own_lane_is_never_cut(proven, words):
     assert "15 earlier studies" in text and text.count("years earlier distance") == 15
 
 
-def test_provisional_matches_wait_behind_a_click(house):
+def test_provisional_matches_of_other_patients_wait_behind_a_click(house):
     html = matches_page(house)
     assert "2 provisional matches, hidden until you ask" in html
     assert html.index("<details>") < html.index("rank 1") < html.rindex("</details>")
+
+
+def test_own_earlier_scans_are_always_shown_and_only_their_distance_and_change_are_marked(house, words):
+    html = matches_page(house)
+    own = html[html.index("Same patient, by date") : html.index("Similar earlier cases")]
+    assert "22 months earlier" in own and "<details>" not in own and own.count('<img src="data:') == 2 * 3
+    assert "22 months earlier distance 0.1250 provisional" in words(own) and "a fact of the archive" in own
 
 
 @both
