@@ -61,9 +61,9 @@ def told_of(error: Exception) -> Told:
 
 def _in_words(error: Exception) -> tuple[int, str]:
     """Exit code and sentence; the text of an error is used where it is known to hold names of our own things only."""
-    from db.errors import DatabaseError, Fenced, NightRunning
+    from db.errors import DatabaseError, Fenced, NightRunning, is_forbidden
     from flows.embedding_stage import OtherDevice
-    from flows.exits import is_mismatch, unforeseen
+    from flows.exits import forbidden, is_mismatch, unforeseen
     from flows.preflight import PreflightRefused
     from flows.settings import ConfigError
 
@@ -78,4 +78,6 @@ def _in_words(error: Exception) -> tuple[int, str]:
         return 5, f"refused before it began; {doctor}"
     if isinstance(error, DatabaseError) and not isinstance(error, Fenced):
         return 5, f"the database cannot be used; {doctor}"
+    if is_forbidden(error):
+        return 5, forbidden(error)
     return unforeseen(error)
