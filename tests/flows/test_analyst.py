@@ -125,8 +125,8 @@ def test_what_others_built_on_a_view_survives_or_is_named(sql):
 def test_rights_that_were_taken_from_everybody_do_not_come_back(sql):
     sql.role("other")
     sql("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO other", "GRANT SELECT ON night_summary TO other",
-        "REVOKE SELECT ON night_summary FROM other", "ALTER VIEW night_summary RENAME COLUMN state TO former")  # fmt: skip
-    sql("GRANT SELECT ON night_summary TO PUBLIC")
+        "REVOKE SELECT ON night_summary FROM other", "GRANT SELECT ON night_summary TO PUBLIC",
+        "ALTER VIEW night_summary RENAME COLUMN state TO former")  # fmt: skip
     upgrade(sql.url)
     db = open_db(sql.url)
     with db.read() as connection:
