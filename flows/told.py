@@ -6,9 +6,9 @@ and that `scantwin forget` does not reach. An error's text may quote anything: a
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
-P, T = ParamSpec("P"), TypeVar("T")
+Work = TypeVar("Work", bound=Callable[..., Any])
 
 
 class Told(Exception):
@@ -32,11 +32,11 @@ class Told(Exception):
         return f"Told({self.code!r})"
 
 
-def told(work: Callable[P, T]) -> Callable[P, T]:
+def told(work: Work) -> Work:
     """Let a flow or task fail with a `Told` in place of any other error; an interrupt stays one."""
 
     @functools.wraps(work)
-    def careful(*args: P.args, **kwargs: P.kwargs) -> T:
+    def careful(*args: Any, **kwargs: Any) -> Any:
         try:
             return work(*args, **kwargs)
         except Exception as error:
@@ -46,7 +46,7 @@ def told(work: Callable[P, T]) -> Callable[P, T]:
             raise
         raise failure from None  # outside of the handler: here no other error is under way that could be chained
 
-    return careful
+    return cast(Work, careful)
 
 
 def told_of(error: Exception) -> Told:
