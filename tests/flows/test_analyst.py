@@ -181,7 +181,7 @@ def test_an_analysts_own_commands_work_or_say_what_is_missing(make_site, hospita
     for words in (["export", "--out", tmp_path / "out"], ["similar", scan], ["status"], ["encoders"]):
         code, _, err = call(*words, *config)
         assert (code, err) == (0, ""), words
-    for words in (["files"], ["similar", "--accession", "A1"], ["night"], ["db", "grant-analyst", "x"],
+    for words in (["files"], ["similar", "--accession", "A1"], ["night"], ["db", "grant-analyst", ROLE],
                   ["verdict", "1", "relevant", "--by", "me"], ["db", "rotate-secret"], ["forget", "P1", "--yes"],
                   ["patients", "conflicts"]):  # fmt: skip
         code, _, err = call(*words, *config)
