@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
-from db.address import parse_url, sqlite_files
+from db.address import parse_url, sqlite_files, without_password
 from db.base import IDENTITY
 from db.belonging import owner
 from db.engine import (
@@ -29,6 +29,7 @@ from db.lease import refuse_while_running
 
 CORE_COPY, IDENTITY_COPY, DUMP = "core.sqlite", "identity.sqlite", "scantwin.dump"
 MANIFEST = "backup.json"
+POOLER_TRIES = 3
 
 
 def backup(db: Database, folder: Path) -> list[Path]:
@@ -39,6 +40,8 @@ def backup(db: Database, folder: Path) -> list[Path]:
     """
     if folder.exists():
         raise BackupRefused(f"{folder} is there already: name a new folder")
+    if not db.is_sqlite:
+        _require_own_connection(db)
     draft = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True, mode=0o700)
@@ -175,6 +178,31 @@ def _set_aside(files: Sequence[Path]) -> None:
             path.with_name(path.name + tail).unlink(missing_ok=True)
 
 
+def is_shared(db: Database) -> bool:
+    """Say whether a pooler hands the server's connections from transaction to transaction, as pgbouncer does.
+
+    Two open connections then meet the same process of the server.
+    """
+    for _ in range(POOLER_TRIES):  # somebody else may come between
+        with db.engine.connect() as one, db.engine.connect() as other:
+            found = []
+            for connection in (one, other, one, other):
+                found.append(connection.scalar(text("SELECT pg_backend_pid()")))
+                connection.commit()
+        if found[0] == found[1] or found[0] != found[2] or found[1] != found[3]:
+            return True
+    return False
+
+
+def _require_own_connection(db: Database) -> None:
+    """Refuse where pg_dump would leave its settings, such as an empty search_path, on connections of others."""
+    if is_shared(db):
+        raise BackupRefused(
+            f"{without_password(db.url)} is a pooler of transactions (pgbouncer), through which pg_dump and pg_restore "
+            "do harm: give the server's own address, in [db] url or SCANTWIN_DB__URL, for this command"
+        )
+
+
 def _dump_postgres(url: URL, folder: Path) -> list[str]:
     _run(url, ["pg_dump", "--format=custom", "--no-owner", f"--file={folder / DUMP}"], "pg_dump")
     (folder / DUMP).chmod(0o600)
@@ -184,6 +212,7 @@ def _dump_postgres(url: URL, folder: Path) -> list[str]:
 
 def _restore_postgres(url: URL, dump: Path, is_dead: Callable[[str], bool]) -> None:
     with closing(open_db(url, must_be_current=False)) as db:
+        _require_own_connection(db)
         refuse_while_running(db, is_dead)
     name = f"--dbname={url.database}"
     options = ["--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error"]

@@ -29,6 +29,7 @@ POSTGRES_TRANSIENT = (
     "08", "25P03", "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "57P05",
 )  # fmt: skip
 POSTGRES_FULL = "53100"
+POSTGRES_FORBIDDEN = "42501"
 ERRNO_TRANSIENT = frozenset({errno.EIO, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT})
 
 
@@ -119,6 +120,11 @@ def is_read_only(error: BaseException) -> bool:
         if getattr(cause, "sqlstate", None) == "25006":
             return True
     return False
+
+
+def is_forbidden(error: BaseException) -> bool:
+    """Tell whether the database's account has no right to what was asked."""
+    return any(getattr(cause, "sqlstate", None) == POSTGRES_FORBIDDEN for cause in _chain(error))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

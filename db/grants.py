@@ -73,6 +73,13 @@ def analysts(connection: Connection) -> list[str]:
     return list(connection.scalars(select(ANALYST.c.role).order_by(ANALYST.c.role)))
 
 
+def reads_identity(connection: Connection) -> bool:
+    """Say whether this account may read the schema identity; on SQLite everybody who reads core may."""
+    if connection.dialect.name == "sqlite":
+        return True
+    return bool(connection.scalar(text(f"SELECT has_schema_privilege('{IDENTITY}', 'USAGE')")))
+
+
 def renew(connection: Connection) -> None:
     """Give every analyst the rights on what an upgrade has brought; accounts that are gone are left out."""
     if inspect(connection).has_table(ANALYST.name):

@@ -19,7 +19,7 @@ def exit_code(error: BaseException) -> tuple[int, str]:
 
 
 def _of_the_night(error: BaseException) -> tuple[int, str]:
-    from db.errors import DatabaseError, NightRunning
+    from db.errors import DatabaseError, NightRunning, is_forbidden
     from flows.asked import NotFound
     from flows.cluster import ClusterTrouble
     from flows.embedding_stage import DeviceMissing, OtherDevice
@@ -42,7 +42,19 @@ def _of_the_night(error: BaseException) -> tuple[int, str]:
         return 1, str(error)
     if is_mismatch(error):
         return 1, str(error)
+    if is_forbidden(error):
+        return 5, forbidden(error)
     return unforeseen(error)
+
+
+def forbidden(error: BaseException) -> str:
+    """The sentence for an account of the database that lacks a right; the database's words name objects only."""
+    from db.wording import words_of
+
+    return (
+        f"{words_of(getattr(error, 'orig', None) or error)}: the account of [db] url may not do this. An analyst's "
+        "account reads core only; use the operator's, or ask for `scantwin db grant-analyst` or an export"
+    )
 
 
 def unforeseen(error: BaseException) -> tuple[int, str]:

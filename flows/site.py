@@ -77,7 +77,8 @@ def open_site(config: Path | str, *, but: tuple[str, ...] = ()) -> Site:
     """
     path = Path(config).resolve()
     stamp = path.stat().st_mtime_ns if path.exists() else 0
-    return _opened(path, stamp, but)
+    _require_ours(path, stamp, but)
+    return _opened(path, stamp)
 
 
 def secret_path(site: Site) -> Path:
@@ -94,16 +95,17 @@ def next_secret(site: Site) -> Path:
 def forget_opened() -> None:
     """Open sites anew from now on, as their secret has changed."""
     _opened.cache_clear()
+    _require_ours.cache_clear()
 
 
 @lru_cache(maxsize=8)
-def _opened(config: Path, stamp: int, but: tuple[str, ...]) -> Site:
+def _opened(config: Path, stamp: int) -> Site:
     settings = read_settings(config)
     keys = read_keys(place(config, settings.site.secret_file))
-    site = Site(config, settings, open_db(database_url(config, settings)), keys)
-    try:
-        require_ours(site.db, keys, store=site.store, secret=secret_path(site), config=config, but=but)
-    except BaseException:
-        site.db.close()
-        raise
-    return site
+    return Site(config, settings, open_db(database_url(config, settings)), keys)
+
+
+@lru_cache(maxsize=8)
+def _require_ours(config: Path, stamp: int, but: tuple[str, ...]) -> None:
+    site = _opened(config, stamp)
+    require_ours(site.db, site.keys, store=site.store, secret=secret_path(site), config=config, but=but)

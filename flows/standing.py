@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from db import door_queries, encoder_queries, queries
+from db.grants import reads_identity
 from flows.asked import WrongUsage
 from flows.reviewed import review_figures
 from flows.site import Site, open_site
@@ -34,7 +35,7 @@ def standing(config: Path) -> dict[str, Any]:
             "overdue": _overdue(site.settings.flows.missing_after_hours, last_good, now),
             "running": door_queries.running_night(connection),
             "files": counted(queries.file_counts(connection)),
-            "backlog": queries.backlog(connection),
+            "backlog": queries.backlog(connection) if reads_identity(connection) else None,
             "encoders": [
                 {name: row[name] for name in ("id", "cover", "purpose", "origin", "provisional")}
                 for row in queries.active_encoders(connection)

@@ -242,7 +242,8 @@ def show_standing(found: dict[str, Any], *, quiet: bool) -> None:
                   + (", provisional)" if row["provisional"] else ")"))  # fmt: skip
     files = found["files"]
     out.print(f"files: {files['seen']} seen = " + " + ".join(f"{files[n]} {n}" for n in files if n != "seen"))
-    out.print(f"backlog: {found['backlog']}")
+    unknown = "not shown: this account of the database may not read the schema identity"
+    out.print(f"backlog: {unknown if found['backlog'] is None else found['backlog']}")
     _show_undone(out, found["undone"])
     table = _table("outcome", "code", "files", "what to do", title="not used")
     for row in found["codes"]:

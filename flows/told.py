@@ -6,9 +6,9 @@ and that `scantwin forget` does not reach. An error's text may quote anything: a
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
-P, T = ParamSpec("P"), TypeVar("T")
+Work = TypeVar("Work", bound=Callable[..., Any])
 
 
 class Told(Exception):
@@ -32,11 +32,11 @@ class Told(Exception):
         return f"Told({self.code!r})"
 
 
-def told(work: Callable[P, T]) -> Callable[P, T]:
+def told(work: Work) -> Work:
     """Let a flow or task fail with a `Told` in place of any other error; an interrupt stays one."""
 
     @functools.wraps(work)
-    def careful(*args: P.args, **kwargs: P.kwargs) -> T:
+    def careful(*args: Any, **kwargs: Any) -> Any:
         try:
             return work(*args, **kwargs)
         except Exception as error:
@@ -46,7 +46,7 @@ def told(work: Callable[P, T]) -> Callable[P, T]:
             raise
         raise failure from None  # outside of the handler: here no other error is under way that could be chained
 
-    return careful
+    return cast(Work, careful)
 
 
 def told_of(error: Exception) -> Told:
@@ -61,9 +61,9 @@ def told_of(error: Exception) -> Told:
 
 def _in_words(error: Exception) -> tuple[int, str]:
     """Exit code and sentence; the text of an error is used where it is known to hold names of our own things only."""
-    from db.errors import DatabaseError, Fenced, NightRunning
+    from db.errors import DatabaseError, Fenced, NightRunning, is_forbidden
     from flows.embedding_stage import OtherDevice
-    from flows.exits import unforeseen
+    from flows.exits import forbidden, unforeseen
     from flows.failure import is_mismatch
     from flows.preflight import PreflightRefused
     from flows.settings import ConfigError
@@ -79,4 +79,6 @@ def _in_words(error: Exception) -> tuple[int, str]:
         return 5, f"refused before it began; {doctor}"
     if isinstance(error, DatabaseError) and not isinstance(error, Fenced):
         return 5, f"the database cannot be used; {doctor}"
+    if is_forbidden(error):
+        return 5, forbidden(error)
     return unforeseen(error)

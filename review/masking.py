@@ -88,7 +88,7 @@ class Mask:
 
     def _masked(self, table: str, part: pd.DataFrame) -> pd.DataFrame:
         rule = EXPORTED[table]
-        part = part.drop(columns=[*rule.drop, *(rule.clock if self.is_shifting else ())])
+        part = part.drop(columns=[*rule.drop, *(rule.clock if self.is_shifting else ())], errors="ignore")
         if table == "label":
             part = self._with_patient(part)
         for column, patient in rule.dates if self._shift is not None else ():

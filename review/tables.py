@@ -79,7 +79,8 @@ def export(
     # From now on the folder is known as ours, also when this export is killed half-way.
     _write_manifest(out, said | {"may_hold": sorted({*names, *former})})
     for table, name in zip(EXPORTED, names, strict=True):
-        said["files"].append(_write_table(table, mask.frames(table, frames(connection, table)), out / name, format))
+        parts = frames(connection, table, without=EXPORTED[table].drop)
+        said["files"].append(_write_table(table, mask.frames(table, parts), out / name, format))
     for name in sorted(former - set(names)):
         (out / name).unlink(missing_ok=True)
     write_atomically(out / README, ABOUT.format(dates=SHIFTED if mask.is_shifting else TRUE_DATES).encode())

@@ -53,8 +53,15 @@ def from_environment(monkeypatch, url):
     forget_opened()
 
 
-DOORS = [standing, upgrade_database, check_database, rotate_secret,
-         lambda config: backup_database(config, config.parent / "copy"), lambda config: run(open_site(config))]  # fmt: skip
+def backed_up(config):
+    backup_database(config, config.parent / "copy")
+
+
+def a_night(config):
+    run(open_site(config))
+
+
+DOORS = [standing, upgrade_database, check_database, rotate_secret, backed_up, a_night]
 
 
 @pytest.mark.parametrize("secret", ["other", "same"])
