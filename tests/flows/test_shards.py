@@ -8,7 +8,7 @@ import pytest
 from nights import run, tables
 from sqlalchemy import select, update
 
-from db import shards
+from db import lease, shards
 from db.errors import Fenced
 from db.tables import Shard
 from flows import pools
@@ -99,6 +99,7 @@ def night(site):
     with night_ticket(site, version="test") as ticket:
         choose_encoders(site, ticket)
         yield ticket
+        lease.give_back(site.db, ticket.right)
 
 
 def wait_out(site, machines, ticket):
