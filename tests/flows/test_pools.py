@@ -21,7 +21,7 @@ from db import queries, shards
 from flows.site import open_site
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "machines.md"
-PATIENCE_S = 240
+PATIENCE_S = 480  # of each step, on a machine that has other things to do; a minute or less otherwise
 TOLD = 'on_failure = ["{python}", "-c", "import sys; open({file!r}, \'a\').write(sys.argv[-1] + chr(10))"]'
 
 
@@ -73,18 +73,13 @@ class Document:
         self.children[name] = subprocess.Popen(["bash", "-ec", text], env=self.environment, cwd=self.folder,
                                                stdout=log, stderr=log, start_new_session=True)  # fmt: skip
 
-    def kill(self, name, number=signal.SIGKILL):
-        """End a machine with everything that runs on it."""
+    def kill(self, name):
+        """End a machine with everything that runs on it, by kill -9."""
         child = self.children.pop(name)
-        members = [child.pid, *_descendants(child.pid)]
-        for pid in members:
+        for pid in [child.pid, *_descendants(child.pid)]:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-        try:
-            child.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.children[name] = child
-            self.kill(name)
+                os.kill(pid, signal.SIGKILL)
+        child.wait(timeout=20)
 
     def flow_runs(self):
         token = b64encode(b"scantwin:change-this-password").decode()
@@ -111,7 +106,7 @@ def document(tmp_path, postgres, unpacked_wheel, hospital):
 
 @pytest.mark.prefect
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_document_for_several_machines_holds_line_by_line(document, hospital, make_site, monkeypatch, tmp_path):
     document.call(document.lines("What every machine must know"))
     document.start("server", document.lines("The Prefect server"))
@@ -165,8 +160,6 @@ def test_the_document_for_several_machines_holds_line_by_line(document, hospital
     _wait(lambda: "NOT" not in document.call(doctor + " || true"), "doctor to find all well", document)
     assert "last success" in document.call(document.lines("Is it well?", 1))
     assert not document.blocks, "lines of the document that no test runs"
-    document.kill("cpu-2", signal.SIGTERM)
-    _wait(lambda: not _running(site), "the last night", document)
     monkeypatch.delenv("SCANTWIN_DB__URL")
     alone = make_site("alone", k="20", quiet_seconds="5.0")
     hospital.deliver(alone.archive)
