@@ -88,7 +88,7 @@ class PrefectRuns:
         with contextlib.suppress(Exception), get_client(sync_client=True) as client:
             state = client.read_flow_run(UUID(run)).state
             if state is not None and not state.is_final():
-                wanted = Cancelled() if state.is_scheduled() else Cancelling()
+                wanted: Any = Cancelled() if state.is_scheduled() else Cancelling()
                 client.set_flow_run_state(UUID(run), wanted, force=True)
 
 

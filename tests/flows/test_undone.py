@@ -195,3 +195,27 @@ def test_the_files_for_machines_follow_the_configuration(make_site, tmp_path, ca
     timer = out / "scantwin.timer"
     assert (calendar in timer.read_text()) if calendar else not timer.exists()
     assert call("deploy", "--out", out, "--config", site.config)[0] == 2
+
+
+def test_a_scheduled_night_that_is_refused_calls_the_operator(told_site, tmp_path, monkeypatch):
+    from flows.preflight import PreflightRefused
+    from flows.scheduled import told_if_refused
+
+    with pytest.raises(PreflightRefused), told_if_refused(told_site.config):
+        raise PreflightRefused("nobody is told: somebody sits at the terminal")
+    assert not (tmp_path / "told").exists()
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "of a worker")
+    with pytest.raises(PreflightRefused), told_if_refused(told_site.config):
+        raise PreflightRefused("the archive is not there")
+    assert "tonight's night was refused" in (tmp_path / "told").read_text()
+
+
+def test_a_scheduled_night_that_left_work_fails_in_prefect_with_codes_alone(told_site, monkeypatch):
+    from flows.scheduled import LeftUndone, ended
+
+    monkeypatch.setitem(sys.modules["flows.conductor"].STAGES, "embed", lambda *_: undone("no-worker", 7))
+    found = run(told_site)
+    ended(found)
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "of a worker")
+    with pytest.raises(LeftUndone, match=r"^night 1 left work undone: no-worker \(7\)$"):
+        ended(found)
