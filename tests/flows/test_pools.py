@@ -117,6 +117,7 @@ def test_the_document_for_several_machines_holds_line_by_line(document, hospital
     assert "scantwin-shard/gpu; run `scantwin deploy`" in document.call(with_env + "scantwin doctor", code=1)
     assert "run `scantwin deploy`" in document.call(with_env + "scantwin night 2>&1", code=5)
     document.call(document.lines("Pools, deployments, schedule"))
+    document.call(document.lines("Pools, deployments, schedule", 1))
     units = {path.name for path in (document.home / "units").iterdir()}
     assert {"prefect.yaml", "scantwin-worker@.service", "scantwin-prefect.service"} <= units
 
