@@ -5,7 +5,7 @@ import errno
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from db import lease
 from db.errors import Fenced, is_disk_full, is_transient
@@ -93,7 +93,11 @@ def tell_undone(site: Site, summary: Summary) -> None:
 
 def call_operator(site: Site, sentence: str) -> bool:
     """Run the operator's command with the sentence as its last word; True when it ended well."""
-    command = site.settings.flows.on_failure
+    return call_command(site.settings.flows.on_failure, sentence)
+
+
+def call_command(command: Sequence[str], sentence: str) -> bool:
+    """Run a command with the sentence as its last word; True when it ended well."""
     if not command:
         return False
     try:

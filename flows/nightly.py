@@ -22,6 +22,7 @@ from flows.conductor import conduct
 from flows.environment import is_alone, keep_private
 from flows.failure import may_retry
 from flows.runs import end_dead_runs
+from flows.scheduled import ended, told_if_refused
 from flows.site import Site, open_site
 from flows.summary import Summary
 from flows.ticket import Ticket
@@ -63,9 +64,11 @@ def stage(name: str, config: str, night: int, fence: int, finish_at: float | Non
 def night(config: str) -> dict[str, Any]:
     """Run one whole night; returns its number, state and exit code."""
     keep_private()  # a worker runs this in a process of its own
-    site = open_site(config)
-    summary = conduct(site, stages=_as_flow, on_begin=end_dead_runs)
+    with told_if_refused(Path(config)):
+        site = open_site(config)
+        summary = conduct(site, stages=_as_flow, on_begin=end_dead_runs)
     create_markdown_artifact(artifact_text(summary), key="scantwin-night", description=f"night {summary.night}")
+    ended(summary)
     return {"night": summary.night, "state": summary.state, "exit": summary.exit}
 
 

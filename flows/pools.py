@@ -80,8 +80,13 @@ def embed_on_pool(
     runs = PrefectRuns(site, ticket) if runs is None else runs
     at_work: list[Work] = []
     try:
-        for work in works:
-            counts += _hand_out(site, ticket, runs, work, at_work)
+        for number, work in enumerate(works, start=1):
+            refused = _hand_out(site, ticket, runs, work, at_work)
+            counts += refused
+            if refused:  # server or deployment are not there for the others either
+                rest = sum(len(other.scans) for other in works[number:])
+                counts += Counter({code: rest for code in refused})
+                break
         counts["shards"] += len(works)
         while at_work:
             interrupt.check()
@@ -123,7 +128,7 @@ def _hand_out(site: Site, ticket: Ticket, runs: Runs, work: Work, at_work: list[
 
 def _look(site: Site, ticket: Ticket, runs: Runs, at_work: Sequence[Work]) -> tuple[list[Work], Counter[str]]:
     """Look at each shard once; returns those still at work, new attempts included, and what ended meanwhile."""
-    states = {work.name: runs.state(work.run) for work in at_work}  # first: SQL, read later, knows at least as much
+    states = runs.states([work.run for work in at_work])  # first: SQL, read later, knows at least as much
     with site.db.read() as connection:
         rows = {(row["number"], row["attempt"]): row for row in shards.of_night(connection, ticket.night)}
         now = site.db.now(connection)
@@ -132,7 +137,7 @@ def _look(site: Site, ticket: Ticket, runs: Runs, at_work: Sequence[Work]) -> tu
     left: list[Work] = []
     counts: Counter[str] = Counter()
     for work in at_work:
-        code = why_ended(rows[work.name], states[work.name], now=now, heard=heard, patience=patience)
+        code = why_ended(rows[work.name], states.get(work.run, ""), now=now, heard=heard, patience=patience)
         if code is None:
             left.append(work)
         else:

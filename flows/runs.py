@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
+from flows.batch import slices
 from flows.site import Site
 from flows.ticket import Ticket
 
@@ -20,6 +21,7 @@ NAMES = {"SCHEDULED": SCHEDULED, "COMPLETED": COMPLETED, "FAILED": FAILED, "CRAS
 UNFINISHED = ("SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING")
 OURS = "scantwin-"  # how the names of our flows begin
 PAGE = 200
+ANSWER_SECONDS = 10.0
 
 
 class NotHandedOut(Exception):
@@ -40,8 +42,8 @@ class Runs(Protocol):
             NotHandedOut: It cannot be started.
         """
 
-    def state(self, run: str) -> str:
-        """What is known of a run: one of the names above, "" when nothing is."""
+    def states(self, runs: Sequence[str]) -> dict[str, str]:
+        """Run -> one of the names above, for those of which anything is known."""
 
     def cancel(self, run: str) -> None:
         """Ask for a run to be ended; nobody waits for that."""
@@ -71,24 +73,27 @@ class PrefectRuns:
             raise NotHandedOut("server-lost") from None
         return str(run.id)
 
-    def state(self, run: str) -> str:
+    def states(self, runs: Sequence[str]) -> dict[str, str]:
         """See Runs."""
-        from prefect.client.orchestration import get_client
+        from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
-        with contextlib.suppress(Exception), get_client(sync_client=True) as client:
-            state = client.read_flow_run(UUID(run)).state
-            return NAMES.get(state.type.value, "") if state is not None else ""
-        return ""
+        found: dict[str, str] = {}
+        with contextlib.suppress(Exception), _impatient_client() as client:
+            for some in slices(runs, PAGE):
+                wanted: Any = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run) for run in some]))
+                for run in client.read_flow_runs(flow_run_filter=wanted, limit=PAGE):
+                    if run.state is not None:
+                        found[str(run.id)] = NAMES.get(run.state.type.value, "")
+        return found
 
     def cancel(self, run: str) -> None:
         """See Runs. A run at work is asked to stop, by its worker; one that nobody took is over at once."""
-        from prefect.client.orchestration import get_client
         from prefect.states import Cancelled, Cancelling
 
-        with contextlib.suppress(Exception), get_client(sync_client=True) as client:
+        with contextlib.suppress(Exception), _impatient_client() as client:
             state = client.read_flow_run(UUID(run)).state
             if state is not None and not state.is_final():
-                wanted = Cancelled() if state.is_scheduled() else Cancelling()
+                wanted: Any = Cancelled() if state.is_scheduled() else Cancelling()
                 client.set_flow_run_state(UUID(run), wanted, force=True)
 
 
@@ -98,11 +103,10 @@ def end_dead_runs(site: Site, ticket: Ticket) -> int:
     Whoever holds the lease is the only night there is: an unfinished run of another one belongs to a process that was
     killed, or that will find its lease taken. Nights that are only scheduled are left alone.
     """
-    from prefect.client.orchestration import get_client
     from prefect.states import Crashed
 
     ended = 0
-    with contextlib.suppress(Exception), get_client(sync_client=True) as client:
+    with contextlib.suppress(Exception), _impatient_client() as client:
         mine = _this_run()
         for run in _unfinished(client):
             if run.id not in mine and _is_dead(run, site, ticket):
@@ -110,6 +114,20 @@ def end_dead_runs(site: Site, ticket: Ticket) -> int:
                 client.set_flow_run_state(run.id, state, force=True)
                 ended += 1
     return ended
+
+
+@contextlib.contextmanager
+def _impatient_client() -> Iterator[Any]:
+    """A client that gives up within seconds: a server that hangs must not keep the night from its own clock."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    settings = {"timeout": ANSWER_SECONDS}
+    with (
+        temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
+        get_client(sync_client=True, httpx_settings=settings) as client,
+    ):
+        yield client
 
 
 def _unfinished(client: Any) -> Iterator[Any]:

@@ -1,7 +1,7 @@
 """Verbs that set a site up: its configuration, what it needs, a hospital to try it on."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json, wrong
 
@@ -96,7 +96,9 @@ def deploy(*, out: Path | None = None, config: Config = DEFAULT, as_json: Json =
     from flows.deploying import deploy as make
     from flows.deploying import write_files
 
-    found = make(config) if out is None else {"schema": 1, "made": [str(path) for path in write_files(config, out)]}
+    found: dict[str, Any] = (
+        make(config) if out is None else {"schema": 1, "made": list(map(str, write_files(config, out)))}
+    )
     if as_json:
         print_json(found)
     elif not quiet:

@@ -1,8 +1,10 @@
 """The night as its operator starts it: the command, Prefect around it, kill -9 in its middle."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -42,6 +44,12 @@ def servers_of(site):
         except OSError:
             continue
     return found
+
+
+def runs_of(site):
+    """States of all runs in the site's own database of Prefect."""
+    with contextlib.closing(sqlite3.connect(site.store / "prefect" / "prefect.db")) as connection:
+        return [state for (state,) in connection.execute("SELECT state_type FROM flow_run")]
 
 
 def wait_for_stage(site, child, *names):
@@ -104,6 +112,7 @@ def test_killed_with_minus_nine_the_next_night_reaps_and_ends_the_same(hospital,
         first, second = sorted(queries.nights(connection), key=lambda row: row["id"])
     assert (first["state"], first["error_code"]) == ("failed", "owner-died")
     assert second["state"] == "finished"
+    assert set(runs_of(site)) == {"COMPLETED", "CRASHED"}
 
 
 def test_a_second_night_beside_the_first_is_refused(hospital, make_site):

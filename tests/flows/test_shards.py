@@ -8,7 +8,7 @@ import pytest
 from nights import run, tables
 from sqlalchemy import select, update
 
-from db import shards
+from db import lease, shards
 from db.errors import Fenced
 from db.tables import Shard
 from flows import pools
@@ -27,18 +27,18 @@ class Machines:
 
     def __init__(self, site, ticket, plan=(), otherwise="works"):
         self.site, self.ticket, self.plan, self.otherwise = site, ticket, dict(plan), otherwise
-        self.runs, self.states, self.cancelled = {}, {}, []
+        self.runs, self.known, self.cancelled = {}, {}, []
 
     def start(self, shard, attempt, pairs):
         if self._plan(shard, attempt) == "no deployment":
             raise NotHandedOut("pool-missing")
         name = f"{shard}.{attempt}"
         self.runs[name] = (shard, attempt, pairs)
-        self.states[name] = "scheduled"
+        self.known[name] = "scheduled"
         return name
 
-    def state(self, run):
-        return self.states[run]
+    def states(self, runs):
+        return {run: self.known[run] for run in runs}
 
     def cancel(self, run):
         self.cancelled.append(run)
@@ -46,26 +46,26 @@ class Machines:
     def work(self, _seconds):
         """Let each machine do what the plan says, once."""
         for name, (shard, attempt, pairs) in list(self.runs.items()):
-            if self.states[name] == "scheduled":
+            if self.known[name] == "scheduled":
                 self._work(name, shard, attempt, pairs)
 
     def _work(self, name, shard, attempt, pairs):
         plan = self._plan(shard, attempt)
         if plan == "works":
-            self.states[name] = "running"
+            self.known[name] = "running"
             with contextlib.suppress(ShardFailed):
                 embed_shard(self.site, self.ticket, shard, attempt, pairs, direct)
-            self.states[name] = "completed"
+            self.known[name] = "completed"
         elif plan in ("dies silently", "crashes"):
             self.begin(shard, attempt)
             embed_scans(self.site, self.ticket, pairs[:2])
-            self.states[name] = "running" if plan == "dies silently" else "crashed"
+            self.known[name] = "running" if plan == "dies silently" else "crashed"
             if plan == "dies silently":
                 self.age(shard, attempt, "heard_at")
         elif plan == "cancelled":
-            self.states[name] = "cancelled"
+            self.known[name] = "cancelled"
         elif plan == "no configuration":
-            self.states[name] = "failed"
+            self.known[name] = "failed"
         elif plan == "nobody comes":
             self.age(shard, attempt, "handed_at")
 
@@ -99,6 +99,7 @@ def night(site):
     with night_ticket(site, version="test") as ticket:
         choose_encoders(site, ticket)
         yield ticket
+        lease.give_back(site.db, ticket.right)
 
 
 def wait_out(site, machines, ticket):
