@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from db.errors import DatabaseError
+from flows.places import wrong_place
 from flows.preflight import CHECKS, PreflightRefused
 from flows.settings import ConfigError, read_settings
 from flows.site import Site, database_url, open_site
@@ -35,15 +36,16 @@ def examine(config: Path) -> list[Finding]:
     except ConfigError as error:
         return [Finding("configuration", False, str(error))]
     try:
+        if wrong := wrong_place(config, settings):
+            findings.append(Finding("places", False, wrong))
         site = open_site(config)
         findings.append(Finding("database", True, _database(site)))
-    except (ConfigError, DatabaseError) as error:
+    except (ConfigError, DatabaseError, OSError) as error:
         findings.append(Finding("database", False, str(error)))
     else:
         findings += _of_site(site)
     findings += [_told("decoders", decoders), _told("device", device), _told("prefect", prefect)]
-    url = database_url(config, settings)
-    findings.append(_told("network disk", lambda: network_disk(url)))
+    findings.append(_told("network disk", lambda: network_disk(database_url(config, settings))))
     return findings
 
 
@@ -53,7 +55,7 @@ def _of_site(site: Site) -> Iterator[Finding]:
         try:
             check(site)
             yield Finding(name, True, (check.__doc__ or "").strip())
-        except PreflightRefused as error:
+        except (PreflightRefused, OSError) as error:
             yield Finding(name, False, str(error))
     yield _told("revision", lambda: revision(site))
     yield _told("disk", lambda: f"{shutil.disk_usage(site.store).free // 2**30} GiB free for the store")
