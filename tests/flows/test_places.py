@@ -32,13 +32,13 @@ def put_link(path, to):
 REFUSED = {  # what is done to a site -> exit code, words of the sentence
     "archive gone": (lambda h, c: (h / "archive").rmdir(), 5, "the archive .*archive does not exist; mount it"),
     "archive a file": (lambda h, c: put_file(h / "archive"), 5, "archive is a file, a folder is wanted"),
-    "archive in a file": (lambda h, c: (put_file(h / "f"), key(c, "archive", "f/a")), 5, "does not exist: .*f is a file"),
+    "archive in a file": (lambda h, c: (put_file(h / "f"), key(c, "archive", "f/a")), 5, "not exist: .*f is a file"),
     "archive a dead link": (lambda h, c: put_link(h / "archive", h / "no"), 5, "link to nowhere; mount it"),
     "archive too long": (lambda h, c: key(c, "archive", "a" * 300), 5, "cannot be listed: File name too long"),
     "store a file": (lambda h, c: put_file(h / "store"), 5, "store is no folder: .*store is a file; move that away"),
     "store in a file": (lambda h, c: (put_file(h / "f"), key(c, "store", "f/s")), 5, "no folder: .*f is a file"),
     "store a dead link": (lambda h, c: put_link(h / "store", h / "no" / "x"), 5, "link to nowhere"),
-    "store where nothing can be made": (lambda h, c: key(c, "store", "/proc/x"), 5, "write to the store /proc/x.*repair"),
+    "store where nothing can be made": (lambda h, c: key(c, "store", "/proc/x"), 5, "the store /proc/x: .*repair"),
     "reports a file": (lambda h, c: put_file(h / "store" / "reports"), 5, "reports is no folder.*is a file"),
     "tensors elsewhere": (lambda h, c: put_link(h / "store" / "tensors", "/proc"), 5, "write to the store's folder"),
     "database a folder": (
