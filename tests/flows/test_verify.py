@@ -82,9 +82,14 @@ def later_ones_too(gallery, rows, lengths, interval):
     return [Neighbour(int(row), float(d), i) for i, (row, d) in enumerate(zip(rows, lengths, strict=True), 1)]
 
 
+def later_strangers_too(gallery, asked, pairs):
+    """The lane of other patients without its rule of time."""
+    return gallery.patients[pairs.row] != asked.patients[pairs.query]
+
+
 BROKEN = {
     "own": ("siamese.search._own", later_ones_too),
-    "others": ("siamese.nearest._is_eligible", lambda gallery, asked, pairs: pairs.query >= 0),
+    "others": ("siamese.nearest._is_eligible", later_strangers_too),
 }
 
 
