@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 FAST := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench mutants clean
+.PHONY: help setup demo test kernels check bench mutants clean
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,16 @@ demo: $(STAMP)  ## two nights over a synthetic hospital archive, in ./demo
 
 test: $(STAMP)  ## every test, with a real PostgreSQL and a real Prefect server
 	@$(FAST) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# One of the eight, one thread and no limit, is `make test` itself: KERNELS leaves it out.
+KERNELS := 1,SSE41 1,AVX2 1,AVX512_CORE 2,SSE41 2,AVX2 2,AVX512_CORE 2,
+
+kernels: $(STAMP)  ## what trains, evaluates or compares floats, under each kernel level of oneDNN and 1 and 2 threads
+	@for run in $(KERNELS); do threads=$${run%,*} level=$${run#*,}; \
+		echo "kernels: oneDNN $${level:-unlimited}, $$threads threads"; \
+		env -u ONEDNN_MAX_CPU_ISA $${level:+ONEDNN_MAX_CPU_ISA=$$level} OMP_NUM_THREADS=$$threads \
+			$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m floats || exit 1; \
+	done
 
 check: $(STAMP)  ## ruff and mypy --strict
 	@$(BIN)/ruff check .

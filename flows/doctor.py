@@ -14,6 +14,7 @@ from db.engine import current_revision
 from db.errors import DatabaseError
 from flows import cluster
 from flows.deploying import NIGHT_POOL
+from flows.places import wrong_place
 from flows.preflight import CHECKS, PreflightRefused
 from flows.settings import ConfigError, read_settings
 from flows.site import Site, database_url, open_site
@@ -39,9 +40,11 @@ def examine(config: Path) -> list[Finding]:
     except ConfigError as error:
         return [Finding("configuration", False, str(error))]
     try:
+        if wrong := wrong_place(config, settings):
+            findings.append(Finding("places", False, wrong))
         site = open_site(config)
         findings.append(Finding("database", True, _database(site)))
-    except (ConfigError, DatabaseError) as error:
+    except (ConfigError, DatabaseError, OSError) as error:
         findings.append(Finding("database", False, str(error)))
     else:
         findings += _of_site(site)
@@ -57,7 +60,7 @@ def _of_site(site: Site) -> Iterator[Finding]:
         try:
             check(site)
             yield Finding(name, True, (check.__doc__ or "").strip())
-        except PreflightRefused as error:
+        except (PreflightRefused, OSError) as error:
             yield Finding(name, False, str(error))
     yield _told("revision", lambda: revision(site))
     yield _told("disk", lambda: f"{shutil.disk_usage(site.store).free // 2**30} GiB free for the store")

@@ -87,8 +87,13 @@ def read_keys(path: Path) -> Keys:
         text = path.read_text(encoding="ascii").strip()
     except FileNotFoundError as error:
         raise ConfigError(f"no secret at {path}; `scantwin init ARCHIVE` writes one, or restore your copy") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the secret at {path}: {error}") from error
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the secret at {path}: {error.strerror}; put the file there from your copy, or correct "
+            "[site] secret_file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the secret at {path} is not text; restore your copy of it") from error
     if mode & 0o077:
         raise ConfigError(f"the secret at {path} has mode {mode:o}, others could read it; chmod 600 {path}")
     shortest = min((len(line) for line in text.split()), default=0)

@@ -158,7 +158,7 @@ class _Work:
         """Mask (N,) of scans whose list these may change, but for those made anew and those whose turn comes."""
         gallery, new = self.space.gallery, self._mask(joining)
         settled = ~self.done & ~self.joins
-        affected = new | (settled & np.isin(gallery.patients, gallery.patients[new]))
+        affected: np.ndarray = new | (settled & np.isin(gallery.patients, gallery.patients[new]))
         waiting = np.flatnonzero(settled & ~affected)
         if waiting.size:
             reach = np.array([_reach(self.found[i]) for i in waiting.tolist()])

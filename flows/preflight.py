@@ -3,14 +3,16 @@
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from db import forgetting
 from db.migrate import differences
 from flows import cluster
 from flows.belonging import OtherSite, require_ours
 from flows.environment import tells_server
+from flows.places import wrong_place
+from flows.settings import Settings
 from flows.site import Site, next_secret, secret_path
-from scans.atomic import private_folder
 
 LEAST_FREE_MIB = 200
 
@@ -29,15 +31,19 @@ def preflight(site: Site) -> None:
         check(site)
 
 
-def archive_is_there(site: Site) -> None:
-    """The archive is a folder that we can list."""
-    folder = site.archive
-    if not folder.exists():
-        raise PreflightRefused(f"the archive {folder} does not exist; mount it, or correct [site] archive")
-    if not folder.is_dir():
-        raise PreflightRefused(f"the archive {folder} is not a folder; correct [site] archive")
-    if not os.access(folder, os.R_OK | os.X_OK):
-        raise PreflightRefused(f"no permission to list the archive {folder}; give this user read access")
+def refuse_wrong_places(config: Path, settings: Settings) -> None:
+    """Check the paths of a configuration, before anything is opened.
+
+    Raises:
+        PreflightRefused: One of them cannot be used.
+    """
+    if wrong := wrong_place(config, settings):
+        raise PreflightRefused(wrong)
+
+
+def places_can_be_used(site: Site) -> None:
+    """Archive, store and database lie where a night can use them."""
+    refuse_wrong_places(site.config, site.settings)
 
 
 def store_is_apart(site: Site) -> None:
@@ -45,17 +51,6 @@ def store_is_apart(site: Site) -> None:
     store, archive = site.store.resolve(), site.archive.resolve()
     if store == archive or archive in store.parents:
         raise PreflightRefused(f"the store {store} lies inside the archive; point [site] store to another folder")
-
-
-def store_can_be_written(site: Site) -> None:
-    """The store takes a file."""
-    probe = site.store / ".probe"
-    try:
-        private_folder(site.store)
-        probe.write_bytes(b"scantwin")
-        probe.unlink()
-    except OSError as error:
-        raise PreflightRefused(f"cannot write to the store {site.store}: {error.strerror}") from error
 
 
 def disk_has_room(site: Site) -> None:
@@ -154,9 +149,8 @@ def device_is_there(site: Site) -> None:
 
 
 CHECKS: tuple[Callable[[Site], None], ...] = (
-    archive_is_there,
+    places_can_be_used,
     store_is_apart,
-    store_can_be_written,
     disk_has_room,
     secret_is_whole,
     database_is_this_sites,

@@ -9,7 +9,7 @@ from db import queries
 from db.errors import DatabaseMissing
 from flows import interrupt
 from flows.environment import is_alone, keep_prefect_quiet, prepare_environment
-from flows.preflight import preflight, server_answers
+from flows.preflight import preflight, refuse_wrong_places, server_answers
 from flows.settings import read_settings
 from flows.site import Site, database_url, open_site, place
 
@@ -29,12 +29,14 @@ def ready_site(config: Path) -> Site:
         flows.preflight.PreflightRefused: It may not.
     """
     keep_prefect_quiet()
+    settings = read_settings(config)
+    refuse_wrong_places(config, settings)
     try:
         site = open_site(config)
     except DatabaseMissing:
         from db.migrate import upgrade
 
-        upgrade(database_url(config, read_settings(config)))
+        upgrade(database_url(config, settings))
         site = open_site(config)
     preflight(site)
     return site
@@ -73,6 +75,7 @@ def dry_night(config: Path) -> dict[str, Any]:
     from flows.listing import look
 
     settings = read_settings(config)
+    refuse_wrong_places(config, settings)
     site = open_site(config)
     preflight(site)
     with look(site) as found, site.db.read() as connection:

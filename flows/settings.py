@@ -132,7 +132,8 @@ class SiameseSettings(_Room):
     @field_validator("*", mode="before")
     @classmethod
     def _limits(cls, value: object, info: ValidationInfo) -> object:
-        why = refusal(info.field_name, value) if info.field_name in LIMITS else ""
+        name = info.field_name or ""
+        why = refusal(name, value) if name in LIMITS else ""
         if why:
             raise ValueError(why)
         return value

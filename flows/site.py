@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from db.engine import Database, open_db
 from flows.belonging import require_ours
 from flows.keys import Keys, read_keys
-from flows.settings import Settings, read_settings
+from flows.settings import ConfigError, Settings, read_settings
 
 SQLITE = "sqlite:///"
 
@@ -51,8 +51,15 @@ class Site:
 
 
 def place(config: Path, text: str) -> Path:
-    """A path of the configuration, taken from the configuration's folder."""
-    path = Path(text).expanduser()
+    """A path of the configuration, taken from the configuration's folder.
+
+    Raises:
+        ConfigError: It begins with the home folder of somebody who has none.
+    """
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{text}: nobody here has that home folder; write the whole path") from error
     return path if path.is_absolute() else config.resolve().parent / path
 
 

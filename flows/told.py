@@ -66,12 +66,13 @@ def _in_words(error: Exception) -> tuple[int, str]:
     from flows.exits import forbidden, unforeseen
     from flows.failure import is_mismatch
     from flows.preflight import PreflightRefused
+    from flows.scheduled import LeftUndone
     from flows.settings import ConfigError
 
     doctor = "run `scantwin doctor` on this machine, which says why"
     if isinstance(error, NightRunning):
         return 4, "another night is running; wait for it, or look at `scantwin status`"
-    if isinstance(error, OtherDevice) or is_mismatch(error):
+    if isinstance(error, OtherDevice | LeftUndone) or is_mismatch(error):
         return 1, str(error)
     if isinstance(error, ConfigError):
         return 2, f"configuration or secret cannot be used; {doctor}"

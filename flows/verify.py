@@ -64,8 +64,8 @@ def _differences(site: Site, connection: Any, encoder: Mapping[str, Any], kind: 
 
 def _stored(connection: Any, encoder: str, kind: str, scans: Sequence[str]) -> tuple[Lists, Ends]:
     lists: Lists = defaultdict(list)
-    for scan, lane, *entry in match_queries.listed_entries(connection, encoder, kind, scans):
-        lists[scan, lane].append((entry[0], entry[1], entry[2]))
+    for scan, lane, rank, prior, distance in match_queries.listed_entries(connection, encoder, kind, scans):
+        lists[scan, lane].append((rank, prior, distance))
     ended = {(scan, lane): (code, n) for scan, lane, code, n in match_queries.list_ends(connection, encoder, scans)}
     return {key: _in_order(entries) for key, entries in lists.items()}, ended
 

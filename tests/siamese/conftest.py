@@ -55,23 +55,31 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
 
 
 @pytest.fixture(scope="session")
+def plain_cohort(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
+    """The same where blob and ring stand out: a task that every draw of a training learns."""
+    return discs(tmp_path_factory.mktemp("plain"), 40, away=0.05, widths=(0.7, 0.8))
+
+
+@pytest.fixture(scope="session")
 def make_discs() -> Callable[[Path, int], list[Example]]:
     """Return the maker of such a cohort in a folder, of any number of patients."""
     return discs
 
 
-def discs(folder: Path, n_patients: int) -> list[Example]:
-    """Write patients with two projections each: a disc and, within it, a blob or a ring."""
+def discs(
+    folder: Path, n_patients: int, *, away: float = 0.4, widths: tuple[float, float] = (0.6, 0.9)
+) -> list[Example]:
+    """Write patients with two projections each: a disc and, at most `away` from its middle, a blob or a ring."""
     rng = np.random.default_rng(0)
     shape = recipe_for("2d").shape
     grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, n) for n in shape], indexing="ij"))
     examples = []
     for patient in range(n_patients):
         name = "blob" if patient % 2 else "ring"
-        place, width = rng.uniform(-0.4, 0.4, 2), rng.uniform(0.6, 0.9)
+        place, width = rng.uniform(-away, away, 2), rng.uniform(*widths)
         for visit in range(2):
-            away = np.hypot(*(grid - (place + 0.02 * rng.normal(size=2))[:, None, None]))
-            shown = away < 0.25 if name == "blob" else np.abs(away - 0.25) < 0.07
+            distance = np.hypot(*(grid - (place + 0.02 * rng.normal(size=2))[:, None, None]))
+            shown = distance < 0.25 if name == "blob" else np.abs(distance - 0.25) < 0.07
             picture = 0.4 * (np.hypot(*grid) < width) + 0.5 * shown + 0.02 * rng.normal(size=shape)
             path = folder / f"{patient}-{visit}.npy"
             save_tensor(path, np.clip(picture, 0, 1).astype(np.float32)[None])
