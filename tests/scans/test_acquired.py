@@ -143,6 +143,12 @@ def test_a_date_that_is_none_is_unknown(make_header: Maker, text: str) -> None:
     assert (found.precision, found.from_utc, found.until_utc) == ("unknown", None, None)
 
 
+def test_moments_are_told_in_utc(make_header: Maker) -> None:
+    found = acquired([make_header(acquisition_datetime="20240101100000")], BERLIN)
+    assert found.from_utc is not None and found.until_utc is not None
+    assert found.from_utc.tzinfo is found.until_utc.tzinfo is UTC
+
+
 def test_no_instance_is_unknown() -> None:
     assert acquired([], BERLIN).precision == "unknown"
 
