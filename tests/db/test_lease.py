@@ -266,6 +266,7 @@ def test_a_lost_night_is_closed_when_its_lease_is_lent(db: Database, how: str) -
     assert lend(db, is_dead=lambda owner: how == "dead" and owner == "one") == Begun(lost.night, lost.fence + 1)
     (row,) = rows(db, Night)
     assert (row.state, row.error_code) == ("failed", "owner-died")
+    assert row.ended_at >= row.begun_at
 
 
 def test_a_borrower_may_write_and_the_one_before_may_not(db: Database) -> None:

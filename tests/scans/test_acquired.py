@@ -88,7 +88,7 @@ def test_of_two_intervals_that_begin_together_the_narrower_counts(make_header: M
     [
         ("+0530", utc(2024, 1, 2, 4, 30)), ("-0930", utc(2024, 1, 2, 19, 30)), ("+1400", utc(2024, 1, 1, 20)),
         ("+0059", utc(2024, 1, 2, 9, 1)), (" +0100 ", utc(2024, 1, 2, 9)),
-        ("+1500", utc(2024, 1, 2, 9)), ("+0060", utc(2024, 1, 2, 9)), ("0530", utc(2024, 1, 2, 9)),
+        ("+1500", utc(2024, 1, 2, 9)), ("+0360", utc(2024, 1, 2, 9)), ("0530", utc(2024, 1, 2, 9)),
     ],
 )  # fmt: skip
 def test_an_offset_that_no_place_has_is_none_and_the_site_s_zone_counts(
@@ -147,6 +147,12 @@ def test_an_instance_with_a_time_says_more_than_one_with_a_day(make_header: Make
 def test_a_date_that_is_none_is_unknown(make_header: Maker, text: str) -> None:
     found = acquired([make_header(study_date=text)], TOKYO)
     assert (found.precision, found.from_utc, found.until_utc) == ("unknown", None, None)
+
+
+def test_moments_are_told_in_utc(make_header: Maker) -> None:
+    found = acquired([make_header(acquisition_datetime="20240101100000")], BERLIN)
+    assert found.from_utc is not None and found.until_utc is not None
+    assert found.from_utc.tzinfo is found.until_utc.tzinfo is UTC
 
 
 def test_no_instance_is_unknown() -> None:

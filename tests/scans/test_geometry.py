@@ -102,6 +102,41 @@ def test_the_placement_of_ten_slices_by_hand() -> None:
     assert (found.tilt_deg, found.plane, found.n_missing, found.repairs) == (0.0, "axial", 0, "")
 
 
+@pytest.mark.parametrize(("step_mm", "off_mm"), [(5.0, 0.04), (0.5, 0.004)])
+def test_a_gap_may_differ_by_one_percent_of_the_step_whatever_the_step(step_mm: float, off_mm: float) -> None:
+    for times, is_refused in ((1.0, False), (1.5, True)):
+        z = [step_mm * i for i in range(9)]
+        z[8] += times * off_mm
+        if is_refused:
+            with pytest.raises(UnevenSpacing):
+                place(axial(*z), AXIAL)
+        else:
+            assert place(axial(*z), AXIAL).largest_gap_mm == pytest.approx(step_mm + off_mm)
+
+
+def test_lengths_have_six_decimals_and_angles_four() -> None:
+    found = place([(0.005 * z / 3, 0.0, z / 3) for z in range(10)], AXIAL)
+    lengths = (found.spacing_z_mm, found.coverage_mm, found.largest_gap_mm, found.smallest_gap_mm)
+    assert lengths == (0.333333, 3.333333, 0.333333, 0.333333)
+    assert found.tilt_deg == 0.2865
+
+
+def test_a_repair_of_uneven_spacing_makes_up_no_slice() -> None:
+    found = place(axial(0, 2, 5, 7, 9), AXIAL, repair={"uneven-spacing"})
+    assert (found.n_missing, found.order) == (0, (0, 1, 2, 3, 4))
+
+
+@pytest.mark.parametrize(("z", "step_mm"), [((10, 12, 15, 17, 19.5), 2.375), ((10, 11, 20.5), 5.25)])
+def test_uneven_slices_are_mended_in_steps_near_their_median_gap(z: tuple[float, ...], step_mm: float) -> None:
+    assert place(axial(*z), AXIAL, repair={"uneven-spacing"}).spacing_z_mm == pytest.approx(step_mm)
+
+
+def test_two_repairs_are_both_told() -> None:
+    positions = [(0.0, 0.1 * z, float(z)) for z in range(30) if z != 7]
+    found = place(positions, AXIAL, repair={"tilt", "missing-slices"})
+    assert (found.repairs, found.n_missing) == ("tilt: 5.7 degrees; missing-slices: 1 of 30", 1)
+
+
 @pytest.mark.parametrize(
     ("step_mm", "off_mm", "is_refused"),
     [(1.0, 0.045, False), (1.0, 0.06, True), (10.0, 0.18, False), (10.0, 0.22, True)],
@@ -134,7 +169,7 @@ def test_positions_that_are_rounded_at_the_start_of_a_stack_are_no_tilt() -> Non
 def test_slices_nearer_than_a_hundredth_of_a_millimetre_lie_at_one_position(gap_mm: float, is_refused: bool) -> None:
     z = (0.0, gap_mm, 2 * gap_mm)
     if is_refused:
-        with pytest.raises(RepeatedPositions, match="two slices at one position"):
+        with pytest.raises(RepeatedPositions, match=r": two slices at one position$"):
             place(axial(*z), AXIAL)
     else:
         assert place(axial(*z), AXIAL).spacing_z_mm == pytest.approx(gap_mm)

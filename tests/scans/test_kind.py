@@ -146,6 +146,8 @@ def test_a_line_of_the_table_holds_whatever_stands_around_it_and_the_rule_says_s
         ({"view": "XY", "view_code": " antero-posterior "},
          ("xr/chest/2d/frontal", "BodyPartExamined, ViewCodeSequence")),
         ({"body_part": "XY", "view": ""}, ("xr/unknown/2d/unknown", "no tag tells")),
+        ({"body_part": "CHEST", "view": ""}, ("xr/chest/2d/unknown", "BodyPartExamined")),
+        ({"body_part": "HAND", "view": "AP"}, ("xr/hand/2d/frontal/unknown", "BodyPartExamined, ViewPosition")),
     ],
 )  # fmt: skip
 def test_the_rule_of_a_projection_names_the_tag_behind_each_part(
@@ -153,6 +155,35 @@ def test_the_rule_of_a_projection_names_the_tag_behind_each_part(
 ) -> None:
     kind = kind_of(make_header(sop_class_uid=DX, **fields), is_volume=False)
     assert (kind.key, kind.rule) == rule
+
+
+@pytest.mark.parametrize(
+    ("field", "tag"),
+    [("body_part", "BodyPartExamined"), ("region", "AnatomicRegionSequence"),
+     ("series_description", "SeriesDescription"), ("protocol_name", "ProtocolName"),
+     ("study_description", "StudyDescription")],
+)  # fmt: skip
+def test_the_tag_that_names_the_part_is_the_rule(make_header: Maker, field: str, tag: str) -> None:
+    kind = kind_of(make_header(**({"body_part": ""} | {field: "KNEE"})), is_volume=True)
+    assert (kind.key, kind.rule) == ("ct/knee/3d", tag)
+
+
+def test_a_region_is_widened_by_the_series_as_a_body_part_is(make_header: Maker) -> None:
+    header = make_header(body_part="", region="CHEST", series_description="CHEST ABDOMEN")
+    kind = kind_of(header, is_volume=True)
+    assert (kind.key, kind.rule) == ("ct/chest-abdomen/3d", "AnatomicRegionSequence and SeriesDescription")
+
+
+def test_a_value_of_the_table_may_hold_an_equals_sign(make_header: Maker) -> None:
+    table = {"SeriesDescription=TE=30": "t2"}
+    check_table(table)
+    header = make_header(sop_class_uid=MR, series_description="te=30")
+    assert kind_of(header, is_volume=True, table=table).key == "mr/chest/3d/t2"
+
+
+def test_a_mammogram_that_names_the_breast_says_so_by_its_tag(make_header: Maker) -> None:
+    kind = kind_of(make_header(sop_class_uid=MG, view="CC", body_part="BREAST", laterality="R"), is_volume=False)
+    assert kind.rule == "BodyPartExamined, ViewPosition, Laterality"
 
 
 def test_a_mammogram_is_of_the_breast_whatever_it_does_not_say(make_header: Maker) -> None:

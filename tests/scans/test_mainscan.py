@@ -58,7 +58,8 @@ def test_ninety_five_percent_of_the_largest_coverage_are_full(coverage_mm: float
 
 
 @pytest.mark.parametrize(
-    ("first_mm", "second_mm", "chosen"), [(0.5, 3.0, "b"), (1.5, 3.0, "a"), (1.0, 3.0, "a"), (1.9999, 2.0, "a")]
+    ("first_mm", "second_mm", "chosen"),
+    [(0.5, 3.0, "b"), (1.5, 3.0, "a"), (1.0, 3.0, "a"), (1.998, 2.0, "b"), (1.9999, 2.0, "a")],
 )
 def test_the_thickness_nearest_to_two_millimetres_is_best_and_less_than_a_micrometre_is_nothing(
     first_mm: float, second_mm: float, chosen: str
