@@ -88,7 +88,7 @@ def rescale_fault(slope: float | None, intercept: float | None, *, is_ct: bool) 
         return "RescaleSlope and RescaleIntercept are absent: nothing says what is 0 HU" if is_ct else ""
     if slope == 0:
         return "RescaleSlope is 0"
-    if is_ct and not (HU_A_STEP[0] <= slope <= HU_A_STEP[1] and abs(intercept) <= FARTHEST_HU):
+    if is_ct and not (HU_A_STEP[0] <= abs(slope) <= HU_A_STEP[1] and abs(intercept) <= FARTHEST_HU):
         return f"RescaleSlope {slope:g} and RescaleIntercept {intercept:g} give no Hounsfield units"
     return ""
 

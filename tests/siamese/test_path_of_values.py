@@ -18,7 +18,7 @@ SAME_GRID = Recipe(
 FLAT = Recipe("flat", "2d", (2, 4), (), (Window("", "percentile", 0.0, 100.0),), 1)
 
 
-def write(path, words, *, bits=16, sop_class=CTImageStorage, number=0, **tags):
+def write(path, words, *, bits=16, sop_class=CTImageStorage, number=0, overlays=(), **tags):
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -36,16 +36,21 @@ def write(path, words, *, bits=16, sop_class=CTImageStorage, number=0, **tags):
     ds.PixelSpacing = [2.0, 2.0]
     ds.PixelData = words.tobytes()
     ds["PixelData"].VR = "OW"
+    for plane, bit in enumerate(overlays):
+        ds.add_new(0x60000102 + 0x20000 * plane, "US", bit)  # OverlayBitPosition
     for name, value in tags.items():
         setattr(ds, name, value)
     ds.save_as(path, enforce_file_format=True)
     return Member(path.name, path.name, read_header(path))
 
 
+RESCALE = {"RescaleSlope": "1", "RescaleIntercept": "0"}
+
+
 def ct(tmp_path, *slices, **tags):
     members = [
         write(tmp_path / f"{z}", np.array(words, dtype="<i2"), number=z, ImagePositionPatient=[0, 0, 5 * z],
-              ImageOrientationPatient=[1, 0, 0, 0, 1, 0], **(tags | own))
+              ImageOrientationPatient=[1, 0, 0, 0, 1, 0], **(RESCALE | tags | own))
         for z, (words, own) in enumerate(slices)
     ]  # fmt: skip
     (stack,) = group(members).stacks
@@ -78,7 +83,7 @@ def test_what_is_meant_for_the_eye_changes_nothing(tmp_path):
 
 def test_twelve_signed_bits_below_an_overlay_keep_sign_and_lose_the_overlay(tmp_path):
     words = np.array([[0xF001, 0x1FFF], [0x0800, 0x07FF]], dtype="<u2").view("<i2")
-    volume = ct(tmp_path, *[(words, {}) for _ in range(3)], bits=12)
+    volume = ct(tmp_path, *[(words, {}) for _ in range(3)], bits=12, overlays=range(12, 16))
     assert volume.voxels[0].tolist() == [[1, -1], [-2048, 2047]]
 
 
