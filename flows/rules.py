@@ -1,14 +1,15 @@
-"""The settings that decide what a scan is: when they change, what was made by them is looked at again."""
+"""The settings and rules that decide what a scan is: when they change, what was made by them is looked at again."""
 
 import hashlib
 import json
 
 from flows.site import Site
+from scans.stack import GROUPING
 
 
 def reading_rules(site: Site) -> str:
     """16 hex digits that change when the settings that decide kinds, dates, persons, pictures and repairs change."""
     scans = site.settings.scans
     seen = [scans.pictures, scans.pictures_of_burned_in, sorted(scans.placeholder_ids), sorted(scans.repair)]
-    text = json.dumps([site.settings.site.time_zone, scans.dates, sorted(scans.kinds.items()), seen])
+    text = json.dumps([site.settings.site.time_zone, scans.dates, sorted(scans.kinds.items()), seen, GROUPING])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
