@@ -54,6 +54,8 @@ NOT_CONTENT = frozenset(
 )  # fields of a header that may change without making another scan; identity's ids count apart
 
 
+GROUPING = 2  # raised when the rules here or behind decide otherwise: every series is then looked at again
+
 NO_CONFLICTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 MOST_FILES_NAMED = 3  # in one sentence
 MOST_NAMES = 4  # of what copies differ in
