@@ -124,20 +124,21 @@ class _Judge:
     def _possible(self, text: str) -> date | None:
         """Return the day of a text, None if it names none or one that cannot be."""
         day = read_day(text)
-        if day is None:
-            self._doubts.update(["date-not-read"] if text.strip() else [])
-        elif self._is_shifted:
-            return day
-        elif day < self._first:
-            self._doubts.add("date-before-modality")
-        elif self._today is not None and day > self._today + OTHER_DAY:
-            self._doubts.add("date-in-future")
+        refusal = self._refusal(day) if day else "date-not-read" if text.strip() else ""
+        self._doubts.update([refusal] if refusal else [])
+        if day and refusal == "date-in-future":
             self._ahead = min(day, self._ahead or day)
-        elif self._born is not None and day < self._born - OTHER_DAY:
-            self._doubts.add("date-before-birth")
-        else:
-            return day
-        return None
+        return None if refusal else day
+
+    def _refusal(self, day: date) -> str:
+        """Return why a day cannot be right, "" if it can."""
+        if self._is_shifted:
+            return ""
+        if day < self._first:
+            return "date-before-modality"
+        if self._today is not None and day > self._today + OTHER_DAY:
+            return "date-in-future"
+        return "date-before-birth" if self._born is not None and day < self._born - OTHER_DAY else ""
 
     def _birth(self, headers: Sequence["Header"]) -> date | None:
         """Return the birth date, None if it is none, a placeholder, or all the scan's dates speak against it."""
@@ -155,6 +156,9 @@ class _Judge:
         """Return the StudyDate of most instances, None if there is none or the acquisition shows it a placeholder."""
         days = [day for header in headers if (day := self._possible(header.study_date))]
         day = self._of_most(days, OTHER_DAY) if days else None
+        if day is not None and 2 * sum(self._speaks_against(header, day) for header in headers) > len(headers):
+            self._doubts.add("study-date-outvoted")
+            return None
         if day is None or not _is_placeholder(day):
             return day
         others = {other for header in headers for text, _ in _acquisitions(header) if (other := read_day(text))}
@@ -162,6 +166,15 @@ class _Judge:
             self._doubts.add("study-date-placeholder")
             return None
         return day
+
+    def _speaks_against(self, header: "Header", study: date) -> bool:
+        """Say whether acquisition and series of an original image agree on a day apart from the study's."""
+        told = [day for text, _ in _acquisitions(header) if (day := read_day(text)) and not self._refusal(day)]
+        series = read_day(header.series_date)
+        if not told or series is None or header.image_type[:1] == ("DERIVED",):
+            return False
+        is_one = abs(told[0] - series) <= OTHER_DAY and not _is_new_clock(told[0])
+        return is_one and not -OTHER_DAY <= told[0] - study <= LONGEST_STUDY
 
     def _of_most(self, days: Sequence[date], apart: timedelta) -> date | None:
         """Return the middle one of some days, None if not more than half of them lie near it."""
@@ -193,6 +206,11 @@ def _days_by_source(headers: Sequence["Header"]) -> list[set[date]]:
 def _is_placeholder(day: date) -> bool:
     """Say whether a day is one that clocks and programs begin with: 1 January of 1900, 1970, 1980, 2000 ..."""
     return (day.month, day.day) == (1, 1) and day.year % 10 == 0
+
+
+def _is_new_clock(day: date) -> bool:
+    """Say whether a day is one that a clock without its battery shows for its first weeks."""
+    return day.month == 1 and day.year % 10 == 0
 
 
 def age_years(age: str, *, birth_date: str, study_date: str) -> float | None:

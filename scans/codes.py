@@ -172,6 +172,8 @@ DATE = (
           "Check the scanner's clock; set [scans] dates if dates were shifted."),
     _date("study-date-placeholder", "StudyDate is one that clocks and programs begin with; it was not used.",
           "Correct it at its source; the scan is dated by its acquisition."),
+    _date("study-date-outvoted", "Acquisition and series agree on another day than StudyDate; it was not used.",
+          "Check StudyDate at its source: a copy or an import may have set it."),
     _date("date-not-read", "A date is there that names no day; it was not used.", "Correct it at its source."),
     _date("offset-not-read", "The offset from UTC is none; the site's zone was taken.", "Correct it at its source."),
 )

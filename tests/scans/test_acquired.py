@@ -218,6 +218,19 @@ def test_a_study_date_that_cannot_be_right_gives_way_to_the_acquisition(make_hea
     assert (found.from_utc, bool(found.doubts)) == (utc(2023, 3, 5, 9, 11), bool(study))
 
 
+@pytest.mark.parametrize(
+    ("own", "used"), [("20220305", "20220305"), ("20230410", "20230410"), ("20000104", "20230305")]
+)
+def test_acquisition_and_series_that_agree_go_before_the_study_date_but_not_a_new_clock(
+    make_header: Maker, own: str, used: str
+) -> None:
+    fields = {"study_date": "20230305", "acquisition_date": own, "series_date": own, "content_date": own}
+    found = acquired(dated(make_header, n=3, **fields), BERLIN, today=TODAY)
+    assert (f"{found.local_date:%Y%m%d}", len(found.doubts)) == (used, 1)
+    derived = acquired(dated(make_header, image_type=("DERIVED",), **fields), BERLIN, today=TODAY)
+    assert (derived.local_date, derived.doubts) == (date(2023, 3, 5), ("date-not-of-study",))
+
+
 @pytest.mark.parametrize("day", PLACEHOLDERS[3:])
 def test_a_placeholder_that_nothing_contradicts_is_a_date(make_header: Maker, day: str) -> None:
     fields = {"study_date": day, "acquisition_date": day, "content_date": day}
