@@ -71,8 +71,8 @@ def _require_known_key(
         raise OtherSite(f"the keys of this database were made with another secret of this site than {secret}: {ROTATE}")
     raise OtherSite(
         f"{without_password(db.url)} belongs to another site (secret {found.key_id}, store {found.store or '?'}): the "
-        f"secret of {config} ({site.key_id}, store {site.store}) is not the one that made its keys{_from_environment()}; "
-        "correct the address of the database, or restore the right secret from your backup"
+        f"secret of {config} ({site.key_id}, store {site.store}) is not the one that made its keys"
+        f"{_from_environment()}; correct the address of the database, or restore the right secret from your backup"
     )
 
 
