@@ -70,9 +70,9 @@ def _require_known_key(
             return
         raise OtherSite(f"the keys of this database were made with another secret of this site than {secret}: {ROTATE}")
     raise OtherSite(
-        f"{without_password(db.url)} belongs to another site (secret {found.key_id}, store {found.store or '?'}), "
-        f"not to the one of {config} (secret {site.key_id}, store {site.store}){_from_environment()}: correct the "
-        "address of the database, or restore the secret that made its keys"
+        f"{without_password(db.url)} belongs to another site (secret {found.key_id}, store {found.store or '?'}): the "
+        f"secret of {config} ({site.key_id}, store {site.store}) is not the one that made its keys"
+        f"{_from_environment()}; correct the address of the database, or restore the right secret from your backup"
     )
 
 
