@@ -68,8 +68,7 @@ def match_space(site: Site, ticket: Ticket, spaces: Sequence[str]) -> Counter[st
             leavers = queries.ineligible_current(connection, encoder, kind)
             space = read_space(site, connection, encoder, kind)
             joiners = [space.gallery.keys[i] for i in np.flatnonzero(space.joins).tolist()]
-            # A scan that is in lists already and joins again belongs to another patient now.
-            broken = queries.scans_matched_with(connection, encoder, [*leavers, *joiners])
+            broken = queries.scans_matched_with(connection, encoder, leavers)
             reasons = Reasons(
                 queries.why_ineligible(connection, leavers, kind),
                 queries.listed_before(connection, joiners),
@@ -154,11 +153,18 @@ class _Work:
         mask[indices] = True
         return mask
 
+    def _listing(self, joining: Sequence[str]) -> np.ndarray:
+        """Mask (N,) of lists that hold these: one that joins again may belong to another patient now."""
+        with self.site.db.read() as connection:
+            found = set(queries.scans_matched_with(connection, self.space.encoder, joining))
+        return np.array([key in found for key in self.space.gallery.keys], bool)
+
     def _affected(self, joining: Sequence[int]) -> np.ndarray:
         """Mask (N,) of scans whose list these may change, but for those made anew and those whose turn comes."""
         gallery, new = self.space.gallery, self._mask(joining)
         settled = ~self.done & ~self.joins
         affected: np.ndarray = new | (settled & np.isin(gallery.patients, gallery.patients[new]))
+        affected |= settled & self._listing([gallery.keys[i] for i in joining])
         waiting = np.flatnonzero(settled & ~affected)
         if waiting.size:
             reach = np.array([_reach(self.found[i]) for i in waiting.tolist()])
