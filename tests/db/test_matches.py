@@ -139,6 +139,16 @@ def test_what_changes_but_the_rank_is_no_move_and_its_chance_is_read_again(scans
     assert moves(scans) == {"a": (1, 2, 2), "b": (2, 2, 1)}
 
 
+def test_a_later_night_that_changes_only_the_distance_keeps_the_move(scans, new_night: Callable[[], int]) -> None:
+    put(scans, 1, "b", "a")
+    put(scans, new_night(), "a", "b")
+    assert new_night() == 3
+    lane = [match("a", 1, distance=0.125), match("b", 2, distance=0.25)]
+    with scans.db.write() as connection:
+        replace_lane(connection, encoder="e", scan="f", lane="others", matches=lane, night=3)
+    assert moves(scans) == {"a": (1, 2, 2), "b": (2, 2, 1)}
+
+
 def reasons(archive: Any) -> dict[str, tuple[str, str]]:
     with archive.db.read() as connection:
         rows = connection.execute(select(Match.prior, Match.entered_why, Match.left_why))
