@@ -71,7 +71,8 @@ def _answer(site: Site, connection: Any, scan: dict[str, Any]) -> dict[str, Any]
         lanes = _on_request(site, connection, scan)
     code = "ok" if lanes else str(scan["code"]) if scan["state"] != "accepted" else "not-yet-matched"
     return {"schema": 1, "scan": scan["key"], "kind": scan["kind"], "contrast": scan["contrast"] or "unknown",
-            "code": code, "date_doubts": outside.doubts_of(scan), "lanes": lanes}  # fmt: skip
+            "code": code, "date_doubts": outside.doubts_of(scan),
+            "prior_date_doubts": outside.doubts_in(lanes), "lanes": lanes}  # fmt: skip
 
 
 def _stored(lane: dict[str, Any]) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
                 lanes += lanes_of(site, connection, encoder, query, vector)
     code = "ok" if stack.kind.known else "kind-unknown"
     return {"schema": 1, "scan": "", "kind": stack.kind.key, "contrast": stack.passport.contrast, "code": code,
-            "date_doubts": list(when.doubts), "lanes": lanes}  # fmt: skip
+            "date_doubts": list(when.doubts), "prior_date_doubts": doubts_in(lanes), "lanes": lanes}  # fmt: skip
 
 
 def lanes_of(
@@ -185,6 +185,12 @@ def _within(site: Site, cutoff: float | None, lane: str, found: Sequence[Neighbo
     if lane == "own" or not found:
         return code
     return lane_code(code, found[0].distance, cutoff, n_matches=len(found), k=site.settings.siamese.k)
+
+
+def doubts_in(lanes: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Take what speaks against the dates of listed scans out of their matches: scan -> codes, where there are any."""
+    matches = [match for lane in lanes for match in lane["matches"]]
+    return {match["scan"]: codes for match in matches if (codes := match.pop("date_doubts"))}
 
 
 def doubts_of(scan: dict[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -142,12 +142,12 @@ def show_similar(answers: Sequence[dict[str, Any]]) -> None:
             known = outcome(answer["code"])
             out.print(f"  no list: {known.meaning} {known.action}", soft_wrap=True)
         for lane in answer["lanes"]:
-            _show_lane(out, lane)
+            _show_lane(out, lane, answer["prior_date_doubts"])
         _show_history(out, answer.get("history", ()))
     out.print(PROVISIONAL, style="dim", soft_wrap=True)
 
 
-def _show_lane(out: Console, lane: dict[str, Any]) -> None:
+def _show_lane(out: Console, lane: dict[str, Any], doubts: Mapping[str, Sequence[str]]) -> None:
     from review.words import ILL_ONES
     from scans.outcome import outcome
 
@@ -164,18 +164,18 @@ def _show_lane(out: Console, lane: dict[str, Any]) -> None:
     table = _table("rank", "scan", "patient", "acquired", "contrast", "distance", "by chance",
                    *(["change"] if is_own else []), "match")  # fmt: skip
     for row in lane["matches"]:
-        table.add_row(str(row["rank"] or "same day"), row["scan"][:KEY], row["patient"][:KEY], _acquired(row),
+        table.add_row(str(row["rank"] or "same day"), row["scan"][:KEY], row["patient"][:KEY], _acquired(row, doubts),
                       row["contrast"], f"{row['distance']:.4f}", _by_chance(row["expected_by_chance"]),
                       *([row["change"]["text"]] if is_own else []), row["match"] or "-")  # fmt: skip
     out.print(table)
-    for doubt in sorted({doubt for row in lane["matches"] for doubt in row["date_doubts"]}):
+    for doubt in sorted({doubt for row in lane["matches"] for doubt in doubts.get(row["scan"], ())}):
         out.print(f"  (!) {doubt}: {outcome(doubt).meaning}", soft_wrap=True)
     if is_own and any(row["change"]["code"] == "change" for row in lane["matches"]):
         out.print(f"  {ILL_ONES}", soft_wrap=True)
 
 
-def _acquired(row: dict[str, Any]) -> str:
-    return (row["acquired"] or "?") + (" (!)" if row["date_doubts"] else "")
+def _acquired(row: dict[str, Any], doubts: Mapping[str, Sequence[str]]) -> str:
+    return (row["acquired"] or "?") + (" (!)" if row["scan"] in doubts else "")
 
 
 def _show_history(out: Console, rows: Sequence[dict[str, Any]]) -> None:
