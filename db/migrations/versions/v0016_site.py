@@ -11,7 +11,7 @@ depends_on = None
 # Digests of the views whose text changed with this revision: View.digest. The newest one of each view holds.
 VIEWS = {
     "active_encoder": "206ad07572260e09",
-    "match_for_review": "0ca9fcb6e1270865",
+    "match_for_review": "74a2a64b9b7393b8",
     "night_summary": "8ddef38e04c99a29",
     "study_match": "bfdcf978c33f799d",
 }
