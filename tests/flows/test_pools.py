@@ -158,7 +158,7 @@ def test_the_document_for_several_machines_holds_line_by_line(document, hospital
     assert {ended[run] for run in dead} <= {"CRASHED", "CANCELLED"}
 
     doctor = document.lines("Is it well?")
-    _wait(lambda: "NOT" not in document.call(doctor + " || true"), "doctor to find all well", document)
+    _wait(lambda: "NOT" not in document.call(doctor.rstrip() + " || true"), "doctor to find all well", document)
     assert "last success" in document.call(document.lines("Is it well?", 1))
     assert not document.blocks, "lines of the document that no test runs"
     monkeypatch.delenv("SCANTWIN_DB__URL")
