@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siamese import nearest
+from siamese import nearest, search
 from siamese.distance import distance
 from siamese.gallery import UNKNOWN_US, Gallery
 from siamese.search import (
@@ -200,6 +200,7 @@ def test_blocks_and_batches_change_no_bit(crowd, metric, monkeypatch):
     for block in (7, 250, 1024):
         assert nearest_priors(crowd, rows, k=20, metric=metric, block=block) == whole
     monkeypatch.setattr(nearest, "MAX_HITS", 1000)
+    monkeypatch.setattr(search, "QUERIES_AT_ONCE", 30)
     assert nearest_priors(crowd, rows, k=20, metric=metric) == whole
     assert [nearest_priors(crowd, [row], k=20, metric=metric)[0] for row in rows[:20]] == whole[:20]
 
