@@ -226,6 +226,18 @@ def test_an_unknown_patient_excludes_nobody():
     assert eligible_patients_of(gallery, patient=None, from_us=9) == 2
 
 
+def test_the_patient_s_own_scans_are_left_out_of_the_others_lane_of_a_scan_outside():
+    gallery = made([(0, 1), (2, 3), (4, 5)], [7, 8, 7])
+    assert [entry.index for entry in nearest_to(gallery, gallery.vectors[0], patient=7, from_us=9, k=5)] == [1]
+    assert eligible_patients_of(gallery, patient=7, from_us=9) == 1
+
+
+def test_a_gallery_without_studies_leaves_out_no_study():
+    gallery = made([(0, 1), (2, 3)], [7, 7])
+    lane = own_priors_of(gallery, gallery.vectors[0], patient=7, from_us=9, until_us=10, study=3)
+    assert [entry.index for entry in lane] == [1, 0]
+
+
 def test_a_prior_must_be_over_when_the_query_begins():
     gallery = made([(10, 20), (0, 10), (0, 11), (20, 30), None])
     assert [entry.index for entry in nearest_priors(gallery, [0], k=9)[0]] == [1]
