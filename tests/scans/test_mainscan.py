@@ -87,7 +87,7 @@ def test_one_candidate_is_the_main_scan() -> None:
 
 
 def test_no_candidate_is_an_error() -> None:
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match=r"^a main scan is chosen from at least one candidate$"):
         main_scan([])
 
 

@@ -32,6 +32,12 @@ def test_rescale_is_slope_times_stored_plus_intercept(header):
     assert real.tolist() == [-10.0, -8.5, -12.0]
 
 
+@pytest.mark.parametrize(("slope", "intercept", "wanted"), [(2, 1, 7.0), (1, 1, 4.0), (2, 0, 6.0), (1, 0, 3.0)])
+def test_small_whole_slopes_and_intercepts_count_as_any_other(header, slope, intercept, wanted):
+    changed = dataclasses.replace(header, rescale_slope=float(slope), rescale_intercept=float(intercept))
+    assert real_values(np.array([3], dtype=np.int16), NOWHERE, changed).tolist() == [wanted]
+
+
 def test_rescale_does_not_wrap_at_sixteen_bits(header):
     changed = dataclasses.replace(header, rescale_slope=4.0, rescale_intercept=0.0)
     assert real_values(np.array([65535], dtype=np.uint16), NOWHERE, changed).tolist() == [262140.0]

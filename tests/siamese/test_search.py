@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siamese import nearest
+from siamese import nearest, search
 from siamese.distance import distance
 from siamese.gallery import UNKNOWN_US, Gallery
 from siamese.search import (
@@ -200,6 +200,7 @@ def test_blocks_and_batches_change_no_bit(crowd, metric, monkeypatch):
     for block in (7, 250, 1024):
         assert nearest_priors(crowd, rows, k=20, metric=metric, block=block) == whole
     monkeypatch.setattr(nearest, "MAX_HITS", 1000)
+    monkeypatch.setattr(search, "QUERIES_AT_ONCE", 30)
     assert nearest_priors(crowd, rows, k=20, metric=metric) == whole
     assert [nearest_priors(crowd, [row], k=20, metric=metric)[0] for row in rows[:20]] == whole[:20]
 
@@ -223,6 +224,18 @@ def test_an_unknown_patient_excludes_nobody():
     found = nearest_to(gallery, gallery.vectors[0], patient=None, from_us=9, k=5)
     assert [entry.index for entry in found] == [0, 1]
     assert eligible_patients_of(gallery, patient=None, from_us=9) == 2
+
+
+def test_the_patient_s_own_scans_are_left_out_of_the_others_lane_of_a_scan_outside():
+    gallery = made([(0, 1), (2, 3), (4, 5)], [7, 8, 7])
+    assert [entry.index for entry in nearest_to(gallery, gallery.vectors[0], patient=7, from_us=9, k=5)] == [1]
+    assert eligible_patients_of(gallery, patient=7, from_us=9) == 1
+
+
+def test_a_gallery_without_studies_leaves_out_no_study():
+    gallery = made([(0, 1), (2, 3)], [7, 7])
+    lane = own_priors_of(gallery, gallery.vectors[0], patient=7, from_us=9, until_us=10, study=3)
+    assert [entry.index for entry in lane] == [1, 0]
 
 
 def test_a_prior_must_be_over_when_the_query_begins():
