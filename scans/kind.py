@@ -95,7 +95,7 @@ def check_table(table: Mapping[str, str]) -> None:
                 raise ValueError(f"{line!r} = {value!r}: wanted one word such as chest, frontal or t2")
         elif not KIND.fullmatch(line) or not KIND.fullmatch(value.strip().lower()):
             raise ValueError(f"{line!r} = {value!r}: wanted two kinds such as ct/unknown/3d and ct/chest/3d")
-        elif line.split("/")[2] != value.strip().split("/")[2]:
+        elif line.split("/")[2] != value.strip().lower().split("/")[2]:
             raise ValueError(f"{line!r} = {value!r}: 2d and 3d cannot be exchanged")
 
 
