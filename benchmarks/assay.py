@@ -17,6 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.oracle import chance_of_sharing, features, finding_chances, see_spots
+from evaluation.asking import Asking, ask_all
+from evaluation.baselines import Baseline, by_columns, by_pictures
+from evaluation.cohort import Cohort, Fold
+from evaluation.protocol import SMALL_GALLERY
+from evaluation.questions import may_answer
+from evaluation.untrained import untrained
 from scans.kind import Kind
 from scans.phantoms.body import Body
 from scans.phantoms.cohort import Patient, Visit, draw_cohort
@@ -25,16 +31,10 @@ from scans.phantoms.instances import age_years
 from scans.phantoms.preset import HARD, Preset
 from scans.phantoms.study import Study, make_patient_body, make_study
 from scans.volume import Volume
-from siamese.asking import Asking, ask_all
-from siamese.baselines import Baseline, by_columns, by_pictures
-from siamese.cohort import Cohort, Fold
 from siamese.encoder import build
-from siamese.evaluation import SMALL_GALLERY
-from siamese.intervals import Estimate, mean_of, resample
-from siamese.questions import may_answer
 from siamese.recipe import recipe_for
+from siamese.statistics.intervals import Estimate, mean_of, resample
 from siamese.tensor import to_tensor
-from siamese.untrained import untrained
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

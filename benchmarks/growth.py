@@ -21,8 +21,8 @@ import numpy as np
 
 from benchmarks.site import bench_site
 from db.lease import end_night
-from flows.site import Site
-from flows.ticket import Ticket, night_ticket
+from flows.site.opened import Site
+from flows.work.lease import Ticket, night_ticket
 
 SIZES = (500, 5_000, 50_000)
 N_NEW = 50
@@ -59,7 +59,7 @@ def _in_a_process(size: int) -> dict[str, float]:
 
 def one_night(n_scans: int) -> dict[str, float]:
     """Seconds of each stage of a night that adds N_NEW scans to an archive of n scans."""
-    from flows.conductor import conduct
+    from flows.night.conductor import conduct
 
     with tempfile.TemporaryDirectory() as folder:
         site = bench_site(Path(folder) / "home", Path(folder) / "archive")
@@ -100,7 +100,7 @@ def make_archive(site: Site, ticket: Ticket, n_scans: int) -> None:
 
 
 def _match_quietly(site: Site, ticket: Ticket) -> None:
-    from flows.matching import match
+    from flows.stages.match.lists import match
 
     match(site, ticket)
 

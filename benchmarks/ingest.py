@@ -19,20 +19,20 @@ from unittest.mock import patch
 from benchmarks.figure import Figure, report
 from benchmarks.phantoms import LARGE, VOLUMES_A_STUDY
 from benchmarks.site import bench_site
-from flows import ingest as ingesting
-from flows import scanning
-from flows.series import Series
-from flows.ticket import night_ticket
-from scans.guard import Guard
+from flows.records.series import Series
+from flows.stages.ingest import headers as ingesting
+from flows.stages.ingest import scans
+from flows.work.lease import night_ticket
 from scans.phantoms.archive import write_archive
+from scans.sandbox.pool import Guard
 
 STEPS: dict[str, tuple[Any, str]] = {
     "listing": (ingesting, "list_archive"),
     "headers": (Guard, "headers"),
     "grouping": (Series, "grouping"),
-    "decode": (scanning, "read_volume"),
-    "resample": (scanning, "to_tensor"),
-    "pictures": (scanning, "_write_pictures"),
+    "decode": (scans, "read_volume"),
+    "resample": (scans, "to_tensor"),
+    "pictures": (scans, "_write_pictures"),
 }
 NEEDED = ("decode", "resample")
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from benchmarks.figure import Figure, in_turns, report
 from benchmarks.site import bench_site
-from flows.ingest import list_archive, settle_files
-from flows.site import Site
-from flows.ticket import Ticket, night_ticket
+from flows.site.opened import Site
+from flows.stages.ingest.headers import list_archive, settle_files
+from flows.work.lease import Ticket, night_ticket
 
 FILES_PER_FOLDER = 200
 

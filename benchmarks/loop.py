@@ -16,9 +16,9 @@ from scans.stack import Member, Stack, group
 from scans.volume import read_volume
 from siamese.embedding import embed
 from siamese.encoder import load, starter
-from siamese.gallery import UNKNOWN_US, Gallery
 from siamese.recipe import recipe_for
-from siamese.search import nearest_priors, own_priors
+from siamese.search.gallery import UNKNOWN_US, Gallery
+from siamese.search.lanes import nearest_priors, own_priors
 from siamese.tensor import load_tensor, save_tensor, to_tensor
 
 

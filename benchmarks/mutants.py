@@ -28,7 +28,7 @@ from mutmut.utils.file_utils import walk_mutatable_files
 REASONS = Path(__file__).with_suffix(".toml")
 KILLED = frozenset({"killed", "timeout", "segfault"})
 SURVIVED = frozenset({"survived", "no tests"})
-MAKES_ALL = "flows.keys.x_write_secret*"  # mutmut makes all mutants before it runs the named ones
+MAKES_ALL = "flows.site.keys.x_write_secret*"  # mutmut makes all mutants before it runs the named ones
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def run_part(part: str, archive: Path, home: Path) -> dict[str, Any]:
 
 def whole_night(archive: Path, home: Path) -> dict[str, float]:
     """One night through Prefect; its work is what its stages took."""
-    from flows.run import whole_night as run_night
+    from flows.night.run import whole_night as run_night
 
     summary = run_night(bench_site(home, archive).config)
     return {"work": sum(summary["seconds"].values()) - summary["seconds"]["report"]}

@@ -115,7 +115,7 @@ def indexing(series: Path, out: Path, n_files: int, n_rounds: int) -> Figure:
 
 
 def index_tasks(folder: Path) -> Tasks:
-    from scans.guard import Guard
+    from scans.sandbox.pool import Guard
 
     guard, paths = Guard(), sorted(folder.iterdir())
     return {"index": lambda: len(guard.headers(paths))}
@@ -151,8 +151,8 @@ OTHER_ORDER = "same values, slices in another order"
 def ours_tasks(folder: Path) -> Tasks:
     """Read as the night does, guard on: headers, stacks, volume; or the volume of a known stack."""
     from scans.archive import list_files, real_path
-    from scans.guard import Guard
     from scans.header import Header
+    from scans.sandbox.pool import Guard
     from scans.stack import Member, Stack, group
     from scans.volume import read_volume
 

@@ -17,10 +17,10 @@ import numpy as np
 from scipy.stats import bootstrap
 
 from benchmarks.figure import Figure, in_turns, report
-from siamese.baselines import Baseline, by_columns
-from siamese.cohort import Cohort, Fold, Vectors
-from siamese.evaluation import evaluate
-from siamese.intervals import N_RESAMPLES, mean_of, resample
+from evaluation.baselines import Baseline, by_columns
+from evaluation.cohort import Cohort, Fold, Vectors
+from evaluation.protocol import evaluate
+from siamese.statistics.intervals import N_RESAMPLES, mean_of, resample
 
 N_QUERIES, SCANS_PER_PATIENT, N_DIMENSIONS = 2000, 2, 128
 FINDINGS = ("band", "cavity", "cyst", "honeycomb", "nodule")

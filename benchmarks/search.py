@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.figure import Child, Figure, Tasks, in_turns, report
-from siamese.distance import distances
-from siamese.gallery import Gallery
-from siamese.search import nearest_priors
+from siamese.search.distance import distances
+from siamese.search.gallery import Gallery
+from siamese.search.lanes import nearest_priors
 
 N_DIMENSIONS, N_QUERIES, K = 256, 200, 20
 SCANS_PER_PATIENT = 3

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from flows.newsite import new_site, upgrade_database
-from flows.site import Site, open_site
+from flows.operator.new_site import new_site, upgrade_database
+from flows.site.opened import Site, open_site
 
 SECRET = "bench-bench-bench-bench-bench-bench"
 SETTINGS = {"quiet_seconds": "0.0", "train_when": '"never"', "max_gone_fraction": "1.0"}

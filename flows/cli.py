@@ -52,8 +52,8 @@ patients_app.command(operator.patient_conflicts, name="conflicts")
 
 def main(words: list[str] | None = None) -> None:
     """Run the command and leave with its exit code; every foreseen error is a sentence, never a traceback."""
-    from flows.environment import keep_private
-    from flows.exits import exit_code
+    from flows.site.environment import keep_private
+    from flows.verbs.exits import exit_code
 
     keep_private()
     debug = "--debug" in (words if words is not None else sys.argv)

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from flows.cli import app
-from flows.newsite import new_site
-from flows.terminal import progress_bar
+from flows.operator.new_site import new_site
+from flows.verbs.terminal import progress_bar
 
 SECRET = "demo-demo-demo-demo-demo-demo-demo-demo"  # fixed, for figures that repeat; never for a real site
 PATIENTS, VISITS, SEED = 20, 3, 7
@@ -56,7 +56,7 @@ def _scantwin(verb: str, config: Path) -> int:
     try:
         return int(app([verb, "--config", str(config)], exit_on_error=False, result_action="return_value") or 0)
     except Exception as error:
-        from flows.exits import exit_code
+        from flows.verbs.exits import exit_code
 
         code, sentence = exit_code(error)
         print(f"scantwin: {sentence}", file=sys.stderr)

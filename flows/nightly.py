@@ -1,7 +1,7 @@
 """The night as a Prefect flow of flows, and the flow that embeds one shard on the gpu pool.
 
 Parameters are the configuration's path and plain numbers and ids, results are counts: Prefect's
-database never holds a patient. An error reaches it as a code and a sentence of ours, see `flows.told`.
+database never holds a patient. An error reaches it as a code and a sentence of ours, see `flows.work.told`.
 Idempotence is in the SQL keys, so nothing is cached or persisted.
 """
 
@@ -15,28 +15,32 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from flows import calibrating, conductor, embedding_stage, encoder_stage, ingest, matching, scanning
-from flows import shard as shards
-from flows.batch import Batch, Call
-from flows.conductor import conduct
-from flows.environment import is_alone, keep_private
-from flows.failure import may_retry
-from flows.runs import end_dead_runs
-from flows.scheduled import ended, told_if_refused
-from flows.site import Site, open_site
-from flows.summary import Summary
-from flows.ticket import Ticket
-from flows.told import told
+from flows.night import conductor
+from flows.night.conductor import conduct
+from flows.night.failure import may_retry
+from flows.night.scheduled import ended, told_if_refused
+from flows.night.summary import Summary
+from flows.site.environment import is_alone, keep_private
+from flows.site.opened import Site, open_site
+from flows.stages.embed import shard as shards
+from flows.stages.embed import vectors
+from flows.stages.encoder import train
+from flows.stages.ingest import headers, scans
+from flows.stages.match import calibrate, lists
+from flows.work.batch import Batch, Call
+from flows.work.lease import Ticket
+from flows.work.prefect_runs import end_dead_runs
+from flows.work.told import told
 
 BATCHES: dict[str, Batch] = {
     batch.__name__: batch
     for batch in (
-        ingest.read_headers,
-        scanning.build_series,
-        encoder_stage.train_cover,
-        embedding_stage.embed_scans,
-        matching.match_space,
-        calibrating.calibrate_space,
+        headers.read_headers,
+        scans.build_series,
+        train.train_cover,
+        vectors.embed_scans,
+        lists.match_space,
+        calibrate.calibrate_space,
     )
 }
 

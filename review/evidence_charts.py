@@ -163,7 +163,7 @@ def learning_chart(learning: Json | None) -> Chart | None:
     """P@1 by patients of training, mean over seeds with their spread, one line a way; None without a learning curve.
 
     Args:
-        learning: As `flows.learning` writes it: for each number of patients the figures of each way.
+        learning: As `flows.evaluate.learning_curve` writes it: for each number of patients the figures of each way.
     """
     if learning is None:
         return None

@@ -218,7 +218,7 @@ def _all_tuples(values: dict[str, Any]) -> dict[str, Any]:
 def read_header(path: Path) -> Header:
     """Read the header of one file and hash its pixels as they are stored; nothing is decoded.
 
-    The file is opened once and never through a link. Files from outside are read by `scans.guard`, which calls
+    The file is opened once and never through a link. Files from outside are read by `scans.sandbox.pool`, which calls
     this in a child process.
 
     Raises:

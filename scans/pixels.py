@@ -35,7 +35,7 @@ class Stored:
 
 
 class Opener(Protocol):
-    """Who opens a file whose content has to be understood: children of `scans.guard`, for files from outside."""
+    """Who opens a file whose content has to be understood: children of `scans.sandbox.pool`, for files from outside."""
 
     def decode(self, path: Path, header: Header) -> np.ndarray:
         """Decode the pixels of a file, as `decode_file`."""

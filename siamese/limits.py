@@ -69,8 +69,8 @@ LIMITS: Mapping[str, Words | Number] = MappingProxyType(
         "backbone": Words(("small", "resnet10", "resnet18", "densenet121")),  # built in siamese.backbones
         "dim": whole(8, 512),
         "metric": Words(get_args(Metric)),
-        "loss": Words(("contrastive", "triplet")),  # siamese.losses
-        "miner": Words(("random", "semi-hard", "hard")),  # siamese.mining
+        "loss": Words(("contrastive", "triplet")),  # siamese.training.losses
+        "miner": Words(("random", "semi-hard", "hard")),  # siamese.training.mining
         "margin": Number(0.0, LARGEST_MARGIN, above=True, below=True),
         "epochs": whole(1, 10_000),
         "steps_per_epoch": whole(1, 1_000_000),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LEVELS = ("SSE41", "AVX2", "AVX512_CORE", "")
-OF_FLOATS = ("siamese.training", "siamese.encoder", "siamese.evaluation", "siamese.embedding", "torch")
+OF_FLOATS = ("siamese.training.fit", "siamese.encoder", "evaluation.protocol", "siamese.embedding", "torch")
 
 
 def modules_of(path: Path) -> set[str]:

@@ -14,9 +14,11 @@ def test_the_wheel_holds_the_rooms_and_nothing_else(wheel):
 
 def test_the_wheel_holds_what_is_read_at_run_time(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    for name in ("flows/config.template.toml", "db/migrations/env.py", "siamese/starters/2d/weights.safetensors",
-                 "siamese/starters/3d/manifest.json", "flows/machines/prefect.yaml",
-                 "flows/machines/scantwin-worker@.service", "flows/machines/scantwin.timer"):  # fmt: skip
+    for name in ("flows/operator/config.template.toml", "db/migrations/env.py",
+                 "siamese/starters/2d/weights.safetensors",
+                 "siamese/starters/3d/manifest.json", "flows/operator/machines/prefect.yaml",
+                 "flows/operator/machines/scantwin-worker@.service",
+                 "flows/operator/machines/scantwin.timer"):  # fmt: skip
         assert name in names
     assert any(name.startswith("db/migrations/versions/v0001") for name in names)
     assert any(name.startswith("review/templates/") for name in names)

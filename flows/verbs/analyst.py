@@ -18,8 +18,8 @@ def export(
     quiet: Quiet = False,
 ) -> int:
     """Write the analysts' tables: keys only, dates shifted per patient, no free text."""
-    from flows.outputs import require_outside_archive
-    from flows.site import open_site
+    from flows.site.opened import open_site
+    from flows.work.outputs import require_outside_archive
     from review.tables import export as write_tables
 
     site = open_site(config)
@@ -35,7 +35,7 @@ def export(
 
 def import_labels(csv: Path, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Import labels: columns patient or study, finding, value, and optionally kind, from, until, grade, source."""
-    from flows.labels import read_labels
+    from flows.records.labels import read_labels
 
     report = read_labels(config, csv)
     if as_json:
@@ -49,7 +49,7 @@ def import_labels(csv: Path, *, config: Config = DEFAULT, as_json: Json = False,
 
 def from_verdicts(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Make labels to learn from of the judgements on other patients' scans, in place of those made before."""
-    from flows.reviewed import labels_from_verdicts
+    from flows.operator.verdict_statistics import labels_from_verdicts
 
     found = labels_from_verdicts(config)
     if as_json:
@@ -88,10 +88,10 @@ def evaluate(
     quiet: Quiet = False,
 ) -> int:
     """Measure what an encoder is worth: on the archive, or on --folder DIR --against labels.csv."""
-    from flows.evaluating import evaluate_site
-    from flows.evaluating_folder import evaluate_folder
-    from flows.measured import show_evaluation, show_learning
-    from flows.terminal import progress_bar
+    from flows.evaluate.folder import evaluate_folder
+    from flows.evaluate.one import evaluate_site
+    from flows.verbs.terminal import progress_bar
+    from flows.verbs.terminal_evaluation import show_evaluation, show_learning
 
     if folder is None and dates != "true":
         raise wrong("--dates belongs to --folder; the site's own are in its configuration")
@@ -106,14 +106,14 @@ def evaluate(
         raise wrong("--seeds and --time-budget-minutes: wanted numbers above 0")
     with progress_bar("evaluating", quiet=quiet or as_json) as step:
         if learning_curve:
-            from flows.learning import learning_curves
+            from flows.evaluate.learning_curve import learning_curves
 
             found = learning_curves(
                 config, task=task, against=against, kind=kind, out=out, step=step, seeds=3 if seeds is None else seeds,
                 time_budget_minutes=time_budget_minutes,
             )  # fmt: skip
         elif folds:
-            from flows.evaluating_seeds import evaluate_seeds
+            from flows.evaluate.seeds import evaluate_seeds
 
             found = evaluate_seeds(
                 config, seeds=seeds or 1, task=task, against=against, kind=kind, out=out, step=step,
@@ -132,8 +132,8 @@ def evaluate(
 
 def encoders(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """List every encoder with its evidence, which is active since when, and every switch."""
-    from flows.encoders import list_encoders
-    from flows.terminal import show_encoders
+    from flows.stages.encoder.registry import list_encoders
+    from flows.verbs.terminal import show_encoders
 
     found = list_encoders(config)
     print_json(found) if as_json else show_encoders(found, quiet=quiet)
@@ -142,8 +142,8 @@ def encoders(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = 
 
 def activate(encoder: str, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Make an encoder the active one of its cover and purpose; the next night embeds and matches with it."""
-    from flows.encoders import activate_encoder
-    from flows.terminal import show_switch
+    from flows.stages.encoder.registry import activate_encoder
+    from flows.verbs.terminal import show_switch
 
     found = activate_encoder(config, encoder)
     print_json(found) if as_json else show_switch(found, quiet=quiet)
@@ -159,8 +159,8 @@ def rollback(
     quiet: Quiet = False,
 ) -> int:
     """Make the encoder active again that was before the newest switch (of --cover and --purpose)."""
-    from flows.encoders import roll_back
-    from flows.terminal import show_switch
+    from flows.stages.encoder.registry import roll_back
+    from flows.verbs.terminal import show_switch
 
     found = roll_back(config, cover, purpose)
     print_json(found) if as_json else show_switch(found, quiet=quiet)

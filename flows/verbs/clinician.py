@@ -22,8 +22,8 @@ def similar(
     quiet: Quiet = False,
 ) -> int:
     """Show the earlier scans that one resembles: by scan, --study UID, --accession NR, or --file PATH ..."""
-    from flows.answers import similar_to
-    from flows.terminal import show_similar
+    from flows.clinician.similar import similar_to
+    from flows.verbs.terminal import show_similar
 
     given = [name for name, value in (("SCAN", scan), ("--study", study), ("--accession", accession), ("--file", file))
              if value]  # fmt: skip
@@ -40,7 +40,7 @@ def similar(
 
 
 def _to_judge(config: Path, scan: str | None, page: Path | None, history: bool, as_json: bool, quiet: bool) -> int:
-    from flows.judging import list_to_judge
+    from flows.clinician.blind_review import list_to_judge
 
     if scan is None or history:
         raise wrong("--judge takes a SCAN of the archive, and no --history: that would tell the controls")
@@ -56,8 +56,8 @@ def _to_judge(config: Path, scan: str | None, page: Path | None, history: bool, 
 
 def compare(a: str, b: str, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Compare two scans: distance, and its place among alike and unlike pairs of this encoder."""
-    from flows.answers import compare_scans
-    from flows.terminal import show_comparison
+    from flows.clinician.similar import compare_scans
+    from flows.verbs.terminal import show_comparison
 
     answer = compare_scans(config, a, b)
     print_json(answer) if as_json else show_comparison(answer, quiet=quiet)
@@ -75,7 +75,7 @@ def verdict(
     quiet: Quiet = False,
 ) -> int:
     """Record what a person says of a match; MATCH is its id in match_for_review, or a pair of `similar --judge`."""
-    from flows.verdicts import record_verdict
+    from flows.clinician.verdicts import record_verdict
 
     row = record_verdict(config, match, verdict, by=by, note=note)
     if as_json:
@@ -89,7 +89,7 @@ def verdict(
 
 def volume(scan: str, *, out: Path, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Write a scan as it is read, before any resampling for the encoder, as NIfTI with its affine."""
-    from flows.volumes import write_volume
+    from flows.clinician.volumes import write_volume
 
     written = write_volume(config, scan, out)
     if as_json:

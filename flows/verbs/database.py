@@ -10,7 +10,7 @@ from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json
 
 def upgrade(*, config: Config = DEFAULT, quiet: Quiet = False) -> int:
     """Bring the database to this version's revision."""
-    from flows.newsite import upgrade_database
+    from flows.operator.new_site import upgrade_database
 
     revision = upgrade_database(config)
     if not quiet:
@@ -20,7 +20,7 @@ def upgrade(*, config: Config = DEFAULT, quiet: Quiet = False) -> int:
 
 def check(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Check that database and models agree."""
-    from flows.newsite import check_database
+    from flows.operator.new_site import check_database
 
     differences = check_database(config)
     if as_json:
@@ -32,7 +32,7 @@ def check(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = Fal
 
 def backup(out: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> int:
     """Write a consistent copy of core and identity to a new folder."""
-    from flows.newsite import backup_database
+    from flows.operator.new_site import backup_database
 
     paths = backup_database(config, out)
     if not quiet:
@@ -42,7 +42,7 @@ def backup(out: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> int:
 
 def restore(folder: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> int:
     """Put a backup back in place of the database; refused while a night runs."""
-    from flows.newsite import restore_database
+    from flows.operator.new_site import restore_database
 
     restore_database(config, folder)
     if not quiet:
@@ -58,8 +58,8 @@ def rotate_secret(
     quiet: Quiet = False,
 ) -> int:
     """Make a new secret and every key with it; cut off, it goes on. Former secrets stay for what was forgotten."""
-    from flows.rotate import rotate_secret as rotate
-    from flows.rotate import undo_rotation
+    from flows.operator.rotate import rotate_secret as rotate
+    from flows.operator.rotate import undo_rotation
 
     found = undo_rotation(config) if undo else rotate(config)
     if as_json:
@@ -74,7 +74,7 @@ def rotate_secret(
 
 def adopt(*, config: Config = DEFAULT, quiet: Quiet = False) -> int:
     """Take the database for the store that the configuration names, after the store was moved."""
-    from flows.newsite import adopt_database
+    from flows.operator.new_site import adopt_database
 
     store = adopt_database(config)
     if not quiet:
@@ -92,7 +92,7 @@ def grant_analyst(
     """Let an account of PostgreSQL read core, and nothing of identity, now and after each upgrade."""
     from db.grants import grant_analyst as grant
     from db.grants import revoke_analyst
-    from flows.site import open_site
+    from flows.site.opened import open_site
 
     db = open_site(config).db
     revoke_analyst(db, role) if take_back else grant(db, role)

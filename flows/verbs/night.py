@@ -7,8 +7,8 @@ from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json
 
 def night(*, dry_run: bool = False, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Run one whole night: preflight, ingest, encoder, embed, match, report."""
-    from flows.run import dry_night, whole_night
-    from flows.terminal import show_dry, show_night, watching
+    from flows.night.run import dry_night, whole_night
+    from flows.verbs.terminal import show_dry, show_night, watching
 
     if dry_run:
         found = dry_night(config)
@@ -39,8 +39,8 @@ def match(*, verify: bool = False, config: Config = DEFAULT, as_json: Json = Fal
     """Bring the lists up to date; --verify recomputes every list from the vectors and compares."""
     if not verify:
         return _one_stage("match", config, as_json, quiet)
-    from flows.site import open_site
-    from flows.verify import verify_matches
+    from flows.site.opened import open_site
+    from flows.stages.match.verify import verify_matches
 
     report = verify_matches(open_site(config))
     if as_json:
@@ -55,8 +55,8 @@ def match(*, verify: bool = False, config: Config = DEFAULT, as_json: Json = Fal
 
 
 def _one_stage(name: str, config: Path, as_json: bool, quiet: bool) -> int:
-    from flows.run import single_stage
-    from flows.terminal import show_night, watching
+    from flows.night.run import single_stage
+    from flows.verbs.terminal import show_night, watching
 
     with watching(config, quiet=quiet or as_json):
         summary = single_stage(config, name)

@@ -10,7 +10,7 @@ FEWEST_A_WORKER = 8  # patients; for fewer a second process costs more than it s
 
 def init(archive: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> int:
     """Write config.toml and the site's secret for a folder of DICOM; never overwrites."""
-    from flows.newsite import new_site
+    from flows.operator.new_site import new_site
 
     new_site(archive, config)
     if not quiet:
@@ -20,8 +20,8 @@ def init(archive: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> in
 
 def doctor(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Check configuration, database, decoders, device, disk, clock and Prefect; say what to do."""
-    from flows.doctor import examine
-    from flows.terminal import show_findings
+    from flows.operator.doctor import examine
+    from flows.verbs.terminal import show_findings
 
     findings = examine(config)
     if as_json:
@@ -57,7 +57,7 @@ def phantoms(
     import os
     from dataclasses import asdict
 
-    from flows.terminal import progress_bar
+    from flows.verbs.terminal import progress_bar
     from scans.phantoms.archive import write_archive
 
     if patients < 1 or visits < 1:
@@ -93,8 +93,8 @@ def deploy(*, out: Path | None = None, config: Config = DEFAULT, as_json: Json =
         as_json: Print one JSON object.
         quiet: Print nothing.
     """
-    from flows.deploying import deploy as make
-    from flows.deploying import write_files
+    from flows.operator.deploy import deploy as make
+    from flows.operator.deploy import write_files
 
     found: dict[str, Any] = (
         make(config) if out is None else {"schema": 1, "made": list(map(str, write_files(config, out)))}
@@ -111,6 +111,6 @@ def deploy(*, out: Path | None = None, config: Config = DEFAULT, as_json: Json =
 
 def serve(*, config: Config = DEFAULT, quiet: Quiet = False) -> int:
     """Keep the clock: run a night at each tick of the configuration's cron, until stopped."""
-    from flows.clock import keep_clock
+    from flows.night.schedule import keep_clock
 
     return keep_clock(config, quiet=quiet)

@@ -10,8 +10,8 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
-from flows.newsite import new_site
-from flows.site import Site, open_site
+from flows.operator.new_site import new_site
+from flows.site.opened import Site, open_site
 
 SECRET = "test-test-test-test-test-test-test"
 
@@ -116,7 +116,7 @@ def make_site(tmp_path) -> MakeSite:
 
     def make(name: str = "site", *, url: str | None = None, **changes: str) -> Site:
         from db.migrate import upgrade
-        from flows.site import database_url
+        from flows.site.opened import database_url
 
         archive = tmp_path / name / "archive"
         archive.mkdir(parents=True)
@@ -125,7 +125,7 @@ def make_site(tmp_path) -> MakeSite:
         if url is not None:
             values["url"] = f'"{url}"'
         new_site(archive, config, secret=SECRET, changes=values | changes)
-        from flows.settings import read_settings
+        from flows.site.settings import read_settings
 
         upgrade(database_url(config, read_settings(config)))
         return open_site(config)

@@ -13,8 +13,8 @@ from sqlalchemy import insert, text
 
 from db import identity
 from db.tables import IdentityPatient, Patient
-from flows.environment import prepare_environment
-from flows.site import Site, open_site
+from flows.site.environment import prepare_environment
+from flows.site.opened import Site, open_site
 
 PERSON = {"key": "k", "patient_id": "CANARY-ID", "issuer": "CANARY-ISSUER", "name": "CANARY^NAME",
           "birth_date": "19710317", "sex": "F"}  # fmt: skip

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, event, select
 from db.base import table_of
 from db.evaluations import EVALUATION
 from db.tables import Embedding, File, LaneOutcome, Match, Scan
-from flows.conductor import conduct
-from flows.site import Site
-from flows.summary import Summary
+from flows.night.conductor import conduct
+from flows.night.summary import Summary
+from flows.site.opened import Site
 
 _NUMBERS = count()
 
@@ -35,8 +35,8 @@ def killed_at_commit(site: Site, number: int, monkeypatch: pytest.MonkeyPatch, *
     The lease stays held, by an owner who is dead, as after kill -9.
     """
     owner = f"test:dead:{next(_NUMBERS)}:0"
-    monkeypatch.setattr("flows.ticket.this_owner", lambda: owner)
-    monkeypatch.setattr("flows.ticket.is_dead", lambda name: name.startswith("test:dead"))
+    monkeypatch.setattr("flows.work.lease.this_owner", lambda: owner)
+    monkeypatch.setattr("flows.work.lease.is_dead", lambda name: name.startswith("test:dead"))
     seen = 0
 
     def die(connection: Connection) -> None:

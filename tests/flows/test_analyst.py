@@ -10,7 +10,7 @@ from db.grants import grant_analyst, revoke_analyst
 from db.migrate import check, upgrade
 from db.tables import IDENTITY, Base
 from db.views import VIEWS
-from flows.site import forget_opened
+from flows.site.opened import forget_opened
 
 ROLE = 'Dr "A": 10 % o\'Neill'
 

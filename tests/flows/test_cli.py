@@ -7,7 +7,7 @@ import pytest
 from nights import run, tables
 
 from db import queries
-from flows.site import _opened
+from flows.site.opened import _opened
 
 
 def test_help_lists_every_command(call):
@@ -47,7 +47,7 @@ def test_a_path_with_quotes_is_written_so_that_it_is_read_back(call, tmp_path):
     odd.mkdir()
     config = tmp_path / "config.toml"
     assert call("init", odd, "--config", config)[0] == 0
-    from flows.settings import read_settings
+    from flows.site.settings import read_settings
 
     assert read_settings(config).site.archive == str(odd)
 

@@ -6,16 +6,16 @@ import pytest
 from nights import run, tables
 
 from db import queries
-from flows.ticket import Ticket
-from flows.verify import verify_matches
+from flows.stages.match.verify import verify_matches
+from flows.work.lease import Ticket
 
 BEFORE = ("ingest", "encoder", "embed")
 
 
 @pytest.fixture
 def small_steps(monkeypatch):
-    monkeypatch.setattr("flows.matching.JOINERS_PER_STEP", 3)
-    monkeypatch.setattr("flows.matching.LISTS_PER_WRITE", 2)
+    monkeypatch.setattr("flows.stages.match.lists.JOINERS_PER_STEP", 3)
+    monkeypatch.setattr("flows.stages.match.lists.LISTS_PER_WRITE", 2)
 
 
 def late_after(monkeypatch, n_looks):

@@ -6,12 +6,12 @@ import shutil
 import pytest
 from nights import evaluations, run, write_pairs
 
-from flows import evaluating_folds
-from flows.asked import NotFound
-from flows.evaluating_folds import evaluate_folds
-from flows.evaluating_seeds import evaluate_seeds, spreads
-from siamese.baselines import REQUIRED
-from siamese.training import fit
+from evaluation.baselines import REQUIRED
+from flows.evaluate import folds
+from flows.evaluate.folds import evaluate_folds
+from flows.evaluate.seeds import evaluate_seeds, spreads
+from flows.records.lookup import NotFound
+from siamese.training.fit import fit
 
 FEW = {"n_resamples": 50, "n_permutations": 20}
 SMALL = {"epochs": "1", "steps_per_epoch": "1", "dim": "64", "fewest_patients": "1000"}
@@ -60,12 +60,12 @@ def test_a_killed_run_goes_on_with_the_fold_it_stood_at(site, monkeypatch):
         trained.append(more["work"].name)
         return fit(examples, **more)
 
-    monkeypatch.setattr("siamese.training.fit", watched)
+    monkeypatch.setattr("siamese.training.fit.fit", watched)
     with pytest.raises(KeyboardInterrupt):
         evaluate_folds(site.config, **FEW)
     assert evaluations(site) == [] and trained == ["fold-1", "fold-2"]
     monkeypatch.setattr(
-        "siamese.training.fit", lambda examples, **more: trained.append(more["work"].name) or fit(examples, **more)
+        "siamese.training.fit.fit", lambda examples, **more: trained.append(more["work"].name) or fit(examples, **more)
     )
     evaluate_folds(site.config, **FEW)
     assert trained == ["fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
@@ -73,7 +73,7 @@ def test_a_killed_run_goes_on_with_the_fold_it_stood_at(site, monkeypatch):
 
 
 def test_three_hundred_patients_are_told_to_use_the_split(site, monkeypatch):
-    monkeypatch.setattr("siamese.folds.FEWEST_FOR_SPLIT", N_PATIENTS)
+    monkeypatch.setattr("evaluation.folds.FEWEST_FOR_SPLIT", N_PATIENTS)
     with pytest.raises(NotFound, match="a test fifth is asked, not folds"):
         evaluate_folds(site.config, **FEW)
     assert evaluations(site) == []
@@ -107,5 +107,5 @@ def test_the_command_says_that_five_encoders_were_asked(site, call):
 
 
 def test_the_budget_of_a_training_is_the_one_asked_for(site):
-    assert evaluating_folds.settings_of(site, 2.0, 7).time_budget_s == 120
-    assert evaluating_folds.settings_of(site, None, 7).seed == 7
+    assert folds.settings_of(site, 2.0, 7).time_budget_s == 120
+    assert folds.settings_of(site, None, 7).seed == 7

@@ -18,8 +18,8 @@ MOST_GROWTH_MIB = 128
 INGEST = """
 import json, sys
 from pathlib import Path
-from flows.conductor import conduct
-from flows.site import open_site
+from flows.night.conductor import conduct
+from flows.site.opened import open_site
 
 def mib(line):
     status = dict(l.split(":", 1) for l in Path("/proc/self/status").read_text().splitlines() if ":" in l)

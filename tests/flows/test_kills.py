@@ -9,8 +9,8 @@ import pytest
 from nights import run, tables
 from sqlalchemy import event
 
-from flows.site import open_site
-from flows.verify import verify_matches
+from flows.site.opened import open_site
+from flows.stages.match.verify import verify_matches
 
 N_COMMITS = 40  # about what a night of the small hospital makes
 

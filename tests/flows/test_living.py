@@ -13,9 +13,9 @@ from nights import run, tables
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from flows.kinds import unknown_kinds
-from flows.standing import every_file
-from flows.verify import verify_matches
+from flows.operator.kinds import unknown_kinds
+from flows.operator.status import every_file
+from flows.stages.match.verify import verify_matches
 
 CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 CT = [f"ctP0-{z}" for z in range(6)]
@@ -130,7 +130,7 @@ def test_a_copy_that_keeps_its_date_is_not_read_while_it_grows(hospital, make_si
         (site.archive / "10").write_bytes(whole)
         os.utime(site.archive / "10", (1e9, 1e9))
 
-    monkeypatch.setattr("flows.listing.time.sleep", grow)
+    monkeypatch.setattr("flows.stages.ingest.listing.time.sleep", grow)
     (site.archive / "10").write_bytes(whole[: len(whole) // 2])
     os.utime(site.archive / "10", (1e9, 1e9))
     first = run(site)
@@ -269,7 +269,7 @@ def test_kinds_lists_what_is_unknown_without_identity_and_how_to_name_it(hospita
     text = site.config.read_text()
     site.config.write_text(text.replace("[scans.kinds]", '[scans.kinds]\n"BodyPartExamined=THX" = "chest"\n#'))
     os.utime(site.config, (2e9, 2e9))
-    from flows.site import open_site
+    from flows.site.opened import open_site
 
     named = open_site(site.config)
     run(named)

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nights import Killed, killed_at_commit, run, tables
 
-from flows.site import open_site
-from flows.verify import verify_matches
+from flows.site.opened import open_site
+from flows.stages.match.verify import verify_matches
 
 CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -18,8 +18,8 @@ CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck
 @pytest.fixture(scope="session")
 def undisturbed(hospital, tmp_path_factory):
     """Tables after one night over everything, on SQLite."""
-    from flows.newsite import new_site, upgrade_database
-    from flows.site import open_site
+    from flows.operator.new_site import new_site, upgrade_database
+    from flows.site.opened import open_site
 
     home = tmp_path_factory.mktemp("undisturbed")
     (home / "archive").mkdir()
@@ -129,7 +129,7 @@ def test_verify_finds_a_match_that_is_wrong(hospital, make_site):
 def test_a_night_that_must_finish_early_publishes_and_the_next_goes_on(hospital, undisturbed, make_site, monkeypatch):
     site = make_site()
     hospital.deliver(site.archive)
-    monkeypatch.setattr("flows.ticket.finish_time", lambda *_: 0.0)
+    monkeypatch.setattr("flows.work.lease.finish_time", lambda *_: 0.0)
     late = run(site)
     assert late.state == "partial"
     assert late.backlog > 0
@@ -171,7 +171,7 @@ def test_a_young_file_waits_and_is_read_when_it_has_settled(hospital, make_site,
 
 
 def test_an_archive_that_is_suddenly_empty_is_taken_for_unmounted(hospital, make_site):
-    from flows.ingest import ArchiveShrank
+    from flows.stages.ingest.headers import ArchiveShrank
 
     site = make_site(max_gone_fraction="0.5")
     hospital.deliver(site.archive)

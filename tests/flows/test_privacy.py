@@ -15,9 +15,9 @@ from sqlalchemy import select
 from db.base import IDENTITY, Base
 from db.tables import Scan
 from flows import cli
-from flows.newsite import upgrade_database
-from flows.run import dry_night
-from flows.standing import standing
+from flows.night.run import dry_night
+from flows.operator.new_site import upgrade_database
+from flows.operator.status import standing
 from scans.header import read_header
 from scans.passport import projection_passport
 
@@ -206,7 +206,7 @@ def test_a_scan_with_burned_in_text_has_no_picture_unless_the_site_allows_it(mak
         text = site.config.read_text()
         other = {"true": "false", "false": "true"}[allowed]
         site.config.write_text(text.replace(f"pictures_of_burned_in = {other}", f"pictures_of_burned_in = {allowed}"))
-        from flows.site import open_site
+        from flows.site.opened import open_site
 
         run(open_site(site.config))
         assert bool(list(pictures.rglob("*.png"))) is (allowed == "true")

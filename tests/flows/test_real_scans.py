@@ -12,7 +12,7 @@ from nights import run, tables
 from sqlalchemy import select
 
 from db.tables import Match, Scan
-from flows.verify import verify_matches
+from flows.stages.match.verify import verify_matches
 
 DATA = Path(os.environ.get("SCANTWIN_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no shared data at {DATA}; set SCANTWIN_TEST_DATA")

@@ -11,15 +11,15 @@ from sqlalchemy import select, update
 from db import lease, shards
 from db.errors import Fenced
 from db.tables import Shard
-from flows import pools
-from flows.batch import direct
-from flows.embedding_stage import backlog, embed_scans
-from flows.encoder_stage import choose_encoders
-from flows.pools import embed_on_pool, why_ended
-from flows.runs import NotHandedOut
-from flows.shard import ShardFailed, embed_shard
-from flows.ticket import night_ticket
-from flows.undone import codes_of
+from flows.stages.embed import gpu_pool
+from flows.stages.embed.gpu_pool import embed_on_pool, why_ended
+from flows.stages.embed.shard import ShardFailed, embed_shard
+from flows.stages.embed.vectors import backlog, embed_scans
+from flows.stages.encoder.train import choose_encoders
+from flows.work.batch import direct
+from flows.work.lease import night_ticket
+from flows.work.prefect_runs import NotHandedOut
+from flows.work.undone import codes_of
 
 
 class Machines:
@@ -87,7 +87,7 @@ class Machines:
 @pytest.fixture
 def waiting_site(hospital, make_site, db_url, monkeypatch):
     """A site whose scans wait for vectors, in shards of four, batches of two."""
-    monkeypatch.setattr(pools, "SHARD", 4)
+    monkeypatch.setattr(gpu_pool, "SHARD", 4)
     site = make_site(url=db_url, scans_per_task="2")
     hospital.deliver(site.archive)
     run(site, "ingest")
@@ -181,7 +181,7 @@ def test_a_worker_of_the_wrong_device_says_so_in_sql(waiting_site, monkeypatch):
 
 
 def test_a_worker_whose_log_would_go_to_the_server_refuses_the_shard(waiting_site, monkeypatch):
-    monkeypatch.setattr("flows.shard.tells_server", lambda: True)
+    monkeypatch.setattr("flows.stages.embed.shard.tells_server", lambda: True)
     with night(waiting_site) as ticket:
         counts = wait_out(waiting_site, Machines(waiting_site, ticket), ticket)
         assert codes_of(counts) == Counter({"worker-tells": n_waiting(waiting_site)})

@@ -11,14 +11,14 @@ from sqlalchemy import func, select
 from db import forgetting, identity
 from db.base import table_of
 from db.tables import File, IdentityFile, IdentityPatient, IdentityStudy, LaneOutcome, Match, Scan, Study
-from flows.answers import similar_to
-from flows.asked import NotFound
-from flows.forget import forget_patient, found_patient
-from flows.labels import read_labels
-from flows.patients import correct
-from flows.rotate import rotate_secret
-from flows.site import open_site
-from flows.verify import verify_matches
+from flows.clinician.similar import similar_to
+from flows.operator.forget import forget_patient, found_patient
+from flows.operator.patients import correct
+from flows.operator.rotate import rotate_secret
+from flows.records.labels import read_labels
+from flows.records.lookup import NotFound
+from flows.site.opened import open_site
+from flows.stages.match.verify import verify_matches
 
 SHARED = "1.2.9.1"
 TRAUMA, TRUE = "TRAUMA-1", "901"
@@ -268,11 +268,11 @@ def test_a_half_done_forgetting_is_finished_by_running_it_again_wherever_it_was_
                 except Killed:
                     n_cut += 1
             with monkeypatch.context() as patch:
-                patch.setattr("flows.ticket.is_dead", lambda owner: True)
+                patch.setattr("flows.work.lease.is_dead", lambda owner: True)
                 if number % 3 == 0:
                     forget_patient(site.config, None)
     assert n_cut > 6
-    monkeypatch.setattr("flows.ticket.is_dead", lambda owner: True)
+    monkeypatch.setattr("flows.work.lease.is_dead", lambda owner: True)
     forget_patient(site.config, found_patient(site.config, TRAUMA, "HOSPITAL"))
     run(site, "ingest")
     assert [code for _, code in codes(site)] == ["forgotten"] * 2 + ["used"] * 3
@@ -382,11 +382,11 @@ def test_somebody_whose_files_a_night_read_but_did_not_group_is_forgotten_wholly
     site = make_site(url=db_url)
     deliver(write_dicom, site)
     with monkeypatch.context() as patch:
-        patch.setattr("flows.ingest.settle_persons", lambda *_: (_ for _ in ()).throw(Killed))
-        patch.setattr("flows.ticket.this_owner", lambda: "test:dead:shared:0")
+        patch.setattr("flows.stages.ingest.headers.settle_persons", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr("flows.work.lease.this_owner", lambda: "test:dead:shared:0")
         with killed_at_commit(site, 99, patch, after=False), pytest.raises(Killed):
             run(site, "ingest")
-    monkeypatch.setattr("flows.ticket.is_dead", lambda owner: True)
+    monkeypatch.setattr("flows.work.lease.is_dead", lambda owner: True)
     with pytest.raises(NotFound):
         found_patient(site.config, "NOBODY", None)
     found = forget_patient(site.config, found_patient(site.config, TRAUMA, "HOSPITAL"))
@@ -402,7 +402,7 @@ def test_somebody_whose_files_nobody_has_read_yet_is_asked_for_again_later(make_
     site = make_site()
     deliver(write_dicom, site)
     with monkeypatch.context() as patch:
-        patch.setattr("flows.ingest.read_headers", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr("flows.stages.ingest.headers.read_headers", lambda *_: (_ for _ in ()).throw(Killed))
         with killed_at_commit(site, 99, patch, after=False), pytest.raises(Killed):
             run(site, "ingest")
     with site.db.read() as connection:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from scans.guard import Guard
 from scans.header import Header
 from scans.outcome import Refusal
 from scans.phantoms.damage import hostile_files, write_hostile_files
 from scans.pixels import read_stored
-from scans.sentry import Limits
+from scans.sandbox.pool import Guard
+from scans.sandbox.process import Limits
 
 NAMES = [
     "deflate-bomb", "jpeg-bomb", "jpeg-huge", "jpeg-ls-bomb", "jpeg-ls-huge", "jpeg-2000-bomb", "jpeg-2000-huge",

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scans.guard import Guard
 from scans.header import Header
 from scans.outcome import Refusal
 from scans.phantoms.damage import _xray
@@ -29,7 +28,8 @@ from scans.phantoms.scanner import (
 )
 from scans.pixels import read_stored
 from scans.samples import samples
-from scans.sentry import Limits
+from scans.sandbox.pool import Guard
+from scans.sandbox.process import Limits
 from scans.values import real_values
 
 pytestmark = pytest.mark.long

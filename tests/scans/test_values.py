@@ -8,10 +8,10 @@ import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-from scans.guard import Guard
 from scans.header import Header, read_header
 from scans.outcome import BadValue, ConstantImage, NotFinite
 from scans.pixels import read_stored
+from scans.sandbox.pool import Guard
 from scans.sopclass import MR
 from scans.values import check_image, empty_value, fill_padding, lookup_table, real_values
 

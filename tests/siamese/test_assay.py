@@ -6,7 +6,7 @@ import pytest
 from benchmarks.assay import LEAST_ORACLE, MARGIN, PLAIN, Assay, assay, coarser
 from benchmarks.oracle import Spot, chance_of_sharing, features, finding_chances
 from scans.phantoms.preset import HARD
-from siamese.intervals import Estimate
+from siamese.statistics.intervals import Estimate
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 

@@ -7,6 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evaluation.baselines import by_columns, by_pictures
+from evaluation.cohort import Cohort, Fold
+from evaluation.leaks import null_band, shuffled
+from evaluation.protocol import evaluate
+from evaluation.untrained import untrained
 from scans.kind import Kind
 from scans.phantoms.cohort import Patient, Visit, draw_cohort
 from scans.phantoms.draw import Draw
@@ -14,19 +19,14 @@ from scans.phantoms.preset import EASY
 from scans.phantoms.scanner import SCANNERS
 from scans.phantoms.study import make_study
 from scans.volume import Volume
-from siamese.baselines import by_columns, by_pictures
-from siamese.cohort import Cohort, Fold
-from siamese.distance import distance
 from siamese.embedding import embed
 from siamese.encoder import build, load, starter
-from siamese.evaluation import evaluate
-from siamese.gallery import UNKNOWN_US
-from siamese.leaks import null_band, shuffled
 from siamese.pairs import Example, split
 from siamese.recipe import recipe_for
+from siamese.search.distance import distance
+from siamese.search.gallery import UNKNOWN_US
 from siamese.tensor import load_tensor, to_tensor
-from siamese.training import TrainingSettings, fit
-from siamese.untrained import untrained
+from siamese.training.fit import TrainingSettings, fit
 
 SEEDS = (0, 1, 2)
 ENOUGH = TrainingSettings(

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from siamese.baselines import REQUIRED
-from siamese.evaluation import GALLERIES, GalleryReport, Section
-from siamese.evidence import Curves
-from siamese.metrics import METRICS, PAIR_METRICS, ranking_metrics
+from evaluation.baselines import REQUIRED
+from evaluation.evidence import Curves
+from evaluation.protocol import GALLERIES, GalleryReport, Section
+from siamese.statistics.metrics import METRICS, PAIR_METRICS, ranking_metrics
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "evaluate.md").read_text(encoding="utf-8")

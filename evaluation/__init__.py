@@ -1,0 +1,1 @@
+"""Lists and labels in, what an encoder is worth out."""

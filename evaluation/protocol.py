@@ -1,0 +1,314 @@
+"""The protocol: what an encoder is worth to its users, asked through the production search.
+
+Arrays in, numbers out. Every figure is of patients whom the encoder never saw, with its interval, beside
+every plain way on the same queries.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.asking import OURS, Asking, ask_all, opportunity
+from evaluation.baselines import REQUIRED, Baseline, check_complete
+from evaluation.cohort import Cohort, Disjoint, Fold, Vectors, disjointness
+from evaluation.confounds import Confound, audit, label_links
+from evaluation.hubness import Hubness, hubness
+from evaluation.leaks import N_PERMUTATIONS, IdentityLeak, NullBand, identity_leak, null_band
+from evaluation.pair_figures import pair_figures
+from evaluation.questions import Task
+from siamese.search.distance import Metric
+from siamese.search.gallery import UNKNOWN_US, Order
+from siamese.statistics.intervals import N_RESAMPLES, NOTHING, Estimate, Resamples, mean_of, means_of, resample
+from siamese.statistics.metrics import DEEPEST, METRICS
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Figures = Mapping[str, Estimate]  # by metric
+
+HEADLINE = "p_at_1"
+SMALL_GALLERY = 50  # patients; lists out of fewer are reported apart
+GALLERIES: Mapping[str, Order] = {"prior": "earlier", "open": "any"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """The figures of one set of queries."""
+
+    queries: int
+    patients: int
+    gallery_patients: float | None  # median of what the queries could be answered by
+    metrics: Figures
+    others: Mapping[str, Figures]  # baselines and rivals, chance included, on the same queries
+    lift: Mapping[str, Figures]  # ours less each of them, paired
+
+
+@dataclass(frozen=True)
+class GalleryReport:
+    """All that was asked of one gallery."""
+
+    size: str  # which lists the headline is of
+    headline: Section
+    small: Section | None  # lists out of fewer than 50 patients, where the headline is of larger ones
+    unanswerable: int  # queries whose finding nobody in the gallery has, or that have none
+    macro: Figures  # mean over findings
+    findings: Mapping[str, Figures]
+    subgroups: Mapping[str, Mapping[str, Section]]  # trait -> value
+    strata: Mapping[str, Mapping[str, Section]]  # "size", "contrast", "time" -> class
+    confounds: tuple[Confound, ...]
+    hubness: Hubness
+    null_band: NullBand | None  # task "finding"
+    identity_leak: IdentityLeak | None  # task "finding"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is known of an encoder's worth."""
+
+    task: Task
+    metric: Metric
+    scans: int
+    patients: int
+    folds: tuple[Disjoint, ...]
+    main_gallery: str  # "prior", or "open" where no query has a prior to find
+    galleries: Mapping[str, GalleryReport]
+    pairs: Mapping[str, Figures]  # of ours and each baseline
+    unavailable: Mapping[str, str]  # baselines that cannot be computed, and why
+    earned: bool  # lift over each baseline excludes 0: else every match is provisional
+    reasons: tuple[str, ...]  # why not
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values; the contract's keys of `scantwin evaluate --json` stand on top."""
+        main = self.galleries[self.main_gallery].headline
+        over = weakest_lift(main)  # a rival is no baseline
+        lift = None if over is None else {"over": over, **_lift_json(main.lift[over][HEADLINE])}
+        return {
+            "schema": 1,
+            "task": self.task,
+            "queries": main.queries,
+            "patients": main.patients,
+            "metrics": {name: estimate.to_json() for name, estimate in main.metrics.items()},
+            "baselines": {
+                **{name: asdict_figures(main.others[name]) for name in REQUIRED if name in main.others},
+                **{name: {"why_not": why} for name, why in self.unavailable.items()},
+            },
+            "lift": lift,
+            "provisional": not self.earned,
+            "evaluation": asdict(self),
+        }
+
+
+def evaluate(
+    cohort: Cohort,
+    folds: Sequence[Fold],
+    baselines: Mapping[str, Baseline],
+    *,
+    task: Task,
+    rivals: Mapping[str, Vectors] | None = None,
+    metric: Metric = "cosine",
+    n_resamples: int = N_RESAMPLES,
+    n_permutations: int = N_PERMUTATIONS,
+    seed: int = 0,
+) -> Evaluation:
+    """Measure an encoder.
+
+    Args:
+        cohort: The scans of all folds, of one cover.
+        folds: One (the test split), or five where patients are few; each with its encoder's vectors.
+        baselines: All of `baselines.REQUIRED` but "chance".
+        task: "finding" or "patient".
+        rivals: Vectors (N, D) of other encoders, such as the active one, asked the same queries.
+        metric: "cosine" or "euclidean".
+        n_resamples: Of query patients.
+        n_permutations: Of labels.
+        seed: Of resamples and permutations.
+
+    Raises:
+        PatientStraddles: A patient was seen by the encoder, or stands in two folds.
+        MissingBaseline: A baseline is missing.
+        ValueError: The task or the metric is unknown.
+    """
+    if task not in ("finding", "patient"):
+        raise ValueError(f"task {task!r}: wanted 'finding' or 'patient'")
+    disjoint = disjointness(cohort, folds)
+    check_complete(baselines, len(cohort))
+    others = {name: b.vectors for name, b in baselines.items() if b.vectors is not None} | dict(rivals or {})
+    run = _Run(cohort, tuple(folds), others, task, metric, n_resamples, n_permutations, seed)
+    reports = {name: _gallery(run, order) for name, order in GALLERIES.items() if order == "any" or _has_dates(cohort)}
+    main = "prior" if "prior" in reports and reports["prior"].headline.queries else "open"
+    unavailable = {name: b.why_not for name, b in baselines.items() if b.vectors is None}
+    reasons = _not_earned(reports[main].headline, [name for name in ("chance", *baselines) if name not in unavailable])
+    return Evaluation(
+        task, metric, sum(len(fold.rows) for fold in folds), sum(d.asked_patients for d in disjoint), disjoint, main,
+        reports, _pairs(run), unavailable, not reasons, reasons,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    cohort: Cohort
+    folds: tuple[Fold, ...]
+    others: Mapping[str, Vectors]
+    task: Task
+    metric: Metric
+    n_resamples: int
+    n_permutations: int
+    seed: int
+
+    def draws(self, queries: Ints) -> Resamples:
+        """Return resamples of the patients of these rows of the cohort."""
+        return resample(self.cohort.patient_codes[queries], n=self.n_resamples, seed=self.seed)
+
+
+def _has_dates(cohort: Cohort) -> bool:
+    return bool((cohort.from_us != UNKNOWN_US).any())
+
+
+def _gallery(run: _Run, order: Order) -> GalleryReport:
+    asking = ask_all(run.cohort, run.folds, run.others, task=run.task, order=order, metric=run.metric)
+    good = np.flatnonzero(asking.answerable)
+    large = good[asking.truth.n_patients[good] >= SMALL_GALLERY]
+    rows = large if large.size else good
+    small = np.setdiff1d(good, rows)
+    is_finding = run.task == "finding"
+    macro, findings = _by_finding(run, asking, rows)
+    return GalleryReport(
+        size=f"{SMALL_GALLERY} patients or more" if large.size else f"below {SMALL_GALLERY} patients",
+        headline=section(run.cohort, asking, rows, run.draws(asking.queries[rows])),
+        small=section(run.cohort, asking, small, run.draws(asking.queries[small])) if small.size else None,
+        unanswerable=len(asking.queries) - len(good),
+        macro=macro,
+        findings=findings,
+        subgroups=_parts(run, asking, rows, run.cohort.traits),
+        strata=_parts(run, asking, rows, run.cohort.strata),
+        **_audits(run, asking, order),
+        null_band=_null_band(run, order) if is_finding else None,
+        identity_leak=_identity_leak(run, asking, order) if is_finding else None,
+    )
+
+
+def section(cohort: Cohort, asking: Asking, rows: Ints, draws: Resamples) -> Section:
+    """Return the figures of some answerable queries of an asking.
+
+    Args:
+        cohort: Of the asking.
+        asking: Whoever was asked.
+        rows: (n,) of the asking's queries.
+        draws: Of these queries' patients.
+    """
+    found = asking.figures(rows)
+    ours = found.pop(OURS)
+    patients = cohort.patient_codes[asking.queries[rows]]
+    return Section(
+        len(rows),
+        len(np.unique(patients)),
+        float(np.median(asking.truth.n_patients[rows])) if len(rows) else None,
+        {name: mean_of(ours[name], draws) for name in METRICS},
+        {who: {name: mean_of(theirs[name], draws) for name in METRICS} for who, theirs in found.items()},
+        {
+            who: {name: mean_of(ours[name] - theirs[name], draws, bounds=(-1.0, 1.0)) for name in METRICS}
+            for who, theirs in found.items()
+        },
+    )
+
+
+def _by_finding(run: _Run, asking: Asking, rows: Ints) -> tuple[Figures, Mapping[str, Figures]]:
+    """Return the mean over findings, and the figures of the queries that have each."""
+    ours, draws = asking.figures(rows)[OURS], run.draws(asking.queries[rows])
+    present = [run.cohort.present[row] for row in asking.queries[rows].tolist()]
+    names = sorted(frozenset().union(*present)) if run.task == "finding" else []
+    groups = {finding: np.array([finding in has for has in present], bool) for finding in names}
+    found = {
+        finding: {name: mean_of(np.where(has, ours[name], np.nan), draws) for name in METRICS}
+        for finding, has in groups.items()
+    }
+    macro = {
+        name: means_of([np.where(has, ours[name], np.nan) for has in groups.values()], draws) if groups else NOTHING
+        for name in METRICS
+    }
+    return macro, found
+
+
+def _parts(
+    run: _Run, asking: Asking, rows: Ints, columns: Mapping[str, Sequence[str | None]]
+) -> Mapping[str, Mapping[str, Section]]:
+    """Return the figures of the queries that have each value of each column."""
+    found: dict[str, dict[str, Section]] = {}
+    for trait, column in columns.items():
+        values = np.array([column[row] or "" for row in asking.queries[rows].tolist()], dtype=object)
+        for value in sorted({str(v) for v in values if v}):
+            some = rows[values == value]
+            part = section(run.cohort, asking, some, run.draws(asking.queries[some]))
+            found.setdefault(trait, {})[value] = part
+    return found
+
+
+def _audits(run: _Run, asking: Asking, order: Order) -> dict[str, Any]:
+    """Return the confound audit and the hubness of all queries, those without a right answer included."""
+    cohort, chances = run.cohort, opportunity(run.cohort, asking, order)
+    shown = asking.answers[OURS].rows[:, :DEEPEST]
+    draws = run.draws(asking.queries)
+    inside = np.concatenate([fold.rows for fold in run.folds])
+    confounds = []
+    for trait, values in cohort.traits.items():
+        links = label_links(
+            [values[i] for i in inside.tolist()],
+            [cohort.present[i] for i in inside.tolist()],
+            [cohort.absent[i] for i in inside.tolist()],
+            cohort.patient_codes[inside],
+        )
+        confounds.append(audit(trait, values, shown, asking.queries, chances.shares[trait], draws, links))
+    return {"confounds": tuple(confounds), "hubness": hubness(cohort.keys, shown, chances.n_eligible)}
+
+
+def _null_band(run: _Run, order: Order) -> NullBand:
+    return null_band(run.cohort, run.folds, order=order, metric=run.metric, n=run.n_permutations, seed=run.seed)
+
+
+def _identity_leak(run: _Run, asking: Asking, order: Order) -> IdentityLeak:
+    return identity_leak(run.cohort, run.folds, asking, order=order, metric=run.metric, seed=run.seed)
+
+
+def _pairs(run: _Run) -> dict[str, Figures]:
+    spaces: dict[str, list[Vectors]] = {OURS: [fold.vectors for fold in run.folds]}
+    spaces |= {name: [vectors[fold.rows] for fold in run.folds] for name, vectors in run.others.items()}
+    rows = [fold.rows for fold in run.folds]
+    return {
+        name: pair_figures(
+            run.cohort, rows, vectors, run.task, metric=run.metric, n=run.n_resamples, seed=run.seed
+        )
+        for name, vectors in spaces.items()
+    }  # fmt: skip
+
+
+def weakest_lift(part: Section) -> str | None:
+    """Return the baseline ours is least ahead of, by the lower end of the headline's lift; None without queries."""
+    known = [
+        (figures[HEADLINE].low, name)
+        for name, figures in part.lift.items()
+        if figures[HEADLINE].low is not None and name in REQUIRED
+    ]
+    return min(known)[1] if known else None
+
+
+def _not_earned(part: Section, names: Sequence[str]) -> tuple[str, ...]:
+    if not part.queries:
+        return ("no query has anything relevant to find: nothing was measured",)
+    reasons = []
+    for name in names:
+        lift = part.lift[name][HEADLINE]
+        if lift.low is None or lift.low <= 0:
+            told = f"{lift.value:+.3f} ({lift.low:+.3f} to {lift.high:+.3f})" if lift.value is not None else "unknown"
+            reasons.append(f"lift over {name} is {told}: it does not exclude 0")
+    return tuple(reasons)
+
+
+def _lift_json(estimate: Estimate) -> dict[str, float | None]:
+    return {HEADLINE: estimate.value, "low": estimate.low, "high": estimate.high}
+
+
+def asdict_figures(figures: Figures) -> dict[str, Any]:
+    """Return the figures as JSON values."""
+    return {name: estimate.to_json() for name, estimate in figures.items()}

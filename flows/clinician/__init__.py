@@ -1,0 +1,1 @@
+"""Questions of a clinician, and what a person says of the answers."""

@@ -1,0 +1,87 @@
+"""Judging: a scan's similar cases with random controls among them, in a form that tells the two apart to nobody.
+
+Neither rank nor distance is shown and the order is drawn, so that a reader judges the pictures alone.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from db import controls, door_queries, queries
+from flows.records.lookup import NotFound, find_scan
+from flows.records.space import order_of, read_space
+from flows.site.opened import Site, open_site
+from flows.work.outputs import require_new_file
+from review.words import short
+from siamese.search.lanes import eligible_priors
+
+
+def list_to_judge(config: Path, scan: str, *, page: Path | None = None) -> dict[str, Any]:
+    """Return the pairs of a scan to be judged; the controls among them are recorded, and not told apart.
+
+    Raises:
+        NotFound: There is no such scan, or it has no list of other patients.
+    """
+    site = open_site(config)
+    if page is not None:
+        require_new_file(site, page, "--page")
+    with site.db.read() as connection:
+        key = str(find_scan(connection, scan)["key"])
+        every = queries.lanes_of_scan(connection, key)
+        lanes = [lane for lane in every if lane["lane"] == "others" and lane["matches"]]
+        drawn = {str(lane["encoder"]): draw(site, connection, key, lane) for lane in lanes}
+    if not lanes:
+        raise NotFound("this scan has no list of similar cases to judge; `scantwin similar` says why")
+    with site.db.write() as connection:
+        for encoder, priors in drawn.items():
+            controls.save_controls(connection, scan=key, encoder=encoder, priors=priors)
+    shown = {str(match["prior"]) for lane in lanes for match in lane["matches"]}.union(*drawn.values())
+    ordered = sorted(shown, key=lambda prior: site.keys.key("judged", key, prior))
+    with site.db.read() as connection:
+        facts = door_queries.scan_facts(connection, ordered)
+        if page is not None:
+            from review.report import write_pairs
+
+            write_pairs(connection, key, ordered, store=site.store, out=page)
+    return {"schema": 1, "scan": key, "pairs": [_pair(key, prior, facts[prior]) for prior in ordered]}
+
+
+def draw(site: Site, connection: Any, scan: str, lane: dict[str, Any]) -> list[str]:
+    """Return the priors to mix into a list: a share of what is shown, those of before as long as they may be.
+
+    One a patient, of patients whom the list does not show, equally likely; drawn by the site's secret, so that the same
+    archive draws the same.
+    """
+    share, n_listed = site.settings.siamese.control_share, len(lane["matches"])
+    wanted = max(1, round(n_listed * share / (1 - share))) if share else 0
+    if not wanted:
+        return []
+    before = set(controls.controls_of(connection, scan, str(lane["encoder"])))
+    listed = {str(match["patient"]) for match in lane["matches"]}
+    space = read_space(site, connection, str(lane["encoder"]), str(lane["matches"][0]["kind"]))
+    row = list(space.gallery.keys).index(scan)
+    patients = {code: patient for patient, code in space.patient_codes.items()}
+    rows = eligible_priors(space.gallery, row, order=order_of(site))
+    may = [
+        (space.gallery.keys[i], patients[int(space.gallery.patients[i])])
+        for i in rows.tolist()
+        if patients[int(space.gallery.patients[i])] not in listed
+    ]
+    return _one_a_patient(site, scan, may, before)[:wanted]
+
+
+def _one_a_patient(site: Site, scan: str, may: Sequence[tuple[str, str]], before: set[str]) -> list[str]:
+    """Priors in the order in which they are drawn: each patient's first one; those shown before come first."""
+    lots = {prior: site.keys.key("control", scan, prior) for prior, _ in may}
+    turns = {patient: site.keys.key("control-patient", scan, patient) for _, patient in may}
+    first: dict[str, str] = {}
+    for prior, patient in sorted(may, key=lambda some: (some[0] not in before, lots[some[0]])):
+        first.setdefault(patient, prior)
+    ordered = sorted(first.items(), key=lambda some: (some[1] not in before, turns[some[0]]))
+    return [prior for _, prior in ordered]
+
+
+def _pair(scan: str, prior: str, facts: dict[str, Any]) -> dict[str, Any]:
+    date = facts["acquired_local_date"]
+    return {"pair": f"{short(scan)}:{short(prior)}", "scan": prior, "patient": facts["patient"],
+            "acquired": date.isoformat() if date else "", "contrast": facts["contrast"] or "unknown"}  # fmt: skip

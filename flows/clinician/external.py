@@ -1,0 +1,209 @@
+"""Questions from outside: files that are not in the archive, and scans that stand for no study.
+
+They are searched among the main scans as any scan is, and leave nothing behind.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db import calibrations, door_queries, queries
+from db.engine import utc_microseconds
+from flows.clinician.expectations import new_change, new_expectation
+from flows.records.dating import dated, today
+from flows.records.lookup import NotFound
+from flows.records.persons import patient_outside
+from flows.records.space import Space, order_of, read_space
+from flows.records.whose import study_outside
+from flows.site.opened import Site
+from flows.stages.match.calibrate import same_scanner, scanner_of
+from flows.work.sandbox import guard_of
+from scans.archive import path_text
+from scans.outcome import Refusal
+from scans.stack import Member, Stack, group
+from scans.volume import read_volume
+from siamese.calibration.measure import lane_code
+from siamese.recipe import recipe_for
+from siamese.search.gallery import UNKNOWN_US
+from siamese.search.lanes import Neighbour, eligible_patients_of, nearest_to, own_priors_of
+from siamese.tensor import to_tensor
+
+ROOT = Path("/")  # what the paths of files from outside are relative to
+
+
+@dataclass(frozen=True)
+class Query:
+    """A scan that asks: what the filters need to know of it."""
+
+    kind: str
+    patient: str
+    study: str
+    acquired_from: datetime | None
+    acquired_until: datetime | None
+    own_lane: bool
+    scanner: str  # maker and model, "" where not known
+
+
+def similar_to_files(site: Site, paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """The lanes of every scan in some files; the files do not join the archive.
+
+    Raises:
+        NotFound: The files hold no scan that could be compared; the text says why.
+    """
+    answers: list[dict[str, Any]] = []
+    reasons: list[str] = []
+    for stack in _stacks(site, paths, reasons):
+        try:
+            answers.append(_ask(site, stack))
+        except Refusal as refusal:
+            reasons.append(f"{refusal.code}: {refusal.facts}")
+    if not answers:
+        raise NotFound("no scan in these files could be compared: " + "; ".join(dict.fromkeys(reasons)))
+    return answers
+
+
+def _stacks(site: Site, paths: Sequence[Path], reasons: list[str]) -> list[Stack]:
+    files = sorted(
+        {file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()}
+    )
+    if not files:
+        raise NotFound("no such file: " + ", ".join(path.name for path in paths))
+    members = []
+    for number, (path, found) in enumerate(zip(files, guard_of(site).headers(files), strict=True)):
+        if isinstance(found, Refusal):
+            reasons.append(f"{found.code}: {found.facts}")
+        elif isinstance(found, OSError):
+            raise found
+        else:
+            members.append(Member(str(number), path_text(str(path.resolve())[1:]), found))
+    by_series: dict[str, list[Member]] = {}
+    for member in members:
+        by_series.setdefault(member.header.identity.series_uid, []).append(member)
+    rules = site.settings.scans
+    groupings = [group(some, table=rules.kinds, repair=rules.repair) for some in by_series.values()]
+    reasons += [f"{ending.code}: {ending.why}" for grouping in groupings for ending in grouping.endings]
+    return [stack for grouping in groupings for stack in grouping.stacks]
+
+
+def _ask(site: Site, stack: Stack) -> dict[str, Any]:
+    from flows.stages.embed.vectors import device_or_cpu, loaded_encoder
+    from siamese.embedding import embed
+
+    header = stack.members[0].header
+    with site.db.read() as connection:
+        when = dated(site, stack, today(site, connection))
+        patient, own_lane = patient_outside(site, connection, header)
+        study = study_outside(site, connection, header, patient)
+    scanner = scanner_of({"manufacturer": stack.passport.manufacturer, "model": stack.passport.model})
+    query = Query(stack.kind.key, patient, study, when.from_utc, when.until_utc, own_lane, scanner)
+    tensor = to_tensor(read_volume(stack, ROOT, guard_of(site)), recipe_for(stack.kind.cover))
+    lanes: list[dict[str, Any]] = []
+    with site.db.read() as connection:
+        for encoder in queries.active_encoders(connection):
+            if encoder["cover"] == stack.kind.cover:
+                siamese = site.settings.siamese
+                network = loaded_encoder(site.store / str(encoder["folder"]), siamese.threads)
+                device = device_or_cpu(site, str(encoder["id"]))
+                vector = embed(network, [tensor], batch_size=siamese.batch_size, device=device)[0]
+                lanes += lanes_of(site, connection, encoder, query, vector)
+    code = "ok" if stack.kind.known else "kind-unknown"
+    return {"schema": 1, "scan": "", "kind": stack.kind.key, "contrast": stack.passport.contrast, "code": code,
+            "date_doubts": list(when.doubts), "prior_date_doubts": doubts_in(lanes), "lanes": lanes}  # fmt: skip
+
+
+def lanes_of(
+    site: Site, connection: Any, encoder: dict[str, Any], query: Query, vector: NDArray[np.float32]
+) -> list[dict[str, Any]]:
+    """Both lanes of a vector among the main scans of its kind, by one encoder."""
+    space = read_space(site, connection, str(encoder["id"]), query.kind)
+    if not len(space.gallery):
+        found: dict[str, list[Neighbour]] = {"own": [], "others": []}
+        n_patients = 0
+    else:
+        found, n_patients = _search(site, space, query, vector)
+    calibration = calibrations.calibration_of(connection, str(encoder["id"]), query.kind)
+    cutoff = None if calibration is None else calibration["cutoff"]
+    dated = query.acquired_from is not None or site.settings.scans.dates != "true"
+    facts = door_queries.scan_facts(connection, [space.gallery.keys[n.index] for some in found.values() for n in some])
+    same = {n.index: same_scanner(query.scanner, scanner_of(facts[space.gallery.keys[n.index]])) for n in found["own"]}
+    return [
+        {
+            "lane": lane, "purpose": encoder["purpose"], "encoder": encoder["id"],
+            "outcome": _within(site, cutoff, lane, some, _code(site, lane, len(some), query.own_lane, dated)),
+            "gallery_patients": n_patients if lane == "others" else int(bool(some)), "alarm": "",
+            "matches": [
+                _shown(space, near, facts, bool(encoder["provisional"]))
+                | {
+                    "expected_by_chance": new_expectation(calibration, near.distance, n_patients),
+                    "change": new_change(calibration, near.distance, same=same[near.index]) if lane == "own" else None,
+                }
+                for near in some
+            ],
+        }
+        for lane, some in found.items()
+    ]  # fmt: skip
+
+
+def _search(
+    site: Site, space: Space, query: Query, vector: NDArray[np.float32]
+) -> tuple[dict[str, list[Neighbour]], int]:
+    patient = space.patient_codes.get(query.patient)
+    from_us = UNKNOWN_US if query.acquired_from is None else utc_microseconds(query.acquired_from)
+    until_us = UNKNOWN_US if query.acquired_until is None else utc_microseconds(query.acquired_until)
+    order = order_of(site)
+    others = nearest_to(
+        space.gallery, vector, patient=patient, from_us=from_us, k=site.settings.siamese.k, order=order,
+        metric=space.metric,
+    )  # fmt: skip
+    own: list[Neighbour] = []
+    if query.own_lane and patient is not None:
+        own = own_priors_of(
+            space.gallery, vector, patient=patient, from_us=from_us, until_us=until_us,
+            study=space.study_codes.get(query.study), metric=space.metric,
+        )  # fmt: skip
+    n_patients = eligible_patients_of(space.gallery, patient=patient, from_us=from_us, order=order)
+    return {"own": own, "others": others}, n_patients
+
+
+def _code(site: Site, lane: str, n_found: int, own_lane: bool, dated: bool) -> str:
+    if lane == "own" and not own_lane:
+        return "no-own-lane"
+    if not dated:
+        return "date-unknown"
+    if not n_found:
+        return "no-prior"
+    return "fewer-than-k" if lane == "others" and n_found < site.settings.siamese.k else "ok"
+
+
+def _within(site: Site, cutoff: float | None, lane: str, found: Sequence[Neighbour], code: str) -> str:
+    """The code once the cut-off is applied to the list of other patients."""
+    if lane == "own" or not found:
+        return code
+    return lane_code(code, found[0].distance, cutoff, n_matches=len(found), k=site.settings.siamese.k)
+
+
+def doubts_in(lanes: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Take what speaks against the dates of listed scans out of their matches: scan -> codes, where there are any."""
+    matches = [match for lane in lanes for match in lane["matches"]]
+    return {match["scan"]: codes for match in matches if (codes := match.pop("date_doubts"))}
+
+
+def doubts_of(scan: dict[str, Any]) -> list[str]:
+    """The codes of what speaks against a scan's date."""
+    return str(scan["date_doubts"]).split(", ") if scan["date_doubts"] else []
+
+
+def _shown(space: Space, near: Neighbour, facts: dict[str, dict[str, Any]], provisional: bool) -> dict[str, Any]:
+    key = space.gallery.keys[near.index]
+    date = facts[key]["acquired_local_date"]
+    return {
+        "match": None, "rank": near.rank, "scan": key, "patient": facts[key]["patient"],
+        "acquired": date.isoformat() if date else "", "distance": near.distance,
+        "contrast": facts[key]["contrast"] or "unknown", "date_doubts": doubts_of(facts[key]),
+        "provisional": provisional,
+    }  # fmt: skip

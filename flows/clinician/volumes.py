@@ -1,0 +1,58 @@
+"""One scan of the archive, as any other viewer can show it."""
+
+from pathlib import Path
+from typing import Any
+
+from flows.records.lookup import NotFound, WrongUsage, find_scan
+from flows.records.series import read_series
+from flows.site.opened import Site, open_site
+from flows.work.outputs import require_new_file
+from flows.work.sandbox import guard_of
+from scans.outcome import Refusal
+from scans.stack import Stack
+
+
+def write_volume(config: Path, scan: str, out: Path) -> dict[str, Any]:
+    """Write a scan as it is read from its files, before any resampling, as NIfTI; see `scans.nifti`.
+
+    Args:
+        config: The site's configuration.
+        scan: Key of a scan, or its beginning.
+        out: A new file, .nii or .nii.gz.
+
+    Raises:
+        NotFound: There is no such scan, or its files have gone or changed.
+        WrongUsage: The file's name does not do, or there is one already.
+    """
+    from scans.nifti import SUFFIXES, save_nifti
+    from scans.volume import read_volume
+
+    if not out.name.endswith(SUFFIXES):
+        raise WrongUsage(f"--out {out}: wanted a name that ends with {' or '.join(SUFFIXES)}")
+    site = open_site(config)
+    require_new_file(site, out, "--out")
+    stack, key = _stack(site, scan)
+    try:
+        volume = read_volume(stack, site.archive, guard_of(site))
+    except Refusal as refusal:
+        raise NotFound(f"the scan's files cannot be read as they were: {refusal}; see `scantwin night`") from None
+    save_nifti(volume, out)
+    return {
+        "schema": 1, "scan": key, "kind": stack.kind.key, "file": str(out), "shape_zyx": list(volume.voxels.shape),
+        "spacing_zyx_mm": [round(mm, 6) for mm in volume.spacing_mm], "has_size": volume.has_size,
+        "repairs": stack.passport.repairs,
+    }  # fmt: skip
+
+
+def _stack(site: Site, asked: str) -> tuple[Stack, str]:
+    """The stack behind a scan's key: its series is grouped again, as the night does it."""
+    with site.db.read() as connection:
+        scan = find_scan(connection, asked)
+        series = read_series(connection, [str(scan["series"])])
+    key = str(scan["key"])
+    for stack in (stack for some in series for stack in some.grouping(site).stacks):
+        if site.keys.key("scan", stack.digest) == key:
+            return stack, key
+    if scan["state"] == "withdrawn":
+        raise NotFound(f"scan {key} was withdrawn: its files were taken away or replaced")
+    raise NotFound(f"the files of scan {key} have changed since the last night; run `scantwin ingest`")

@@ -1,0 +1,1 @@
+"""A night from preflight to report, and the clock that starts it."""

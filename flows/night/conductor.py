@@ -1,0 +1,116 @@
+"""The night's order: preflight, ingest, encoder, embed, match, report; with Prefect around it or without."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+from db import lease
+from flows.night import failure
+from flows.night.drift import watch
+from flows.night.preflight import preflight
+from flows.night.report import publish
+from flows.night.summary import Summary, summarise
+from flows.site import belonging
+from flows.site.opened import Site
+from flows.site.rules import reading_rules
+from flows.stages.embed.vectors import embed
+from flows.stages.encoder.train import choose_encoders, train_now
+from flows.stages.ingest.headers import ingest
+from flows.stages.match.lists import match
+from flows.work import interrupt
+from flows.work.batch import Call, direct
+from flows.work.lease import Ticket, night_ticket
+
+Stage = Callable[[Site, Ticket, Call], Counter[str]]
+RunStage = Callable[[str, Site, Ticket], Counter[str]]
+
+STAGES: dict[str, Stage] = {
+    "ingest": ingest,
+    "encoder": choose_encoders,
+    "train": train_now,
+    "embed": embed,
+    "match": match,
+}
+WHOLE = ("ingest", "encoder", "embed", "match")
+
+
+def run_stage(name: str, site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
+    """Run one stage and write its row: begun, seconds, counts."""
+    begun = time.monotonic()
+    with site.db.write(ticket.right) as connection:
+        lease.begin_stage(connection, ticket.night, name)
+    state = "failed"
+    counts: Counter[str] = Counter()
+    watched: dict[str, Any] = {}
+    try:
+        counts = STAGES[name](site, ticket, call)
+        watched = {"watch": watch(site, ticket)} if name == "match" else {}
+        state = "done"
+        return counts
+    finally:
+        with failure.tolerated(state == "failed"), site.db.write(ticket.right) as connection:
+            facts = dict(counts) | ({"rules": reading_rules(site)} if name == "ingest" else {}) | watched
+            lease.end_stage(connection, ticket.night, name, state=state, seconds=time.monotonic() - begun, counts=facts)
+
+
+def conduct(
+    site: Site,
+    *,
+    stages: RunStage = run_stage,
+    only: tuple[str, ...] = WHOLE,
+    tick_at: datetime | None = None,
+    on_begin: Callable[[Site, Ticket], object] | None = None,
+) -> Summary:
+    """Run one whole night, or some of its stages.
+
+    Args:
+        site: The site.
+        stages: How a stage is run.
+        only: Which ones.
+        tick_at: The tick of the schedule that the night answers.
+        on_begin: Called once the lease is held.
+
+    Raises:
+        flows.night.preflight.PreflightRefused: The night must not begin; nothing was written.
+        db.errors.NightRunning: Another night is at work.
+    """
+    begun = time.monotonic()
+    preflight(site)
+    checked_s = time.monotonic() - begun
+    with night_ticket(site, version=version("scantwin"), tick_at=tick_at) as ticket:
+        with site.db.write(ticket.right) as connection:
+            belonging.claim(connection, site.db, site.keys, site.store)
+            lease.begin_stage(connection, ticket.night, "preflight")
+            lease.end_stage(connection, ticket.night, "preflight", state="done", seconds=checked_s, counts={})
+        try:
+            if on_begin is not None:
+                on_begin(site, ticket)
+            for name in only:
+                stages(name, site, ticket)
+                interrupt.check()
+            final = _close(site, ticket, whole=only == WHOLE)
+        except BaseException as error:
+            failure.record(site, ticket, error)
+            raise
+    failure.tell_undone(site, final)
+    return final
+
+
+def _close(site: Site, ticket: Ticket, *, whole: bool) -> Summary:
+    """Write the report and end the night; the lease is free afterwards."""
+    begun = time.monotonic()
+    with site.db.write(ticket.right) as connection:
+        lease.begin_stage(connection, ticket.night, "report")
+    summary = summarise(site, ticket, whole=whole)
+    report = publish(site, ticket, summary)
+    with site.db.write(ticket.right) as connection:
+        lease.end_stage(connection, ticket.night, "report", state="done", seconds=time.monotonic() - begun, counts={})
+    final = summary.with_report(site, ticket, report)
+    lease.end_night(
+        site.db, ticket.right, night=ticket.night, state=final.state, exit_code=final.exit, summary=final.as_json(),
+        error_code=str(final.undone[0]["code"]) if final.undone else "", report=str(report),
+    )  # fmt: skip
+    return final

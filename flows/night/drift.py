@@ -1,0 +1,86 @@
+"""What a night watches: whether what it brought is like what the nights before brought."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from db import watch_queries
+from flows.site.opened import Site
+from flows.work.lease import Ticket
+
+LAST_NIGHTS = 20  # that a night is held against
+FEWEST = 20  # scans or files on both sides, below which nothing is said
+Z = 4.0  # standard errors: one false alarm in many thousand figures
+LEAST_SHIFT = 0.5  # of the usual spread of distances: a sure but small drift wakes nobody
+FEWEST_OF_SCANNER = 5  # scans of a scanner never seen before
+
+Figures = Mapping[str, Any]
+
+
+def watch(site: Site, ticket: Ticket) -> dict[str, Any]:
+    """Return the figures of this night and what jumped, to be kept with its stage."""
+    with site.db.read() as connection:
+        n_files, n_refused = watch_queries.refused(connection)
+        rows = watch_queries.brought(connection, ticket.night)
+        scanners = watch_queries.new_scanners(connection, ticket.night)
+        before = watch_queries.figures_before(connection, ticket.night, last=LAST_NIGHTS)
+    lists = {f"{row.pop('encoder')} {row.pop('kind')}": row for row in rows}
+    figures = {"files": n_files, "refused": n_refused, "lists": lists}
+    return figures | {"alarms": jumps(figures, before) + [_scanner(row) for row in scanners if _is_many(row)]}
+
+
+def jumps(now: Figures, before: Sequence[Figures]) -> list[dict[str, str]]:
+    """Return code and facts of each figure that stands out from the nights before."""
+    found = []
+    usual = sum(n["refused"] for n in before), sum(n["files"] for n in before)
+    if is_more((now["refused"], now["files"]), usual):
+        found.append({"code": "refusals-jumped", "facts": _shares(now["refused"], now["files"], *usual)})
+    for space, row in sorted(now["lists"].items()):
+        past = [night["lists"][space] for night in before if space in night["lists"]]
+        total = {name: sum(night[name] for night in past) for name in row}
+        kind = space.split(" ", 1)[1]
+        if is_more((row["unmatched"], row["scans"]), (total["unmatched"], total["scans"])):
+            facts = _shares(row["unmatched"], row["scans"], total["unmatched"], total["scans"])
+            found.append({"code": "unmatched-jumped", "facts": f"{kind}: {facts}"})
+        if (shift := shifted(row, total)) is not None:
+            found.append({"code": "distances-jumped", "facts": f"{kind}: mean of the nearest {shift}"})
+    return found
+
+
+def is_more(now: tuple[int, int], usual: tuple[int, int]) -> bool:
+    """Say whether a share (hits, trials) is surely above the usual one: two proportions, pooled variance."""
+    (hits, n), (usual_hits, usual_n) = now, usual
+    if min(n, usual_n) < FEWEST:
+        return False
+    pooled = (hits + usual_hits) / (n + usual_n)
+    error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / usual_n))
+    return error > 0 and (hits / n - usual_hits / usual_n) / error > Z
+
+
+def shifted(now: Figures, usual: Figures) -> str | None:
+    """Return both means where the mean distance has surely and visibly moved, else None."""
+    if min(now["nearest"], usual["nearest"]) < FEWEST:
+        return None
+    (mean, _), (usual_mean, spread) = _moments(now), _moments(usual)
+    error = spread * math.sqrt(1 / now["nearest"] + 1 / usual["nearest"])
+    if abs(mean - usual_mean) <= max(Z * error, LEAST_SHIFT * spread):
+        return None
+    return f"{mean:.4f}, usually {usual_mean:.4f}"
+
+
+def _moments(row: Figures) -> tuple[float, float]:
+    mean = row["total"] / row["nearest"]
+    return mean, math.sqrt(max(0.0, row["squares"] / row["nearest"] - mean**2))
+
+
+def _shares(hits: int, n: int, usual_hits: int, usual_n: int) -> str:
+    return f"{hits} of {n} ({hits / n:.0%}), usually {usual_hits / usual_n:.0%}"
+
+
+def _is_many(row: Figures) -> bool:
+    return bool(row["scans"] >= FEWEST_OF_SCANNER)
+
+
+def _scanner(row: Figures) -> dict[str, str]:
+    name = " ".join(str(row[part]) for part in ("manufacturer", "model") if row[part]) or "unnamed"
+    return {"code": "new-scanner", "facts": f"{row['kind']}: {row['scans']} scans of {name}"}

@@ -1,0 +1,89 @@
+"""Doors to the night: a whole one through Prefect, a single stage, or a dry look."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from db import queries
+from db.errors import DatabaseMissing
+from flows.night.preflight import preflight, refuse_wrong_places, server_answers
+from flows.site.environment import is_alone, keep_prefect_quiet, prepare_environment
+from flows.site.opened import Site, database_url, open_site, place
+from flows.site.settings import read_settings
+from flows.work import interrupt
+
+
+class NightFailed(Exception):
+    """A night ended badly; `exit` is the command's exit code."""
+
+    def __init__(self, sentence: str, exit: int = 1) -> None:
+        super().__init__(sentence)
+        self.exit = exit
+
+
+def ready_site(config: Path) -> Site:
+    """Open the site, making a database that is not there yet, and check that a night may begin.
+
+    Raises:
+        flows.night.preflight.PreflightRefused: It may not.
+    """
+    keep_prefect_quiet()
+    settings = read_settings(config)
+    refuse_wrong_places(config, settings)
+    try:
+        site = open_site(config)
+    except DatabaseMissing:
+        from db.migrate import upgrade
+
+        upgrade(database_url(config, settings))
+        site = open_site(config)
+    preflight(site)
+    return site
+
+
+def whole_night(config: Path) -> dict[str, Any]:
+    """Run one night through Prefect; returns the public summary."""
+    site = ready_site(config)
+    prepare_environment(site.store)
+    if not is_alone():
+        server_answers()
+    from flows.night.prefect_server import reap_left_server, remember_server
+    from flows.nightly import run_night
+
+    interrupt.listen()
+    reap_left_server(site.store)
+    with remember_server(site.store):
+        ended = run_night(site.config)
+    with site.db.read() as connection:
+        row = queries.night_row(connection, int(ended["night"]))
+    summary: dict[str, Any] = json.loads(str(row["summary"]))
+    return summary
+
+
+def single_stage(config: Path, name: str) -> dict[str, Any]:
+    """Run one stage alone, as a night of its own, without Prefect."""
+    from flows.night.conductor import conduct
+
+    site = ready_site(config)
+    return {"schema": 1} | asdict(conduct(site, only=(name,)))
+
+
+def dry_night(config: Path) -> dict[str, Any]:
+    """Say what a night would do, writing nothing."""
+    from flows.stages.encoder.train import COVERS, plan
+    from flows.stages.ingest.listing import look
+
+    settings = read_settings(config)
+    refuse_wrong_places(config, settings)
+    site = open_site(config)
+    preflight(site)
+    with look(site) as found, site.db.read() as connection:
+        backlog = queries.backlog(connection)
+    plans = {cover: plan(site, cover) for cover in COVERS}
+    return {
+        "schema": 1, "archive": str(place(config, settings.site.archive)), "new": found.counts["new"],
+        "changed": found.counts["changed"], "gone": found.counts["gone"], "arriving": found.counts["arriving"],
+        "backlog": backlog,
+        "train": {cover: p.purpose or f"no: {p.reason}" for cover, p in plans.items()},
+    }  # fmt: skip

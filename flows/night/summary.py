@@ -1,0 +1,128 @@
+"""Summary: what a night did, in the words of the public JSON."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from db import encoder_queries, queries
+from db.encoder_queries import chosen
+from flows.site.opened import Site
+from flows.stages.match.lists import spaces_to_match
+from flows.work.lease import Ticket
+from flows.work.undone import of_stages, told
+
+OUTCOMES = ("used", "skipped", "quarantined", "waiting", "gone")
+STAGE_NAMES = ("preflight", "ingest", "encoder", "embed", "match", "report")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One night; the field names are the public keys."""
+
+    night: int
+    state: str
+    exit: int
+    files: Mapping[str, int]
+    files_this_night: Mapping[str, int]
+    scans: Mapping[str, int]
+    embeddings: Mapping[str, int]
+    matches: Mapping[str, int]
+    encoders: Sequence[Mapping[str, Any]]
+    seconds: Mapping[str, float]
+    peak_rss_mib: int
+    backlog: int
+    report: str
+    next: str
+    watch: Sequence[Mapping[str, str]] = ()  # code and facts of what stands out from the nights before
+    undone: Sequence[Mapping[str, Any]] = ()  # code, count and words of work that was left because something failed
+    held: Sequence[Mapping[str, str]] = ()  # encoders in the shadow, and why
+    schema: int = field(default=1)
+
+    def as_json(self) -> str:
+        """One JSON object, keys as documented."""
+        return json.dumps({"schema": 1} | asdict(self))
+
+    def with_report(self, site: Site, ticket: Ticket, report: Path) -> "Summary":
+        """The same with the report's path and the seconds of every stage."""
+        with site.db.read() as connection:
+            return replace(self, report=str(report), seconds=_seconds(connection, ticket.night))
+
+
+def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
+    """Count what the tables hold after this night.
+
+    Work that is left makes the night `partial`. Left because something failed, it makes the exit code 1; left by
+    finish_by, by the budget of encoders in the background, or because only one stage was asked for, it does not.
+
+    Args:
+        site: The site.
+        ticket: The night's.
+        whole: Every stage was run.
+    """
+    with site.db.read() as connection:
+        files = counted(queries.file_counts(connection))
+        new = counted(queries.file_counts(connection, changed_since=queries.last_success(connection) or 0))
+        scans = queries.scan_counts(connection, ticket.night)
+        moved = queries.match_counts(connection, ticket.night)
+        n_embedded = queries.embedding_count(connection, ticket.night)
+        backlog = queries.backlog(connection) or (len(spaces_to_match(site, connection)) if ticket.is_late() else 0)
+        trained = queries.last_stage_counts(connection, "encoder", night=ticket.night).get("trained", 0)
+        encoders = [{name: row[name] for name in ("id", "cover", "purpose", "provisional")}
+                    for row in queries.active_encoders(connection)]  # fmt: skip
+        seconds = _seconds(connection, ticket.night)
+        watched = queries.last_stage_counts(connection, "match", night=ticket.night).get("watch", {})
+        held = encoder_queries.held(connection)
+        undone = _undone(connection, ticket, backlog if whole else 0)
+        refused = counted(queries.file_counts(connection, changed_since=queries.last_good(connection) or 0))
+    did = bool(new["seen"] or n_embedded or moved["entered"] or moved["left"] or trained or any(scans.values()))
+    state = "partial" if backlog or undone else "finished" if did else "nothing_new"
+    code = 1 if undone else 3 if refused["quarantined"] else 0
+    return Summary(
+        night=ticket.night, state=state, exit=code, files=files, files_this_night=new, scans=scans,
+        embeddings={"new": n_embedded}, matches=moved, encoders=encoders, seconds=seconds,
+        peak_rss_mib=peak_rss_mib(), backlog=backlog, report="",
+        watch=watched.get("alarms", ()), held=held, undone=told(undone),
+        next=_next(state, code, moved["current"]),
+    )  # fmt: skip
+
+
+def _undone(connection: Any, ticket: Ticket, backlog: int) -> Counter[str]:
+    """Code -> work that was left because something failed: what the stages say, and what they should have said."""
+    found = of_stages(queries.stages(connection, ticket.night))
+    since = queries.last_success(connection) or 0
+    found["files-unread"] = queries.files_with_code(connection, "disk-error", changed_since=since)
+    if not +found and not ticket.is_late():
+        waiting = (queries.scans_to_embed(connection, row["id"], row["cover"]) for row in chosen(connection))
+        found["work-left"] = max(0, backlog - sum(len(scans) for scans in waiting))
+    return +found
+
+
+def peak_rss_mib() -> int:
+    """The most memory that this process has held, MiB."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def counted(counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts by outcome, zeros included, with their sum as `seen`."""
+    found = {name: int(counts.get(name, 0)) for name in OUTCOMES}
+    return {"seen": sum(found.values())} | found
+
+
+def _seconds(connection: Any, night: int) -> dict[str, float]:
+    found = {str(row["name"]): float(row["seconds"] or 0.0) for row in queries.stages(connection, night)}
+    return {name: round(found.get(name, 0.0), 3) for name in STAGE_NAMES}
+
+
+def _next(state: str, code: int, n_matches: int) -> str:
+    if code == 1:
+        return "scantwin doctor"
+    if code == 3:
+        return "scantwin files --outcome quarantined"
+    if state == "partial":
+        return "scantwin night"
+    return "scantwin export --out tables --format parquet" if n_matches else "scantwin status"

@@ -1,0 +1,116 @@
+"""How the site stands: nights, age of the last success, backlog, encoders, quarantine; and every file."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from db import door_queries, encoder_queries, queries
+from db.grants import reads_identity
+from flows.night.summary import counted
+from flows.operator.verdict_statistics import review_figures
+from flows.records.lookup import WrongUsage
+from flows.site.opened import Site, open_site
+from scans.outcome import OUTCOMES, outcome
+
+N_NIGHTS = 10
+OTHER_FILE = re.compile(r"\bfile ([0-9a-f]{24})\b")
+
+
+def standing(config: Path) -> dict[str, Any]:
+    """Everything `scantwin status` shows."""
+    site = open_site(config)
+    with site.db.read() as connection:
+        now = site.db.now(connection)
+        nights = [_night(row) for row in queries.nights(connection, last=N_NIGHTS)]
+        last_good = door_queries.last_success_at(connection)
+        quarantine = [_code(row) for row in queries.files_by_code(connection)]
+        return {
+            "schema": 1,
+            "nights": nights,
+            "hours_since_success": None if last_good is None else round((now - last_good).total_seconds() / 3600, 2),
+            "undone": nights[0]["undone"] if nights else [],
+            "overdue": _overdue(site.settings.flows.missing_after_hours, last_good, now),
+            "running": door_queries.running_night(connection),
+            "files": counted(queries.file_counts(connection)),
+            "backlog": queries.backlog(connection) if reads_identity(connection) else None,
+            "encoders": [
+                {name: row[name] for name in ("id", "cover", "purpose", "origin", "provisional")}
+                for row in queries.active_encoders(connection)
+            ],
+            "codes": quarantine,
+            "watch": queries.last_stage_counts(connection, "match").get("watch", {}).get("alarms", []),
+            "held": encoder_queries.held(connection),
+            "chosen": [_chosen(connection, row) for row in encoder_queries.chosen(connection)],
+            "review": review_figures(connection),
+            "wrong_patient": door_queries.wrong_patient_verdicts(connection),
+        }
+
+
+def _chosen(connection: Any, row: dict[str, Any]) -> dict[str, Any]:
+    waiting = len(queries.scans_to_embed(connection, str(row["id"]), str(row["cover"])))
+    return {name: row[name] for name in ("id", "cover", "purpose", "chosen_reason")} | {"waiting": waiting}
+
+
+def _overdue(hours: float, last_good: datetime | None, now: datetime) -> bool:
+    return last_good is None or (now - last_good).total_seconds() > hours * 3600
+
+
+def _night(row: dict[str, Any]) -> dict[str, Any]:
+    summary = json.loads(str(row["summary"]) or "{}")
+    begun, ended = row["begun_at"], row["ended_at"]
+    return {
+        "night": row["id"], "state": row["state"], "exit": row["exit_code"], "error": row["error_code"],
+        "begun": begun.astimezone(UTC).isoformat(timespec="seconds"),
+        "seconds": None if ended is None else round((ended - begun).total_seconds(), 1),
+        "undone": summary.get("undone", []),
+        "new_files": summary.get("files_this_night", {}).get("seen", 0),
+        "new_matches": summary.get("matches", {}).get("entered", 0),
+    }  # fmt: skip
+
+
+def _code(row: dict[str, Any]) -> dict[str, Any]:
+    known = outcome(str(row["code"]))
+    return {
+        "outcome": row["outcome"], "code": row["code"], "files": row["n_files"], "meaning": known.meaning,
+        "action": known.action,
+    }  # fmt: skip
+
+
+def every_file(config: Path, wanted: str | None) -> Iterator[dict[str, Any]]:
+    """Where every file ended, by path and page by page; `wanted` is an outcome, a code, or None for all.
+
+    Raises:
+        WrongUsage: No outcome and no code is called that.
+    """
+    states = ("used", "skipped", "quarantined", "waiting", "gone")
+    if wanted is not None and wanted not in states and wanted not in OUTCOMES:
+        raise WrongUsage(
+            f"no outcome or code {wanted!r}; outcomes are {', '.join(states)}, codes {', '.join(OUTCOMES)}"
+        )
+    return _ends(open_site(config), wanted)
+
+
+def _ends(site: Site, wanted: str | None) -> Iterator[dict[str, Any]]:
+    last = ""
+    while True:
+        with site.db.read() as connection:
+            rows = door_queries.files_with_outcome(connection, wanted, after=last)
+            paths = door_queries.paths_of(connection, {key for row in rows for key in OTHER_FILE.findall(row["why"])})
+        if not rows:
+            return
+        yield from (_explained(row, paths) for row in rows)
+        last = rows[-1]["path"]
+
+
+def _explained(row: dict[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
+    """A file's end in words; other files that the reason names by key are shown by path."""
+    known = outcome(str(row["code"]))
+    others = [paths[key] for key in OTHER_FILE.findall(row["why"]) if key in paths]
+    why = OTHER_FILE.sub(lambda found: paths.get(found[1], found[0]), row["why"])
+    return {
+        "path": row["path"], "outcome": row["outcome"], "code": row["code"], "why": why or known.meaning,
+        "meaning": known.meaning, "action": known.action, "scan": row["scan"], "others": others,
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""What an installation is: settings, keys, folders and database, opened once."""

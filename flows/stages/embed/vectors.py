@@ -1,0 +1,190 @@
+"""Embed: every scan gets one vector from each active encoder that covers it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from db import door_queries, encoder_queries, identity, queries, store
+from flows.site.opened import Site
+from flows.work.batch import Call, direct, run_batches
+from flows.work.lease import Ticket
+from flows.work.undone import MARK, undone
+from siamese.tensor import BadTensor, load_tensor
+
+
+def embed(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
+    """Embed what is not embedded yet, here or on the gpu pool; then what candidates lack, and switch to those done."""
+    from flows.stages.encoder.candidates import embed_candidates
+
+    counts = embed_backlog(site, ticket, backlog(site), call) + embed_candidates(site, ticket, call)
+    if counts[f"{MARK}tensor-damaged"]:
+        counts["inputs_to_make_again"] += _make_again(site, ticket)
+    return counts
+
+
+def embed_backlog(site: Site, ticket: Ticket, waiting: Mapping[str, Sequence[str]], call: Call) -> Counter[str]:
+    """Embed encoder -> scans, here or on the gpu pool."""
+    if site.settings.flows.pools:
+        from flows.stages.embed.gpu_pool import embed_on_pool
+
+        return embed_on_pool(site, ticket, waiting)
+    counts: Counter[str] = Counter()
+    for encoder, scans in waiting.items():
+        ids = [f"{encoder} {scan}" for scan in scans]
+        size = site.settings.flows.scans_per_task
+        counts += run_batches(embed_scans, site, ticket, ids, size=size, call=call)
+    return counts
+
+
+def backlog(site: Site) -> dict[str, list[str]]:
+    """Scans that wait for a vector, newest first, for each active encoder."""
+    with site.db.read() as connection:
+        return {
+            str(encoder["id"]): queries.scans_to_embed(connection, str(encoder["id"]), str(encoder["cover"]))
+            for encoder in queries.active_encoders(connection)
+        }
+
+
+def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str]:
+    """Embed some "ENCODER SCAN" pairs of one encoder and write their vectors.
+
+    A scan whose input is missing or damaged, or of which the encoder makes no usable vector, keeps no other waiting.
+    """
+    from siamese.kernels import kernels
+
+    encoder_id = pairs[0].split(" ", 1)[0]
+    scans = [pair.split(" ", 1)[1] for pair in pairs]
+    with site.db.read() as connection:
+        row = queries.encoder_row(connection, encoder_id)
+    encoder = loaded_encoder(site.store / str(row["folder"]), site.settings.siamese.threads)
+    found = {scan: _input(site.tensor(str(row["recipe"]), scan), encoder.recipe) for scan in scans}
+    inputs = {scan: tensor for scan, tensor in found.items() if tensor is not None}
+    device = device_for(site, encoder_id)
+    vectors = _vectors(encoder, inputs, site.settings.siamese.batch_size, device)
+    rows = [
+        {"scan": scan, "encoder": encoder_id, "dim": int(row["dim"]), "vector": vector.astype("<f4").tobytes(),
+         "device": device, "kernels": kernels(device), "night": ticket.night, "matched_night": None}
+        for scan, vector in vectors.items()
+    ]  # fmt: skip
+    with site.db.write(ticket.right) as connection:
+        encoder_queries.lock(connection, encoder_id)  # two machines of two sorts may be the first ones
+        _refuse_other_device(door_queries.embedding_devices(connection, encoder_id), encoder_id, device)
+        store.save_embeddings(connection, rows)
+    counts = Counter(new_embeddings=len(rows))
+    return (
+        counts
+        + undone("tensor-damaged", len(scans) - len(inputs))
+        + undone("vector-unusable", len(inputs) - len(vectors))
+    )
+
+
+def _input(path: Path, recipe: Any) -> Any:
+    try:
+        return load_tensor(path, recipe)
+    except (BadTensor, FileNotFoundError):
+        return None
+
+
+def _vectors(encoder: Any, inputs: Mapping[str, Any], batch_size: int, device: str) -> dict[str, Any]:
+    """Scan -> vector; a batch with a scan that makes no usable one is done scan by scan: the padding keeps the bits."""
+    from siamese.embedding import BadEmbedding
+    from siamese.embedding import embed as embed_tensors
+
+    def made(scans: Sequence[str]) -> dict[str, Any]:
+        tensors = [inputs[scan] for scan in scans]
+        return dict(zip(scans, embed_tensors(encoder, tensors, batch_size=batch_size, device=device), strict=True))
+
+    try:
+        return made(list(inputs))
+    except BadEmbedding:
+        vectors: dict[str, Any] = {}
+        for scan in inputs:
+            try:
+                vectors |= made([scan])
+            except BadEmbedding:
+                continue  # counted by who asked: it has no vector
+        return vectors
+
+
+def _make_again(site: Site, ticket: Ticket) -> int:
+    """Ask for inputs that are missing or damaged to be made from their files, by the next night; returns how many."""
+    with site.db.read() as connection:
+        recipes = {str(row["id"]): str(row["recipe"]) for row in queries.active_encoders(connection)}
+    waiting = {scan: recipes[encoder] for encoder, scans in backlog(site).items() for scan in scans}
+    bad = [scan for scan, recipe in waiting.items() if not _is_whole(site.tensor(recipe, scan), recipe)]
+    for scan in bad:
+        site.tensor(waiting[scan], scan).unlink(missing_ok=True)
+    with site.db.read() as connection:
+        series = queries.series_of_scans(connection, bad)
+    with site.db.write(ticket.right) as connection:
+        identity.disturb_series(connection, series)
+    return len(bad)
+
+
+def _is_whole(path: Path, recipe: str) -> bool:
+    from siamese.recipe import RECIPES
+
+    known = next((some for some in RECIPES.values() if some.digest() == recipe), None)
+    return known is None or _input(path, known) is not None
+
+
+class OtherDevice(Exception):
+    """Vectors of CPU and GPU differ in their last bits and must not mix within one encoder."""
+
+
+class DeviceMissing(Exception):
+    """The GPU that the configuration asks for is not there."""
+
+
+def device_for(site: Site, encoder: str) -> str:
+    """The device, "cpu" or "cuda", that this machine makes an encoder's vectors on.
+
+    "auto" keeps to the device that made the encoder's first vectors; without any it takes a GPU where there is one.
+
+    Raises:
+        DeviceMissing: The configuration asks for a GPU, and there is none.
+        OtherDevice: The encoder's vectors were made on another device than can be used here.
+    """
+    import torch
+
+    wanted, has_gpu = site.settings.siamese.device, torch.cuda.is_available()
+    if wanted == "cuda" and not has_gpu:
+        raise DeviceMissing('[siamese] device = "cuda", but this machine has no GPU; set "auto" or "cpu"')
+    with site.db.read() as connection:
+        used = door_queries.embedding_devices(connection, encoder)
+    here = "cuda" if has_gpu else "cpu"
+    device = wanted if wanted != "auto" else "cpu" if used == ["cpu"] else here
+    _refuse_other_device(used, encoder, device)
+    return device
+
+
+def device_or_cpu(site: Site, encoder: str) -> str:
+    """The device for a vector that is not kept: the encoder's own where this machine has it, else the CPU."""
+    try:
+        return device_for(site, encoder)
+    except (DeviceMissing, OtherDevice):
+        return "cpu"
+
+
+def _refuse_other_device(used: Sequence[str], encoder: str, device: str) -> None:
+    if used and list(used) != [device]:
+        raise OtherDevice(
+            f"encoder {encoder} made its vectors on {used[0]}, this machine would use {device}: set [siamese] device "
+            f'= "{used[0]}", or train an encoder anew'
+        )
+
+
+@lru_cache(maxsize=4)
+def loaded_encoder(folder: Path, threads: int) -> Any:
+    """Return an encoder from its folder, read once a process, with torch told how many threads to use."""
+    import torch
+
+    from siamese.encoder import EncoderMismatch, load
+
+    torch.set_num_threads(threads)
+    try:
+        return load(folder)
+    except FileNotFoundError as error:
+        raise EncoderMismatch(str(error)) from None

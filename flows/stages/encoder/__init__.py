@@ -1,0 +1,1 @@
+"""Which encoder serves: starters, training, promotion."""

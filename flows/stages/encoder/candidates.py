@@ -1,0 +1,90 @@
+"""Candidates: encoders that do not serve yet embed the archive in the background, while the old one answers.
+
+A candidate that was chosen becomes active when every scan has its vector: the switch is one row, made in the night that
+embedded the last scan. One in the shadow embeds as well, so that a switch by hand finds its vectors made. What is left
+is read from the tables, so a night may be cut off anywhere.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from db import encoder_queries, queries, store
+from flows.records.lookup import NotFound
+from flows.site.opened import Site
+from flows.stages.embed.vectors import DeviceMissing, OtherDevice, embed_backlog, embed_scans
+from flows.stages.encoder.overlap import archive_overlap
+from flows.stages.encoder.registry import check_usable
+from flows.work import interrupt
+from flows.work.batch import Call, slices
+from flows.work.lease import Ticket
+from flows.work.undone import undone
+
+Row = Mapping[str, Any]
+
+
+def embed_candidates(site: Site, ticket: Ticket, call: Call) -> Counter[str]:
+    """Embed for candidates until the budget is spent, chosen ones first; switch to those that are done."""
+    ends = time.monotonic() + site.settings.siamese.background_minutes * 60
+    counts: Counter[str] = Counter()
+    with site.db.read() as connection:
+        chosen, held = encoder_queries.chosen(connection), encoder_queries.newest_held(connection)
+    for row in [*chosen, *held]:
+        if ticket.is_late() or (counts and time.monotonic() >= ends):
+            break
+        try:
+            counts += _embed(site, ticket, row, ends, call)
+        except (NotFound, OtherDevice, DeviceMissing) as error:  # the nights of the active encoder go on
+            with site.db.write(ticket.right) as connection:
+                encoder_queries.unchoose(connection, str(row["cover"]), str(row["purpose"]), str(error))
+            counts["unusable"] += 1
+            counts += undone("candidate-unusable", int(bool(row["chosen_reason"])))  # one in the shadow serves nobody
+        else:
+            counts["switched"] += switch_if_done(site, ticket, row) if row["chosen_reason"] else 0
+    return counts
+
+
+def switch_if_done(site: Site, ticket: Ticket, row: Row) -> int:
+    """Make a chosen encoder the active one if no scan waits for its vector; 1 if it was switched."""
+    with site.db.read() as connection:
+        if queries.scans_to_embed(connection, str(row["id"]), str(row["cover"])):
+            return 0
+        before = _before(queries.active_encoders(connection), row)
+        shared = None if not before else archive_overlap(site, connection, str(row["id"]), str(before[0]["id"]))
+    told = "" if shared is None else f"; overlap@10 with the encoder before {shared[0]:.2f}, {shared[1]} lists"
+    with site.db.write(ticket.right) as connection:
+        for old in before:
+            if old["purpose"] != row["purpose"]:
+                store.activate(
+                    connection, cover=row["cover"], purpose=old["purpose"], encoder=None, night=ticket.night,
+                    reason="a trained encoder takes the starter's place",
+                )  # fmt: skip
+        store.activate(
+            connection, cover=row["cover"], purpose=row["purpose"], encoder=row["id"], night=ticket.night,
+            reason=f"{row['chosen_reason']}{told}",
+        )  # fmt: skip
+        encoder_queries.choose(connection, str(row["id"]), "")
+    return 1
+
+
+def _before(active: Sequence[Row], row: Row) -> list[Row]:
+    """The encoders whose place a candidate takes: that of its purpose first, and the starters of its cover."""
+    mine = [old for old in active if old["cover"] == row["cover"]]
+    takes = [old for old in mine if old["purpose"] == row["purpose"] or old["origin"] == "starter"]
+    return sorted(takes, key=lambda old: old["purpose"] != row["purpose"])
+
+
+def _embed(site: Site, ticket: Ticket, row: Row, ends: float, call: Call) -> Counter[str]:
+    check_usable(site, row)
+    with site.db.read() as connection:
+        waiting = queries.scans_to_embed(connection, str(row["id"]), str(row["cover"]))
+    if site.settings.flows.pools:
+        return embed_backlog(site, ticket, {str(row["id"]): waiting}, call)
+    counts: Counter[str] = Counter()
+    for some in slices(waiting, site.settings.flows.scans_per_task):
+        interrupt.check()
+        counts.update(call(embed_scans, site, ticket, [f"{row['id']} {scan}" for scan in some]))
+        if ticket.is_late() or time.monotonic() >= ends:  # after a batch: each night gets on
+            break
+    return counts

@@ -1,0 +1,98 @@
+"""Promoting: a candidate is held against the active encoder, on the same queries of people neither ever saw."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db import queries
+from evaluation.promotion import Decision, decide_by
+from evaluation.protocol import evaluate
+from evaluation.questions import Task
+from flows.evaluate.one import record, report_of
+from flows.records.cohort import Asked, baselines_of, read_asked
+from flows.records.lookup import NotFound
+from flows.records.space import order_of
+from flows.site.opened import Site
+from flows.stages.embed.vectors import embed_scans
+from flows.stages.encoder.overlap import shared
+from flows.work.batch import slices
+from flows.work.lease import Ticket
+from siamese.pairs import VALIDATION_BELOW
+from siamese.search.distance import Metric
+from siamese.search.gallery import Gallery
+
+ACTIVE = "active"  # the rival's name
+TEST = (VALIDATION_BELOW, 1.0)
+Vectors = NDArray[np.float32]
+
+
+def decide_on(site: Site, ticket: Ticket, candidate: str, active: str) -> Decision | None:
+    """Compare a candidate with the active encoder by the protocol; None where too few people are left to ask about.
+
+    The candidate's vectors of these people's scans are kept: the next night need not make them again. The reading of
+    test is numbered and recorded as that of `scantwin evaluate` is.
+    """
+    with site.db.read() as connection:
+        row, rival = queries.encoder_row(connection, candidate), queries.encoder_row(connection, active)
+        vectors = _vectors(connection, active)
+        made = _vectors(connection, candidate)
+    if not _embed(site, ticket, candidate, sorted(vectors.keys() - made.keys())):
+        return None
+    task: Task = "finding" if row["purpose"] == "finding" else "patient"
+    try:
+        with site.db.read() as connection:
+            asked = read_asked(site, connection, row, task=task)
+    except NotFound:
+        return None
+    if asked is None or not set(asked.cohort.keys) <= vectors.keys() or rival["metric"] != row["metric"]:
+        return None
+    theirs = np.stack([vectors[key] for key in asked.cohort.keys])
+    found = evaluate(
+        asked.cohort, [asked.fold], baselines_of(site, asked), task=task, rivals={ACTIVE: theirs},
+        metric=row["metric"],
+    )  # fmt: skip
+    reading = record(site, ticket, report_of(asked, found, task, ""), night=ticket.night)
+    decision = decide_by(found, ACTIVE)
+    alike = overlap(site, asked, theirs, row["metric"])
+    told = (f"reading {reading} of {row['cover']} test patients", f"overlap@10 with the active encoder {alike:.2f}")
+    return Decision(decision.promote, decision.provisional, (*decision.reasons, *told))
+
+
+def overlap(site: Site, asked: Asked, theirs: Vectors, metric: Metric) -> float:
+    """Return which share of the first ten of each list both encoders show, mean over queries that have a list."""
+    shares: list[float] = []
+    for rows in asked.cohort.rows_by_kind(np.arange(len(asked.cohort))).values():
+        galleries = [_gallery(asked, rows, vectors) for vectors in (asked.fold.vectors, theirs)]
+        shares += shared(galleries, np.arange(len(rows)), [metric, metric], order_of(site))
+    return float(np.mean(shares)) if shares else float("nan")
+
+
+def _gallery(asked: Asked, rows: NDArray[np.int64], vectors: Vectors) -> Gallery:
+    cohort = asked.cohort
+    return Gallery(
+        [cohort.keys[i] for i in rows.tolist()], np.ascontiguousarray(vectors[rows]), cohort.patient_codes[rows],
+        cohort.from_us[rows], cohort.until_us[rows], cohort.study_codes[rows],
+    )  # fmt: skip
+
+
+def _embed(site: Site, ticket: Ticket, candidate: str, scans: list[str]) -> bool:
+    """Embed for a candidate, however late it is; True when every scan has its vector."""
+    if site.settings.flows.pools:  # on the machines that will embed the rest for it: devices must not mix
+        from flows.stages.embed.gpu_pool import embed_on_pool
+
+        return embed_on_pool(site, ticket, {candidate: scans})["new_embeddings"] == len(scans)
+    for some in slices([f"{candidate} {scan}" for scan in scans], site.settings.flows.scans_per_task):
+        embed_scans(site, ticket, some)
+    return True
+
+
+def _vectors(connection: Any, encoder: str) -> Mapping[str, Vectors]:
+    """Return the vectors of main scans of people who are test, by scan."""
+    found: dict[str, Vectors] = {}
+    for kind in queries.kinds_of(connection, encoder):
+        some = queries.embeddings_of(connection, encoder, kind, between=TEST)
+        for scan, content in zip(some.scans, some.vectors, strict=True):
+            found[scan] = np.frombuffer(content, "<f4").astype(np.float32)
+    return found

@@ -1,0 +1,137 @@
+"""Encoders: which there are, which is active since when and why, and the switch by hand."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from db import encoder_queries, queries, store
+from flows.records.lookup import NotFound
+from flows.site.opened import Site, open_site
+from siamese.manifest import Manifest
+from siamese.recipe import recipe_for
+
+BY_HAND = "an encoder was switched by hand while the vectors of this one were made"
+
+
+def list_encoders(config: Path) -> dict[str, Any]:
+    """Every encoder with its evidence, and every switch, newest first."""
+    site = open_site(config)
+    with site.db.read() as connection:
+        active = {str(row["id"]) for row in queries.active_encoders(connection)}
+        rows = encoder_queries.all_encoders(connection)
+        switches = encoder_queries.switches(connection)
+        n_vectors = encoder_queries.vector_counts(connection)
+        made_by = encoder_queries.vector_kernels(connection)
+        n_waiting = {
+            str(row["id"]): len(queries.scans_to_embed(connection, str(row["id"]), str(row["cover"])))
+            for row in encoder_queries.chosen(connection)
+        }
+    since = {str(row["encoder"]): row["at"].isoformat(timespec="seconds") for row in reversed(switches)}
+    return {
+        "schema": 1,
+        "encoders": [
+            _told(row, str(row["id"]) in active, n_vectors.get(str(row["id"]), 0), since.get(str(row["id"])))
+            | {"waiting": n_waiting.get(str(row["id"]), 0), "vector_kernels": made_by.get(str(row["id"]), {})}
+            for row in rows
+        ],
+        "history": [{**row, "at": row["at"].isoformat(timespec="seconds")} for row in switches],
+    }
+
+
+def _told(row: dict[str, Any], is_active: bool, n_vectors: int, since: str | None) -> dict[str, Any]:
+    figures = Manifest.from_json(str(row["manifest"])).figures
+    names = ("id", "cover", "purpose", "origin", "backbone", "dim", "metric", "provisional", "forgotten_patients",
+             "kernels")  # fmt: skip
+    return {name: row[name] for name in names} | {
+        "active": is_active, "since": since if is_active else None, "vectors": n_vectors,
+        "created": row["created_at"].isoformat(timespec="seconds"), "held_reason": row["held_reason"],
+        "chosen_reason": row["chosen_reason"],
+        "validation": dict(figures.get("validation", {})),
+    }  # fmt: skip
+
+
+def activate_encoder(config: Path, text: str) -> dict[str, Any]:
+    """Make an encoder, named by its id or the beginning of it, the active one of its cover and purpose.
+
+    Raises:
+        NotFound: No encoder, or several, have such an id, or it cannot read this version's inputs.
+    """
+    site = open_site(config)
+    with site.db.read() as connection:
+        row = _named(encoder_queries.all_encoders(connection), text)
+    check_usable(site, row)
+    with site.db.write() as connection:
+        encoder_queries.unchoose(connection, row["cover"], row["purpose"], BY_HAND)
+        did = store.activate(
+            connection, cover=row["cover"], purpose=row["purpose"], encoder=row["id"], reason="activated by hand"
+        )
+    return _switched(row["cover"], row["purpose"], row["id"], did)
+
+
+def roll_back(config: Path, cover: str | None = None, purpose: str | None = None) -> dict[str, Any]:
+    """Undo the newest switch (of a cover and purpose); asked twice, it is done again.
+
+    Switches that one night made for a cover belong together: a trained encoder that took a starter's place.
+
+    Raises:
+        NotFound: Nothing was active before, or what was cannot read this version's inputs.
+    """
+    site = open_site(config)
+    with site.db.read() as connection:
+        switches = encoder_queries.switches(connection)
+        rows = {str(row["id"]): row for row in encoder_queries.all_encoders(connection)}
+    mine = [s for s in switches if cover in (None, s["cover"]) and purpose in (None, s["purpose"])]
+    newest = [s for s in mine if _together(s, mine[0])]
+    before = {s["purpose"]: _before(s, [other for other in mine if other not in newest]) for s in newest}
+    if not any(before.values()):
+        raise NotFound("nothing was active before the newest switch, so there is nothing to go back to")
+    for encoder in filter(None, before.values()):
+        check_usable(site, rows[encoder])
+    with site.db.write() as connection:
+        encoder_queries.unchoose(connection, newest[0]["cover"], None, BY_HAND)
+        for switch in newest:
+            store.activate(
+                connection, cover=switch["cover"], purpose=switch["purpose"], encoder=before[switch["purpose"]],
+                reason=f"rolled back by hand from {switch['encoder'] or 'none'}",
+            )  # fmt: skip
+    return _switched(newest[0]["cover"], *next((p, e) for p, e in before.items() if e), True)
+
+
+def _together(switch: dict[str, Any], newest: dict[str, Any]) -> bool:
+    if switch["night"] is None or newest["night"] is None:
+        return bool(switch["id"] == newest["id"])
+    return (switch["night"], switch["cover"]) == (newest["night"], newest["cover"])
+
+
+def _before(switch: dict[str, Any], earlier: list[dict[str, Any]]) -> str | None:
+    """What was active for a cover and purpose before a switch."""
+    same = (s["encoder"] for s in earlier if (s["cover"], s["purpose"]) == (switch["cover"], switch["purpose"]))
+    return next(same, None)
+
+
+def _named(rows: list[dict[str, Any]], text: str) -> dict[str, Any]:
+    found = [row for row in rows if text and str(row["id"]).startswith(text)]
+    if len(found) != 1:
+        known = ", ".join(str(row["id"]) for row in rows) or "none yet"
+        raise NotFound(f"{len(found)} encoders have an id that begins with {text!r}; there are {known}")
+    return found[0]
+
+
+def check_usable(site: Site, row: Mapping[str, Any]) -> None:
+    """Refuse an encoder of other preprocessing, or whose files are gone: a night would only fail on it.
+
+    Raises:
+        NotFound: It cannot be used; the text says why and what to do.
+    """
+    wanted = recipe_for(row["cover"]).digest()
+    if row["recipe"] != wanted:
+        raise NotFound(
+            f"encoder {row['id']} was made for inputs of recipe {row['recipe']}, this version writes {wanted}: "
+            "train anew"
+        )
+    if not (site.store / str(row["folder"]) / "manifest.json").exists():
+        raise NotFound(f"the files of encoder {row['id']} are not in the store: put store/{row['folder']} back")
+
+
+def _switched(cover: str, purpose: str, encoder: str | None, did: bool) -> dict[str, Any]:
+    return {"schema": 1, "cover": cover, "purpose": purpose, "active": encoder, "switched": did}

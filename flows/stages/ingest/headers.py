@@ -1,0 +1,227 @@
+"""Ingest: the archive's files become scans; every file ends with an outcome.
+
+Identity is committed first, and `grouped = false` there means that the core tables do not reflect a row yet:
+whatever was cut off is found again by that mark, not by memory.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from functools import partial
+
+from db import forgetting, identity, persons, queries, store
+from flows.records.dating import regroup_what_has_come
+from flows.records.persons import person_of, settle_persons
+from flows.records.whose import settle_studies_of_people
+from flows.site.opened import Site
+from flows.site.rules import reading_rules
+from flows.stages.ingest.forgotten import file_key, forgotten_row, is_forgotten
+from flows.stages.ingest.listing import CHUNK, UNSETTLED_INODE, UNSETTLED_MTIME, look
+from flows.stages.ingest.scans import build_series, settle_studies
+from flows.work.batch import Call, direct, in_pages, run_batches, slices
+from flows.work.lease import Ticket
+from flows.work.sandbox import guard_of
+from scans.archive import Entry, real_path, size_and_time
+from scans.header import Header
+from scans.outcome import Refusal, outcome
+from scans.sandbox.process import Found
+
+UNSETTLED = {
+    "mtime_ns": UNSETTLED_MTIME,
+    "inode": UNSETTLED_INODE,
+}  # of a file to look at again, so that it counts as changed
+LOOK_AGAIN = ("no-permission", "disk-error")  # refusals that may pass without the file changing
+
+
+class ArchiveShrank(Exception):
+    """So many files are gone at once that the archive is probably not mounted."""
+
+
+def ingest(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
+    """List the archive, read new headers, build scans; returns counts."""
+    flows = site.settings.flows
+    counts = list_archive(site, ticket)
+    _regroup_after_new_rules(site)
+    regroup_what_has_come(site)
+    listed = in_pages(site, partial(identity.pending_files, states=["listed"]), size=flows.files_per_task)
+    counts += run_batches(read_headers, site, ticket, listed, size=flows.files_per_task, call=call)
+    counts["changed_persons"] += settle_persons(site, ticket)  # first: a file that is gone may end a conflict
+    settle_studies_of_people(site, ticket)
+    settle_files(site, ticket)
+    series = in_pages(site, identity.pending_series, size=flows.series_per_task)
+    counts += run_batches(build_series, site, ticket, series, size=flows.series_per_task, call=call)
+    counts += settle_studies(site, ticket)
+    return counts
+
+
+def list_archive(site: Site, ticket: Ticket) -> Counter[str]:
+    """Compare the folder with what is known and write down what is new, changed, gone or arriving.
+
+    Raises:
+        ArchiveShrank: More than `max_gone_fraction` of the known files are gone.
+    """
+    with site.db.read() as connection:
+        n_known = identity.n_known_files(connection)
+    with look(site) as found:
+        _refuse_vanished_archive(site, found.counts["gone"], n_known)
+        for what, state in (("changed", "listed"), ("new", "listed"), ("arriving", "arriving")):
+            for some in found.of(what):
+                if what != "new":
+                    _disturb(site, ticket, [entry.path for entry, _ in some])
+                again = {entry.path for entry, is_again in some if is_again}
+                _save_listed(site, ticket, [_listed_row(site, entry, state) for entry, _ in some], again)
+        for some in found.of("gone"):
+            _disturb(site, ticket, [entry.path for entry, _ in some])
+            with site.db.write(ticket.right) as connection:
+                identity.mark_gone(connection, [file_key(site, entry.path) for entry, _ in some])
+        return Counter(
+            new_files=found.counts["new"], changed_files=found.counts["changed"], gone_files=found.counts["gone"],
+            arriving_files=found.counts["arriving"], seen_files=found.n_seen,
+        )  # fmt: skip
+
+
+def _disturb(site: Site, ticket: Ticket, paths: Sequence[str]) -> None:
+    """Ask for the series of known files to be grouped again, before the files are overwritten or marked gone."""
+    with site.db.read() as connection:
+        keys = identity.keys_of_paths(connection, paths)
+    if keys:
+        with site.db.write(ticket.right) as connection:
+            identity.disturb(connection, keys)
+
+
+def _refuse_vanished_archive(site: Site, n_gone: int, n_known: int) -> None:
+    allowed = site.settings.scans.max_gone_fraction
+    if n_known >= 10 and n_gone > allowed * n_known:
+        raise ArchiveShrank(
+            f"{n_gone} of {n_known} known files are gone at once, more than max_gone_fraction = {allowed} "
+            "allows; if the share is mounted and they were really deleted, raise [scans] max_gone_fraction once"
+        )
+
+
+def _listed_row(site: Site, entry: Entry, state: str) -> dict[str, object]:
+    row: dict[str, object] = {
+        "key": site.keys.key("file", entry.path), "path": entry.path, "size_bytes": entry.size_bytes,
+        "mtime_ns": entry.mtime_ns, "inode": entry.inode, "state": state, "code": "", "why": "", "grouped": False,
+        "sop_uid": "", "series": "", "study": "", "part": "", "series_uid": "", "file_sha256": "", "pixel_sha256": "",
+        "header": "", "person": "",
+    }  # fmt: skip
+    if entry.special:
+        code = "no-permission" if entry.special == "unreadable" else "not-a-regular-file"
+        row.update(state="refused", code=code, why=f"it is a {entry.special}" if entry.special != "unreadable" else "")
+    elif state == "arriving":
+        row.update(code="still-arriving", **UNSETTLED)
+    return row
+
+
+def _save_listed(site: Site, ticket: Ticket, rows: Sequence[dict[str, object]], again: Collection[str]) -> None:
+    """Write listed rows; files that are only looked at again keep their outcome until they have been read."""
+    with site.db.write(ticket.right) as connection:
+        identity.save_files(connection, rows)
+    waiting = {"listed": "not-yet-read", "arriving": "still-arriving"}
+    files = [
+        file_row(ticket, str(row["key"]), waiting[str(row["state"])], size_bytes=row["size_bytes"])
+        for row in rows
+        if row["state"] in waiting and row["path"] not in again
+    ]
+    with site.db.write(ticket.right) as connection:
+        store.save_files(connection, files)
+
+
+def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[str]:
+    """Read the headers of listed files, by key, and commit them to identity."""
+    with site.db.read() as connection:
+        listed = identity.file_rows(connection, files)
+        buried = forgetting.tombstones(connection)
+    rows, notes, people, n_bare = [], [], {}, 0
+    headers = guard_of(site).headers([real_path(site.archive, str(row["path"])) for row in listed])
+    for row, found in zip(listed, headers, strict=True):
+        read = _read_one(site, row, found)
+        if read.header is not None and is_forgotten(site, buried, read.header):
+            read = _Read(forgotten_row(read.row), None)
+        rows.append(read.row)
+        if read.header is not None:
+            n_bare += not read.header.has_preamble
+            notes += _named_by(read.row, read.header)
+            person = person_of(read.header)
+            people[person["key"]] = person
+    with site.db.write(ticket.right) as connection:
+        persons.save_persons(connection, list(people.values()))
+        identity.save_files(connection, rows)
+        identity.save_rejections(connection, [str(row["key"]) for row in rows], notes)
+        identity.disturb_siblings(connection, [str(row["sop_uid"]) for row in rows if row["sop_uid"]])
+    return Counter(read_headers=sum(r["state"] == "read" for r in rows), files_without_preamble=n_bare)
+
+
+class _Read:
+    """A row of identity.file after the header pass, with the header when there is one."""
+
+    def __init__(self, row: dict[str, object], header: Header | None) -> None:
+        self.row, self.header = row, header
+
+
+def _read_one(site: Site, row: dict[str, object], found: Found) -> _Read:
+    gone = _Read({**row, "state": "gone", "code": "gone", "grouped": False}, None)
+    if isinstance(found, Refusal):
+        stat_row = row | UNSETTLED if found.code in LOOK_AGAIN else row
+        return _Read({**stat_row, "state": "refused", "code": found.code, "why": found.facts, "grouped": False}, None)
+    if isinstance(found, FileNotFoundError | NotADirectoryError):
+        return gone
+    if isinstance(found, OSError):
+        raise found
+    header = found
+    try:
+        seen = size_and_time(real_path(site.archive, str(row["path"])))
+    except (FileNotFoundError, NotADirectoryError):
+        return gone
+    if seen != (row["size_bytes"], row["mtime_ns"]):
+        return _Read({**row, **UNSETTLED, "state": "arriving", "code": "still-arriving", "grouped": False}, None)
+    who = header.identity
+    return _Read(
+        {
+            **row, "state": "read", "code": "", "why": "", "grouped": False, "sop_uid": who.sop_uid,
+            "series": site.keys.key("series", who.series_uid), "study": site.keys.key("study", who.study_uid),
+            "part": "", "series_uid": who.series_uid, "file_sha256": header.file_sha256,
+            "pixel_sha256": header.pixel_sha256, "header": header.to_json(), "person": person_of(header)["key"],
+        },
+        header,
+    )  # fmt: skip
+
+
+def _named_by(row: dict[str, object], header: Header) -> list[dict[str, object]]:
+    """Rows of identity.rejection: the instances that a rejection note names."""
+    return [{"note": row["key"], "sop_uid": uid, "code": header.rejection} for uid in header.identity.rejects]
+
+
+def settle_files(site: Site, ticket: Ticket) -> None:
+    """Give an outcome to files that belong to no series: refused, arriving and gone ones."""
+    settled = partial(identity.pending_files, states=["refused", "arriving", "gone"])
+    for some in slices(in_pages(site, settled, size=CHUNK), CHUNK):
+        with site.db.read() as connection:
+            rows = identity.file_rows(connection, some)
+        files = [
+            file_row(ticket, str(r["key"]), str(r["code"]) or "gone", why=str(r["why"]), size_bytes=r["size_bytes"])
+            for r in rows
+        ]
+        with site.db.write(ticket.right) as connection:
+            store.save_files(connection, files)
+        with site.db.write(ticket.right) as connection:
+            identity.mark_grouped(connection, some)
+
+
+def file_row(
+    ticket: Ticket, key: str, code: str, *, why: str = "", scan: str | None = None, size_bytes: object = 0
+) -> dict[str, object]:
+    """A row of the core table `file` whose outcome follows from its code."""
+    return {
+        "key": key, "outcome": outcome(code).state, "code": code, "why": why, "scan": scan, "size_bytes": size_bytes,
+        "first_night": ticket.night, "changed_night": ticket.night,
+    }  # fmt: skip
+
+
+def _regroup_after_new_rules(site: Site) -> None:
+    """When the rules of reading changed since the last night, look at every series again (nothing is decoded)."""
+    rules = reading_rules(site)
+    with site.db.read() as connection:
+        before = queries.last_stage_counts(connection, "ingest").get("rules")
+    if before is not None and before != rules:
+        with site.db.write() as connection:
+            identity.disturb_all(connection)

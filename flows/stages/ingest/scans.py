@@ -1,0 +1,266 @@
+"""Series -> scans: group, decode once, write the encoder's input and pictures, then the rows."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+
+from db import identity, matches, persons, queries, store
+from flows.records.dating import dated, today
+from flows.records.persons import person_of
+from flows.records.series import Series, read_series
+from flows.records.whose import Whose, save_identity
+from flows.site.opened import Site
+from flows.stages.ingest.changed import changed_files, endings_of_changed
+from flows.work.lease import Ticket
+from flows.work.sandbox import guard_of
+from scans.atomic import write_atomically
+from scans.kind import Kind
+from scans.mainscan import MainCandidate, main_scan
+from scans.outcome import Refusal, StillArriving, UidConflict, outcome
+from scans.picture import allowed, pictures
+from scans.siblings import exposure_of
+from scans.stack import Ending, Grouping, Stack
+from scans.volume import Volume, read_volume
+from siamese.recipe import recipe_for
+from siamese.tensor import save_tensor, to_tensor
+
+Row = dict[str, object]
+DECIDED_LATER = ("is_main", "main_rule", "code")  # by settle_studies; a known scan keeps them
+
+
+@dataclass
+class Rows:
+    """What one batch of series adds to the core tables."""
+
+    whose: Whose
+    today: date
+    patients: dict[str, Row] = field(default_factory=dict)
+    studies: dict[str, Row] = field(default_factory=dict)
+    scans: list[Row] = field(default_factory=list)
+    files: list[Row] = field(default_factory=list)
+    further: list[Row] = field(default_factory=list)  # scans of multi-frame files beside their first
+    sources: dict[str, str] = field(default_factory=dict)  # scan -> digest of its content
+    changed: list[str] = field(default_factory=list)  # files that are not those whose headers were read
+
+    def owners(self) -> dict[str, tuple[object, object]]:
+        """Return scan -> (patient, study)."""
+        return {str(row["key"]): (row["patient"], row["study"]) for row in self.scans}
+
+
+def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[str]:
+    """Build the scans of some series, by key, from the headers in identity."""
+    with site.db.read() as connection:
+        read = read_series(connection, series)
+        known = queries.scan_states(connection, series)
+        before = persons.owners_of_scans(connection, series)
+        dates_before, day = queries.acquired_of_scans(connection, series), today(site, connection)
+        members = [member for some in read for member in some.members]
+        people = persons.patients_of_persons(connection, {person_of(member.header)["key"] for member in members})
+    whose = Whose(site.keys, people, {file: part for some in read for file, part in some.parts.items()})
+    save_identity(site, ticket, members, whose)
+    rows, counts = Rows(whose, day), Counter[str]()
+    for some in read:
+        _add_series(site, ticket, rows, some, known, counts)
+    moved = [scan for scan, owner in rows.owners().items() if before.get(scan, owner) != owner]
+    moved += [str(row["key"]) for row in rows.scans if _is_dated_anew(row, dates_before)]
+    with site.db.write(ticket.right) as connection:
+        persons.save_scan_sources(connection, rows.sources)
+        identity.unsettle(connection, rows.changed)
+    with site.db.write(ticket.right) as connection:
+        store.save_patients(connection, list(rows.patients.values()))
+        store.save_studies(connection, list(rows.studies.values()))
+        store.save_scans(connection, rows.scans)
+        store.save_files(connection, rows.files)
+        store.save_further_scans(connection, rows.further)
+        matches.rejoin(connection, set(moved))  # other lists are theirs now, and they stand in other ones
+    with site.db.write(ticket.right) as connection:
+        identity.mark_series_grouped(connection, series)
+    return counts
+
+
+def settle_studies(site: Site, ticket: Ticket) -> Counter[str]:
+    """Withdraw scans that no file supports any more, then choose each disturbed study's main scans."""
+    with site.db.write(ticket.right) as connection:
+        orphans = queries.scans_without_files(connection)
+        store.withdraw_scans(connection, orphans, ticket.night)
+    _sweep_parts(site, ticket)
+    with site.db.read() as connection:
+        studies = queries.studies_without_main(connection)
+        scans = queries.scans_of_studies(connection, studies)
+    rows = _chosen(scans)
+    with site.db.write(ticket.right) as connection:
+        store.save_main(connection, rows)
+    return Counter(withdrawn_scans=len(orphans))
+
+
+def _sweep_parts(site: Site, ticket: Ticket) -> None:
+    """Delete the studies that were parts of a shared one and are none any more."""
+    with site.db.read() as connection:
+        stale = identity.stale_parts(connection)
+    if stale:
+        with site.db.write(ticket.right) as connection:
+            held = store.delete_empty_studies(connection, stale)  # withdrawn scans stay somebody's
+        with site.db.write(ticket.right) as connection:
+            identity.delete_studies(connection, set(stale) - held)
+
+
+def _add_series(
+    site: Site,
+    ticket: Ticket,
+    rows: Rows,
+    series: Series,
+    known: Mapping[str, tuple[str, str, str]],
+    counts: Counter[str],
+) -> None:
+    from flows.stages.ingest.headers import file_row
+
+    sizes = {member.file: member.header.size_bytes for member in series.members}
+    grouping = series.grouping(site)
+    endings, used = _told_apart(site, series, grouping, rows), dict[str, Row]()
+    for stack in grouping.stacks:
+        scan = site.keys.key("scan", stack.digest)
+        try:
+            n_pictures = _prepare(site, series, stack, scan, is_known=scan in known)
+        except Refusal as refusal:
+            changed = changed_files(site, stack.members, series.stats, opened=True)
+            rows.changed += changed
+            endings += endings_of_changed(stack.members, changed) if changed else _refused(stack, refusal)
+            continue
+        counts["new_scans"] += scan not in known or known[scan][0] == "withdrawn"
+        row = _scan_row(site, ticket, rows, stack, scan, n_pictures)
+        if known.get(scan) == (row["state"], row["kind"], row["study"]):
+            row = {name: value for name, value in row.items() if name not in DECIDED_LATER}
+        rows.sources[scan] = stack.digest
+        _add_scan(site, ticket, rows, stack, row)
+        code = "used" if stack.kind.known else "kind-unknown"
+        for file in dict.fromkeys(member.file for member in stack.members):
+            if file in used:
+                rows.further.append({"file": file, "scan": scan})
+            else:
+                why = grouping.unused.get(file, "")
+                row = file_row(ticket, file, code, why=why, scan=scan, size_bytes=sizes[file])
+                used[file] = row | {"outcome": "used"}
+    endings = [ending for ending in endings if ending.file not in used]
+    rows.files += used.values()
+    rows.files += [
+        file_row(ticket, ending.file, ending.code, why=ending.why, size_bytes=sizes[ending.file]) for ending in endings
+    ]
+
+
+def _told_apart(site: Site, series: Series, grouping: Grouping, rows: Rows) -> list[Ending]:
+    """Return the endings of a grouping; copies that could not be compared since one changed are in no conflict."""
+    conflicts = {ending.file for ending in grouping.endings if ending.code == UidConflict.code}
+    copies = [member for member in series.members if member.file in conflicts]
+    changed = changed_files(site, copies, series.stats, opened=True)
+    if not changed:
+        return list(grouping.endings)
+    rows.changed += changed
+    others = [ending for ending in grouping.endings if ending.file not in conflicts]
+    return others + endings_of_changed(copies, changed)
+
+
+def _refused(stack: Stack, refusal: Refusal) -> list[Ending]:
+    return [Ending(member.file, refusal.code, refusal.facts) for member in stack.members]
+
+
+def _prepare(site: Site, series: Series, stack: Stack, scan: str, *, is_known: bool) -> int | None:
+    """Write the encoder's input and the pictures of a stack, once; returns how many pictures, None if known.
+
+    Raises:
+        Refusal: The stack shows nothing that can be compared, or a file of it is not the one it was.
+    """
+    recipe = recipe_for(stack.kind.cover)
+    path = site.tensor(recipe.digest(), scan)
+    scans = site.settings.scans
+    shown = scans.pictures and (scans.pictures_of_burned_in or all(allowed(m.header) for m in stack.members))
+    drawn = list(site.picture_folder(scan).glob(f"{scan}-*.png"))
+    if is_known and path.exists() and not shown:
+        for picture in drawn:  # drawn before the site held such pictures back
+            picture.unlink()
+        return 0
+    if is_known and path.exists() and drawn:
+        return None
+    volume = read_volume(stack, site.archive, guard_of(site))
+    if changed := changed_files(site, stack.members, series.stats):  # else other pixels get this scan's key
+        raise StillArriving(f"{len(changed)} files changed while they were read")
+    tensor = to_tensor(volume, recipe)
+    n_pictures = _write_pictures(site.picture_folder(scan), scan, volume) if shown else 0
+    save_tensor(path, tensor)
+    return n_pictures
+
+
+def _write_pictures(folder: Path, scan: str, volume: Volume) -> int:
+    drawn = pictures(volume)
+    for picture in drawn:
+        write_atomically(folder / f"{scan}-{picture.plane}.png", picture.png)
+    return len(drawn)
+
+
+def _scan_row(site: Site, ticket: Ticket, rows: Rows, stack: Stack, scan: str, n_pictures: int | None) -> Row:
+    header = stack.members[0].header
+    when = dated(site, stack, rows.today)
+    kind: Kind = stack.kind
+    code = "used" if kind.known else "kind-unknown"
+    owner = rows.whose.of(stack.members[0])
+    row: Row = {
+        "key": scan, "study": owner.study, "patient": owner.patient,
+        "series": site.keys.key("series", header.identity.series_uid), "cover": kind.cover, "kind": kind.key,
+        "kind_rule": kind.rule, "state": "accepted" if kind.known else "held_back", "code": code, "is_main": None,
+        "main_rule": "", "acquired_from": when.from_utc, "acquired_until": when.until_utc,
+        "acquired_local_date": when.local_date, "date_precision": when.precision,
+        "date_doubts": ", ".join(when.doubts), "dated_ahead": when.ahead, "age_years": header.age_years,
+        "sex": header.sex, "tensor": scan, "recipe": recipe_for(kind.cover).digest(), "first_night": ticket.night,
+        "withdrawn_night": None, "acquisition": _acquisition(site, stack),
+    }  # fmt: skip
+    if n_pictures is not None:
+        row["pictures"] = n_pictures
+    return row | _passport(stack)
+
+
+def _is_dated_anew(row: Row, before: Mapping[str, tuple[object, object]]) -> bool:
+    now = (row["acquired_from"], row["acquired_until"])
+    return before.get(str(row["key"]), now) != now
+
+
+def _acquisition(site: Site, stack: Stack) -> str | None:
+    exposure = exposure_of([member.header for member in stack.members])
+    return site.keys.key("acquisition", exposure) if exposure else None
+
+
+def _passport(stack: Stack) -> Row:
+    columns = {"rows": "n_rows", "columns": "n_columns"}
+    return {columns.get(name, name): value for name, value in asdict(stack.passport).items()}
+
+
+def _add_scan(site: Site, ticket: Ticket, rows: Rows, stack: Stack, row: Row) -> None:
+    header = stack.members[0].header
+    owner = rows.whose.of(stack.members[0])
+    rows.patients[owner.patient] = {
+        "key": owner.patient, "split": site.keys.split_number(owner.patient), "sex": header.sex,
+        "own_lane": owner.has_id, "first_night": ticket.night,
+    }  # fmt: skip
+    rows.studies[owner.study] = {
+        "key": owner.study, "patient": owner.patient, "age_years": row["age_years"],
+        "local_date": row["acquired_local_date"], "acquired_from": row["acquired_from"],
+        "acquired_until": row["acquired_until"], "first_night": ticket.night,
+    }  # fmt: skip
+    rows.scans.append(row)
+
+
+def _chosen(scans: Sequence[Mapping[str, object]]) -> list[Row]:
+    """Main or alternate, for every accepted scan of the studies given."""
+    groups: dict[tuple[object, object], list[Mapping[str, object]]] = {}
+    for scan in scans:
+        groups.setdefault((scan["study"], scan["kind"]), []).append(scan)
+    rows: list[Row] = []
+    for some in groups.values():
+        key, rule = main_scan([MainCandidate.from_row(scan) for scan in some])
+        for scan in some:
+            is_main = scan["key"] == key
+            rows.append({
+                "key": scan["key"], "is_main": is_main, "main_rule": rule,
+                "code": outcome("used" if is_main else "alternate-reconstruction").code,
+            })  # fmt: skip
+    return rows

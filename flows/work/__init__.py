@@ -1,0 +1,1 @@
+"""How work is handed out, and who may write."""

@@ -1,0 +1,1 @@
+"""Vectors in, lists of the nearest priors out."""

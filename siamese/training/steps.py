@@ -1,0 +1,85 @@
+"""One epoch of learning: draw, change, embed, mine, step."""
+
+import math
+
+import torch
+
+from siamese.pairs import relations
+from siamese.training.augment import Augmentation, augment
+from siamese.training.losses import build_loss
+from siamese.training.mining import active_fraction, mine
+from siamese.training.run import Run
+from siamese.training.sampler import Sampler, build_sampler
+from siamese.training.settings import TrainingSettings
+from siamese.training.tensor_cache import Shelf, seed_of
+from siamese.training.torch_distance import distance_matrix
+
+LAST_RATE = 0.02  # of the learning rate, at the end
+WARM_UP = 0.4  # of the epochs, before hard mining
+
+
+class CollapsedTraining(RuntimeError):
+    """All scans have nearly one vector, or the loss is no number: the encoder must not be used."""
+
+
+def learn_epoch(run: Run, shelf: Shelf) -> tuple[float, float]:
+    """Train one epoch; return the mean loss and the mean active fraction of its steps.
+
+    Raises:
+        CollapsedTraining: The loss is not finite.
+    """
+    s = run.settings
+    sampler = build_sampler(run.train, run.purpose, n_groups=s.groups_per_batch, n_each=s.scans_per_group, seed=s.seed)
+    run.encoder.train()
+    measured = [_learn_step(run, shelf, sampler, step) for step in range(s.steps_per_epoch)]
+    run.encoder.eval()
+    losses = [loss for loss, _ in measured if loss is not None]
+    active = sum(fraction for _, fraction in measured) / len(measured)
+    return (sum(losses) / len(losses) if losses else 0.0), active
+
+
+def _learn_step(run: Run, shelf: Shelf, sampler: Sampler, step: int) -> tuple[float | None, float]:
+    """Return the step's loss, None when its batch held no triplet to learn from, and its active fraction."""
+    s, done = run.settings, len(run.curve)
+    batch = [run.train[i] for i in sampler.batch(done, step)]
+    generator = torch.Generator().manual_seed(seed_of(s.seed, done, step))
+    scans = torch.stack([torch.from_numpy(shelf.scan(example)) for example in batch])
+    changed = augment(scans, run.encoder.recipe, generator=generator, largest=Augmentation())
+    vectors = run.encoder(changed)
+    relation = torch.from_numpy(relations(batch, run.purpose))
+    fixed = vectors.detach()
+    active = active_fraction(distance_matrix(fixed, s.metric), relation, s.margin)
+    chosen = mine(miner_of(s, done), fixed, relation, margin=s.margin, metric=s.metric, generator=generator)
+    if len(chosen[0]) == 0:
+        return None, active
+    loss = build_loss(s.loss, margin=s.margin, metric=s.metric)(vectors, chosen)
+    return _descend(run, loss, learning_rate(s, done, step)), active
+
+
+def _descend(run: Run, loss: torch.Tensor, rate: float) -> float:
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise CollapsedTraining(f"the loss became {value}: lower learning_rate ({rate:.2g}) and train again")
+    for group in run.optimiser.param_groups:
+        group["lr"] = rate
+    run.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    run.optimiser.step()
+    return value
+
+
+def miner_of(settings: TrainingSettings, done: int) -> str:
+    """Return the miner of an epoch: "hard" begins with random triplets.
+
+    The hardest triplets of an untrained network pull all vectors to one point. Source: Schroff 2015, 3.2.
+    """
+    is_early = done < WARM_UP * settings.epochs
+    return "random" if settings.miner == "hard" and is_early else settings.miner
+
+
+def learning_rate(settings: TrainingSettings, done: int, step: int) -> float:
+    """Return the rate of a step: it rises over the first epoch, then falls along half a cosine."""
+    at = settings.steps_per_epoch * done + step + 1  # from 1
+    rise = min(1.0, at / settings.steps_per_epoch)
+    fall = 0.5 * (1.0 + math.cos(math.pi * at / (settings.steps_per_epoch * settings.epochs)))
+    return settings.learning_rate * rise * (LAST_RATE + (1.0 - LAST_RATE) * fall)

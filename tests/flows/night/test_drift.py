@@ -1,0 +1,76 @@
+import pytest
+from nights import run
+
+from flows.night.drift import is_more, jumps, shifted
+
+
+def lists(n, mean, *, unmatched=0, spread=0.1):
+    """Figures of n scans whose nearest are at a mean distance."""
+    return {"scans": n, "unmatched": unmatched, "nearest": n, "total": n * mean, "squares": n * (mean**2 + spread**2)}
+
+
+def night(**values):
+    return {"files": 100, "refused": 1, "lists": {"enc ct/chest/3d": lists(50, 0.4)}} | values
+
+
+def test_nights_like_the_others_raise_no_alarm():
+    assert jumps(night(), [night()] * 5) == []
+
+
+def test_the_first_nights_are_held_against_nothing():
+    assert jumps(night(refused=90), []) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "facts"),
+    [
+        ({"refused": 30}, "refusals-jumped", "30 of 100 (30%), usually 1%"),
+        ({"lists": {"enc ct/chest/3d": lists(50, 0.4, unmatched=20)}}, "unmatched-jumped",
+         "ct/chest/3d: 20 of 50 (40%), usually 0%"),
+        ({"lists": {"enc ct/chest/3d": lists(50, 0.6)}}, "distances-jumped",
+         "ct/chest/3d: mean of the nearest 0.6000, usually 0.4000"),
+        ({"lists": {"enc ct/chest/3d": lists(50, 0.2)}}, "distances-jumped",
+         "ct/chest/3d: mean of the nearest 0.2000, usually 0.4000"),
+    ],
+)  # fmt: skip
+def test_what_jumps_is_named_with_its_figures(changed, code, facts):
+    assert jumps(night(**changed), [night()] * 5) == [{"code": code, "facts": facts}]
+
+
+def test_a_share_is_held_against_its_standard_error():
+    # 20 of 100 against 10 of 100: pooled 0.15, error 0.0505, 1.98 standard errors
+    assert not is_more((20, 100), (10, 100))
+    # 40 of 100 against 10 of 100: pooled 0.25, error 0.0612, 4.9 standard errors
+    assert is_more((40, 100), (10, 100))
+    assert not is_more((10, 10), (0, 1000))
+
+
+def test_a_sure_but_small_drift_wakes_nobody():
+    assert shifted(lists(10_000, 0.42), lists(100_000, 0.40)) is None
+
+
+def test_another_encoder_is_held_against_nothing():
+    assert jumps(night(lists={"other ct/chest/3d": lists(50, 0.9)}), [night()] * 5) == []
+
+
+def test_a_scanner_that_a_kind_never_came_from_is_named_in_summary_status_and_report(make_site, write_dicom):
+    from flows.operator.status import standing
+
+    site = make_site()
+
+    def deliver(patients, model):
+        for p in patients:
+            names = f"1.2.{p}.1"
+            write_dicom(site.archive / f"{p}", patient=f"P{p}", study=names, series=f"{names}.1", time="101500",
+                        instance=f"{names}.1.1", date="20200101", ManufacturerModelName=model)  # fmt: skip
+
+    deliver(range(100, 106), "One")
+    assert run(site).watch == []
+    deliver(range(200, 206), "Two")
+    found = run(site)
+    assert [row["code"] for row in found.watch] == ["new-scanner"]
+    assert found.watch[0]["facts"].endswith("6 scans of Maker Two")
+    assert standing(site.config)["watch"] == found.watch
+    (page,) = site.store.glob(f"reports/night-{found.night:05d}.html")
+    assert "6 scans of Maker Two" in page.read_text()
+    assert run(site).watch == []

@@ -1,0 +1,96 @@
+import errno
+import sys
+
+import pytest
+from nights import run, tables
+from sqlalchemy.exc import OperationalError
+
+from db.errors import Fenced
+from flows.night import failure
+from flows.night.conductor import conduct
+
+
+def told_site(make_site, tmp_path, **changes):
+    """A site whose operator's command writes its last word into a file."""
+    script = tmp_path / "tell.py"
+    script.write_text(f"import sys\nopen({str(tmp_path / 'told')!r}, 'a').write(sys.argv[-1])\n")
+    return make_site(on_failure=f'["{sys.executable}", "{script}"]', **changes)
+
+
+def fail_with(monkeypatch, error):
+    def stage(*_):
+        raise error
+
+    monkeypatch.setitem(sys.modules["flows.night.conductor"].STAGES, "match", stage)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "disk-full"),
+        (KeyboardInterrupt(), "interrupted"),
+        (MemoryError(), "out-of-memory"),
+        (Fenced("taken"), "fenced"),
+        (ZeroDivisionError("secret^name"), "failed"),
+    ],
+)
+def test_a_failed_night_has_a_code_and_the_operator_is_called(make_site, tmp_path, monkeypatch, error, code):
+    from db import queries
+
+    site = told_site(make_site, tmp_path)
+    fail_with(monkeypatch, error)
+    with pytest.raises(type(error)):
+        conduct(site)
+    with site.db.read() as connection:
+        (row,) = queries.nights(connection)
+        assert (row["state"], row["error_code"]) == ("failed", code)
+    assert failure.sentence(code) in (tmp_path / "told").read_text()
+    assert "secret" not in (tmp_path / "told").read_text()
+
+
+def test_after_a_failed_night_the_lease_is_free(make_site, monkeypatch):
+    site = make_site()
+    fail_with(monkeypatch, ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        conduct(site)
+    monkeypatch.undo()
+    assert conduct(site).state == "nothing_new"
+
+
+def test_an_operators_command_that_is_missing_does_not_hide_the_failure(make_site, monkeypatch):
+    site = make_site(on_failure='["/no/such/program"]')
+    fail_with(monkeypatch, ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        conduct(site)
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (OSError(errno.EIO, "I/O error"), True),
+        (OSError(errno.ESTALE, "stale handle"), True),
+        (OSError(errno.ENOSPC, "full"), False),
+        (ValueError("bad data"), False),
+        (Fenced("taken"), False),
+        (OperationalError("x", {}, Exception("database is locked")), True),
+    ],
+)
+def test_only_what_may_pass_by_itself_is_tried_again(error, again):
+    assert failure.may_retry(error) == again
+
+
+def test_a_full_disk_in_a_stage_loses_nothing(hospital, make_site, monkeypatch):
+    calm, full = make_site("calm"), make_site("full")
+    hospital.deliver(calm.archive)
+    run(calm)
+    hospital.deliver(full.archive)
+
+    def no_room(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("flows.stages.ingest.scans.save_tensor", no_room)
+    with pytest.raises(OSError, match="No space"):
+        run(full)
+    monkeypatch.undo()
+    run(full)
+    assert tables(full) == tables(calm)
