@@ -77,10 +77,14 @@ def one_night(n_scans: int) -> dict[str, float]:
 
 def make_archive(site: Site, ticket: Ticket, n_scans: int) -> None:
     """Write rows and files of n scans that look as if nights had brought them."""
-    from db import identity, queries, store
+    from db import identity
+    from db.embeddings import save_embeddings
+    from db.encoders import active_encoders
+    from db.files import save_files
+    from db.scans import save_patients, save_scans, save_studies
 
     with site.db.read() as connection:
-        encoder = next(row for row in queries.active_encoders(connection) if row["cover"] == "2d")
+        encoder = next(row for row in active_encoders(connection) if row["cover"] == "2d")
     rng = np.random.default_rng(0)
     for start in range(0, n_scans, ROWS_A_WRITE):
         numbers = range(start, min(start + ROWS_A_WRITE, n_scans))
@@ -89,11 +93,11 @@ def make_archive(site: Site, ticket: Ticket, n_scans: int) -> None:
         with site.db.write(ticket.right) as connection:
             identity.save_files(connection, [_file_of(site, number) for number in numbers])
         with site.db.write(ticket.right) as connection:
-            store.save_patients(connection, [_patient(ticket, n) for n in numbers])
-            store.save_studies(connection, [_study(ticket, n) for n in numbers])
-            store.save_scans(connection, [_scan(ticket, n, str(encoder["recipe"])) for n in numbers])
-            store.save_files(connection, [_core_file(site, ticket, n) for n in numbers])
-            store.save_embeddings(connection, [
+            save_patients(connection, [_patient(ticket, n) for n in numbers])
+            save_studies(connection, [_study(ticket, n) for n in numbers])
+            save_scans(connection, [_scan(ticket, n, str(encoder["recipe"])) for n in numbers])
+            save_files(connection, [_core_file(site, ticket, n) for n in numbers])
+            save_embeddings(connection, [
                 {"scan": f"{n:024x}", "encoder": encoder["id"], "dim": encoder["dim"], "vector": vector.tobytes(),
                  "device": "cpu", "night": ticket.night} for n, vector in zip(numbers, vectors, strict=True)
             ])  # fmt: skip

@@ -5,11 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from db.archive_queries import PATIENT, SCAN, may_be_listed
 from db.base import table_of
-from db.match_queries import EMBEDDING, LANE, MATCH
 from db.rows import rows_of
-from db.tables import Calibration, LaneOutcome, Match
+from db.scans import may_be_listed
+from db.tables import EMBEDDING, LANE, MATCH, PATIENT, SCAN, Calibration, LaneOutcome, Match
 from db.upsert import Row, change, upsert
 
 CALIBRATION = table_of(Calibration)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, select, update
 
 from db.base import table_of
-from db.tables import IdentityFile, IdentityPatient, IdentityRejection, IdentityStudy
+from db.tables import IDENTITY_PATIENT, IdentityFile, IdentityPatient, IdentityRejection, IdentityStudy
 from db.upsert import Row, chunks, upsert
 
 FILE, REJECTION = table_of(IdentityFile), table_of(IdentityRejection)
@@ -313,3 +313,12 @@ def _keys(connection: Connection, column: Any, values: Iterable[str]) -> list[st
 
 def _dicts(connection: Connection, statement: Select[Any]) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def patients_by_id(connection: Connection) -> dict[str, list[str]]:
+    """Return patient id -> keys; several keys when issuers share an id."""
+    found: dict[str, list[str]] = {}
+    for row in connection.execute(select(IDENTITY_PATIENT.c.patient_id, IDENTITY_PATIENT.c.key)):
+        if row.patient_id:
+            found.setdefault(row.patient_id, []).append(row.key)
+    return found

@@ -7,9 +7,9 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from db.base import table_of
 from db.engine import database_time
-from db.match_queries import EMBEDDING
 from db.rows import rows_of
 from db.shard_tables import Shard
+from db.tables import EMBEDDING
 from db.upsert import chunks
 
 SHARD = table_of(Shard)

@@ -9,7 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db import encoder_queries, queries
+from db.backlog import work_left_by_stage
+from db.embeddings import scans_to_embed
+from db.encoders import active_encoders, chosen_encoders, encoder_switches, held_encoders
+from db.lists import list_changes, match_counts
+from db.nights import night_row, stages_of
+from db.scans import scan_counts
 from review import rows
 from review.lanes import CardMaker, entered_groups
 from review.manifest import training_of
@@ -51,15 +56,15 @@ def gather(
     Raises:
         LookupError: No such night.
     """
-    row = queries.night_row(connection, night)
+    row = night_row(connection, night)
     state = state or str(row["state"])
     since = rows.last_good_night_before(connection, night)
     counts = rows.files_by_code(connection, since=since, night=night)
     files = _by_outcome(counts)
     scans, not_listed = _scans(connection, night)
-    matches = queries.match_counts(connection, night)
-    stages = queries.stages(connection, night)
-    encoders = queries.active_encoders(connection)
+    matches = match_counts(connection, night)
+    stages = stages_of(connection, night)
+    encoders = active_encoders(connection)
     return NightPage(
         night=night,
         state=state,
@@ -77,17 +82,17 @@ def gather(
         undone=tuple(_left(code, n) for code, n in undone.items()),
         trouble=_trouble(state, str(row["error_code"])),
         groups=entered_groups(connection, night, encoders, CardMaker(connection, store)),
-        changes=tuple(_list_change(row) for row in queries.list_changes(connection, night)),
+        changes=tuple(_list_change(row) for row in list_changes(connection, night)),
         training=_training(connection, night),
         stages=tuple(StageRow(plain(stage["name"]), stage["state"], stage["seconds"]) for stage in stages),
         nights=_nights(connection, night, state, zone),
         encoders=_encoders(connection, encoders),
         watched=_watched(stages),
-        held=tuple((_named(row["id"], row), plain(row["held_reason"])) for row in encoder_queries.held(connection)),
-        chosen=tuple(_chosen(connection, row) for row in encoder_queries.chosen(connection)),
+        held=tuple((_named(row["id"], row), plain(row["held_reason"])) for row in held_encoders(connection)),
+        chosen=tuple(_chosen(connection, row) for row in chosen_encoders(connection)),
         switched=tuple(
             (_named(row["encoder"], row), plain(row["reason"]))
-            for row in encoder_queries.switches(connection)
+            for row in encoder_switches(connection)
             if row["night"] == night and row["encoder"] is not None
         ),
     )
@@ -146,7 +151,7 @@ def _code_count(state: str, item: dict[str, Any]) -> CodeCount:
 def _scans(connection: Connection, night: int) -> tuple[dict[str, int], tuple[CodeCount, ...]]:
     """Count the scans of a night, and those that stand in no list by their reason."""
     by_code = rows.scans_by(connection, "code", night, states=("accepted", "held_back"))
-    counts = queries.scan_counts(connection, night)
+    counts = scan_counts(connection, night)
     counts["in_all"] = sum(item["n"] for item in by_code)
     counts["patients"] = rows.n_new_patients(connection, night)
     return counts, tuple(_code_count("used", item) for item in by_code if item["code"] != "used")
@@ -170,7 +175,7 @@ def _kinds(connection: Connection, night: int) -> tuple[KindCount, ...]:
 
 
 def _backlog(connection: Connection) -> dict[str, int]:
-    parts = queries.backlog_parts(connection)
+    parts = work_left_by_stage(connection)
     return {BACKLOG_WORDS.get(name, name): n for name, n in parts.items() if n}
 
 
@@ -240,7 +245,7 @@ def _named(encoder: str, row: dict[str, Any]) -> str:
 
 
 def _chosen(connection: Connection, row: dict[str, Any]) -> tuple[str, str, int]:
-    n_waiting = len(queries.scans_to_embed(connection, row["id"], row["cover"]))
+    n_waiting = len(scans_to_embed(connection, row["id"], row["cover"]))
     return _named(row["id"], row), plain(row["chosen_reason"]), n_waiting
 
 

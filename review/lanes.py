@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db import queries
+from db.encoders import active_encoders
+from db.lists import lanes_of_scan
 from review import rows
 from review.page import MatchesPage, Pair, PairGroup, PairsPage, ScanFacts
 from review.pictures import PictureShelf
@@ -107,9 +108,9 @@ def gather_matches(connection: Connection, scan: str, *, store: Path) -> Matches
         raise LookupError("no scan has this key; `scantwin status` shows the newest night")
     cards.load([scan])
     looked_at = cards.facts(scan, planes=ALL_PLANES)
-    lanes = queries.lanes_of_scan(connection, scan)
+    lanes = lanes_of_scan(connection, scan)
     verdicts = rows.judged(connection, scan)
-    encoders = {row["id"]: row for row in queries.active_encoders(connection)}
+    encoders = {row["id"]: row for row in active_encoders(connection)}
     groups = []
     for lane in lanes:
         matches = [_reviewed(match, verdicts) for match in lane["matches"]]
@@ -192,7 +193,7 @@ def _meaning(connection: Connection, scan: Row, *, is_listed: bool) -> str:
         main = rows.main_scan_beside(connection, scan)
         instead = f"Its study's lists are those of scan {short(main)}." if main and main != scan["key"] else ""
         return " ".join(part for part in (*code_words(scan["code"]), instead) if part)
-    encoders = [row["id"] for row in queries.active_encoders(connection) if row["cover"] == scan["cover"]]
+    encoders = [row["id"] for row in active_encoders(connection) if row["cover"] == scan["cover"]]
     if not encoders:
         return " ".join(code_words("no-encoder"))
     has = rows.has_vector(connection, scan["key"], encoders)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select
 
 from db.base import table_of
-from db.night_queries import SUCCESSES
+from db.nights import SUCCESSES
 from db.rows import rows_of
 from db.tables import Activation, Embedding, Encoder, File, Night, Scan
 from db.upsert import chunks

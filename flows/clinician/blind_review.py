@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from db import controls, door_queries, queries
+from db.lists import lanes_of_scan
+from db.scans import scan_facts
+from db.verdicts import controls_of, save_controls
 from flows.records.lookup import NotFound, find_scan
 from flows.records.space import order_of, read_space
 from flows.site.opened import Site, open_site
@@ -27,18 +29,18 @@ def list_to_judge(config: Path, scan: str, *, page: Path | None = None) -> dict[
         require_new_file(site, page, "--page")
     with site.db.read() as connection:
         key = str(find_scan(connection, scan)["key"])
-        every = queries.lanes_of_scan(connection, key)
+        every = lanes_of_scan(connection, key)
         lanes = [lane for lane in every if lane["lane"] == "others" and lane["matches"]]
         drawn = {str(lane["encoder"]): draw(site, connection, key, lane) for lane in lanes}
     if not lanes:
         raise NotFound("this scan has no list of similar cases to judge; `scantwin similar` says why")
     with site.db.write() as connection:
         for encoder, priors in drawn.items():
-            controls.save_controls(connection, scan=key, encoder=encoder, priors=priors)
+            save_controls(connection, scan=key, encoder=encoder, priors=priors)
     shown = {str(match["prior"]) for lane in lanes for match in lane["matches"]}.union(*drawn.values())
     ordered = sorted(shown, key=lambda prior: site.keys.key("judged", key, prior))
     with site.db.read() as connection:
-        facts = door_queries.scan_facts(connection, ordered)
+        facts = scan_facts(connection, ordered)
         if page is not None:
             from review.report import write_pairs
 
@@ -56,7 +58,7 @@ def draw(site: Site, connection: Any, scan: str, lane: dict[str, Any]) -> list[s
     wanted = max(1, round(n_listed * share / (1 - share))) if share else 0
     if not wanted:
         return []
-    before = set(controls.controls_of(connection, scan, str(lane["encoder"])))
+    before = set(controls_of(connection, scan, str(lane["encoder"])))
     listed = {str(match["patient"]) for match in lane["matches"]}
     space = read_space(site, connection, str(lane["encoder"]), str(lane["matches"][0]["kind"]))
     row = list(space.gallery.keys).index(scan)

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from db import calibrations, door_queries, queries
+from db import calibrations
+from db.encoders import active_encoders
 from db.engine import utc_microseconds
+from db.scans import scan_facts
 from flows.clinician.expectations import new_change, new_expectation
 from flows.records.dating import dated, today
 from flows.records.lookup import NotFound
@@ -104,7 +106,7 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
     tensor = to_tensor(read_volume(stack, ROOT, guard_of(site)), recipe_for(stack.kind.cover))
     lanes: list[dict[str, Any]] = []
     with site.db.read() as connection:
-        for encoder in queries.active_encoders(connection):
+        for encoder in active_encoders(connection):
             if encoder["cover"] == stack.kind.cover:
                 siamese = site.settings.siamese
                 network = loaded_encoder(site.store / str(encoder["folder"]), siamese.threads)
@@ -129,7 +131,7 @@ def lanes_of(
     calibration = calibrations.calibration_of(connection, str(encoder["id"]), query.kind)
     cutoff = None if calibration is None else calibration["cutoff"]
     dated = query.acquired_from is not None or site.settings.scans.dates != "true"
-    facts = door_queries.scan_facts(connection, [space.gallery.keys[n.index] for some in found.values() for n in some])
+    facts = scan_facts(connection, [space.gallery.keys[n.index] for some in found.values() for n in some])
     same = {n.index: same_scanner(query.scanner, scanner_of(facts[space.gallery.keys[n.index]])) for n in found["own"]}
     return [
         {

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from db import calibrations, queries
+from db import calibrations
+from db.embeddings import vector_of
+from db.encoders import active_encoders
+from db.lists import history_of_scan, lanes_of_scan
 from flows.clinician import external
 from flows.clinician.expectations import new_expectation, stored_change, stored_expectation
 from flows.records.lookup import NotFound, WrongUsage, find_scan, main_scans
@@ -49,7 +52,7 @@ def similar_to(
         answers = [_answer(site, connection, row) for row in scans]
         if history:
             for answer in answers:
-                answer["history"] = queries.history_of_scan(connection, str(answer["scan"]))
+                answer["history"] = history_of_scan(connection, str(answer["scan"]))
         if page is not None:
             _write_page(site, connection, scans, page)
     return answers
@@ -66,7 +69,7 @@ def _write_page(site: Site, connection: Any, scans: Sequence[dict[str, Any]], pa
 def _answer(site: Site, connection: Any, scan: dict[str, Any]) -> dict[str, Any]:
     lanes = []
     if scan["is_main"] and scan["state"] == "accepted":
-        lanes = [_stored(row) for row in queries.lanes_of_scan(connection, str(scan["key"]))]
+        lanes = [_stored(row) for row in lanes_of_scan(connection, str(scan["key"]))]
     elif scan["state"] == "accepted":
         lanes = _on_request(site, connection, scan)
     code = "ok" if lanes else str(scan["code"]) if scan["state"] != "accepted" else "not-yet-matched"
@@ -96,8 +99,8 @@ def _stored(lane: dict[str, Any]) -> dict[str, Any]:
 def _on_request(site: Site, connection: Any, scan: dict[str, Any]) -> list[dict[str, Any]]:
     """Lanes of a scan that does not stand for its study, searched now among the main scans."""
     lanes = []
-    for encoder in queries.active_encoders(connection):
-        vector = queries.vector_of(connection, str(scan["key"]), str(encoder["id"]))
+    for encoder in active_encoders(connection):
+        vector = vector_of(connection, str(scan["key"]), str(encoder["id"]))
         if vector is not None:
             query = external.Query(str(scan["kind"]), str(scan["patient"]), str(scan["study"]), scan["acquired_from"],
                                   scan["acquired_until"], True, scanner_of(scan))  # fmt: skip
@@ -115,8 +118,8 @@ def compare_scans(config: Path, a: str, b: str) -> dict[str, Any]:
     with site.db.read() as connection:
         first, second = find_scan(connection, a), find_scan(connection, b)
         found = []
-        for encoder in queries.active_encoders(connection):
-            vectors = [queries.vector_of(connection, str(scan["key"]), str(encoder["id"])) for scan in (first, second)]
+        for encoder in active_encoders(connection):
+            vectors = [vector_of(connection, str(scan["key"]), str(encoder["id"])) for scan in (first, second)]
             if None not in vectors:
                 left, right = (np.frombuffer(v, "<f4") for v in vectors if v is not None)
                 found.append(_compared(connection, encoder, (first, second), distance(left, right, encoder["metric"])))
@@ -137,7 +140,7 @@ def _compared(connection: Any, encoder: dict[str, Any], scans: Any, value: float
     if scans[0]["kind"] == scans[1]["kind"]:
         later = max(scans, key=lambda scan: (str(scan["acquired_from"] or ""), str(scan["key"])))
         calibration = calibrations.calibration_of(connection, str(encoder["id"]), str(later["kind"]))
-        lanes = queries.lanes_of_scan(connection, str(later["key"]))
+        lanes = lanes_of_scan(connection, str(later["key"]))
         n_patients = max((lane["n_unrelated"] for lane in lanes if lane["encoder"] == encoder["id"]), default=0)
     return {
         "encoder": encoder["id"], "purpose": encoder["purpose"], "provisional": bool(encoder["provisional"]),

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from db import controls, store
+from db.verdicts import save_pair_verdict, save_verdict
 from flows.records.lookup import NotFound, WrongUsage, find_scan
 from flows.site.opened import Site, open_site
 
@@ -25,7 +25,7 @@ def record_verdict(config: Path, match: int | str, verdict: str, *, by: str, not
     match = int(match)
     try:
         with site.db.write() as connection:
-            number = store.save_verdict(connection, match=match, verdict=verdict, by=by.strip(), note=note)
+            number = save_verdict(connection, match=match, verdict=verdict, by=by.strip(), note=note)
     except LookupError as error:
         raise NotFound(f"no match has the id {match}; take it from match_for_review or `scantwin similar`") from error
     return {"schema": 1, "id": number, "match": match, "verdict": verdict, "by": by.strip()}
@@ -37,7 +37,7 @@ def _on_pair(site: Site, pair: str, verdict: str, *, by: str, note: str) -> dict
         scan, prior = (str(find_scan(connection, key.strip())["key"]) for key in pair.split(":", 1))
     try:
         with site.db.write() as connection:
-            number = controls.save_pair_verdict(
+            number = save_pair_verdict(
                 connection, scan=scan, prior=prior, verdict=verdict, by=by, note=note
             )  # fmt: skip
     except LookupError as error:

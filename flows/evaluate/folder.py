@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from db import queries, store
+from db.encoders import active_encoders, encoders_of, set_active_encoder
 from evaluation.questions import Task
 from flows.evaluate.one import Step, evaluate_site
 from flows.night.conductor import conduct
@@ -97,7 +97,7 @@ def _encoder_folder(config: Path, encoder: str) -> Path:
         return Path(encoder)
     site = open_site(config)
     with site.db.read() as connection:
-        every = [row for cover in ("3d", "2d") for row in queries.encoders(connection, cover)]
+        every = [row for cover in ("3d", "2d") for row in encoders_of(connection, cover)]
     named = [row for row in every if str(row["id"]).startswith(encoder)]
     if len(named) != 1:
         raise NotFound(
@@ -112,13 +112,13 @@ def _activate(site: Site, folder: Path) -> str:
 
     manifest = load(folder).manifest
     with site.db.read() as connection:
-        others = [row for row in queries.active_encoders(connection) if row["cover"] == manifest.cover]
+        others = [row for row in active_encoders(connection) if row["cover"] == manifest.cover]
     with day_ticket(site) as ticket:
         keep(site, ticket, folder, manifest, origin="starter" if manifest.origin == "starter" else "imported")
         with site.db.write(ticket.right) as connection:
             for purpose in {str(row["purpose"]) for row in others} - {manifest.purpose}:
-                store.activate(connection, cover=manifest.cover, purpose=purpose, encoder=None, reason="evaluation")
-            store.activate(
+                set_active_encoder(connection, cover=manifest.cover, purpose=purpose, encoder=None, reason="evaluation")
+            set_active_encoder(
                 connection, cover=manifest.cover, purpose=manifest.purpose, encoder=manifest.id, reason="evaluation"
             )
     return manifest.id

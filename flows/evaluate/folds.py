@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from db import queries
+from db.labels import read_labels
+from db.scans import eligible_scans
 from evaluation.cohort import N_FOLDS, Fold
 from evaluation.folds import dealt
 from evaluation.leaks import N_PERMUTATIONS
@@ -118,9 +119,9 @@ def read_pools(site: Site, task: Task | None, kind: str, labels: Labels | None) 
     found, counts = [], []
     with site.db.read() as connection:
         task = task or task_of(connection, labels)
-        used = queries.labels(connection) if labels is None else labels
+        used = read_labels(connection) if labels is None else labels
         for cover in COVERS:
-            rows = queries.eligible_scans(connection, cover, recipe_for(cover).digest())
+            rows = eligible_scans(connection, cover, recipe_for(cover).digest())
             rows = [row for row in rows if is_of_kind(row, kind) and (task == "finding" or row["own_lane"])]
             n_patients = len({row["patient"] for row in rows})
             counts.append(f"{n_patients} patients with {cover} scans")

@@ -6,8 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from db import queries
+from db.encoders import active_encoders, encoders_of
 from db.evaluations import save_evaluation
+from db.labels import read_labels
+from db.scans import eligible_scans
 from evaluation.evidence import Curves, curves
 from evaluation.leaks import N_PERMUTATIONS
 from evaluation.protocol import Evaluation, evaluate
@@ -88,7 +90,7 @@ def told(labels: Labels | None, refused: Sequence[Mapping[str, Any]]) -> dict[st
 
 def task_of(connection: Any, labels: Labels | None) -> Task:
     """Return "finding" where labels say that something is present, else "patient"."""
-    rows = queries.labels(connection) if labels is None else labels
+    rows = read_labels(connection) if labels is None else labels
     return "finding" if any(row["value"] == "present" for row in rows) else "patient"
 
 
@@ -116,13 +118,13 @@ def _asked(
 def _encoders(connection: Any, task: Task, encoder: str | None) -> list[Mapping[str, Any]]:
     """Return the encoder that was named, or the active one of each cover, made for the task where there is one."""
     if encoder is not None:
-        every = [row for cover in COVERS for row in queries.encoders(connection, cover)]
+        every = [row for cover in COVERS for row in encoders_of(connection, cover)]
         named = [row for row in every if encoder and str(row["id"]).startswith(encoder)]
         if len(named) != 1:
             known = ", ".join(str(row["id"]) for row in every) or "none yet"
             raise NotFound(f"{len(named)} encoders have an id that begins with {encoder!r}; there are {known}")
         return list(named)
-    active = queries.active_encoders(connection)
+    active = active_encoders(connection)
     chosen = [sorted((r for r in active if r["cover"] == c), key=lambda r: r["purpose"] != task)[:1] for c in COVERS]
     return [row for some in chosen for row in some]
 
@@ -155,7 +157,7 @@ def _check_all_there(site: Site, asked: Asked) -> None:
     """Refuse to show scans that were withdrawn or forgotten while they were evaluated."""
     encoder = asked.encoder
     with site.db.read() as connection:
-        found = queries.eligible_scans(connection, str(encoder["cover"]), str(encoder["recipe"]))
+        found = eligible_scans(connection, str(encoder["cover"]), str(encoder["recipe"]))
     if not {str(row["key"]) for row in found}.issuperset(asked.cohort.keys):
         raise NotFound("scans were withdrawn or forgotten meanwhile, nothing was recorded: evaluate again")
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from db import watch_queries
+from db.drift import brought_by_kind, new_scanners, refused_files, watched_before
 from flows.site.opened import Site
 from flows.work.lease import Ticket
 
@@ -20,10 +20,10 @@ Figures = Mapping[str, Any]
 def watch(site: Site, ticket: Ticket) -> dict[str, Any]:
     """Return the figures of this night and what jumped, to be kept with its stage."""
     with site.db.read() as connection:
-        n_files, n_refused = watch_queries.refused(connection)
-        rows = watch_queries.brought(connection, ticket.night)
-        scanners = watch_queries.new_scanners(connection, ticket.night)
-        before = watch_queries.figures_before(connection, ticket.night, last=LAST_NIGHTS)
+        n_files, n_refused = refused_files(connection)
+        rows = brought_by_kind(connection, ticket.night)
+        scanners = new_scanners(connection, ticket.night)
+        before = watched_before(connection, ticket.night, last=LAST_NIGHTS)
     lists = {f"{row.pop('encoder')} {row.pop('kind')}": row for row in rows}
     figures = {"files": n_files, "refused": n_refused, "lists": lists}
     return figures | {"alarms": jumps(figures, before) + [_scanner(row) for row in scanners if _is_many(row)]}

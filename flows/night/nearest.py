@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from db import door_queries
+from db.lists import nearest_entered
 from flows.site.opened import open_site
 
 N_SHOWN = 10
@@ -13,4 +13,4 @@ def nearest_new(config: Path, night: int, *, n: int = N_SHOWN) -> list[dict[str,
     """The n nearest current matches that entered this night, one a scan, other patients first."""
     site = open_site(config)
     with site.db.read() as connection:
-        return door_queries.nearest_entered(connection, night, n)
+        return nearest_entered(connection, night, n)

@@ -5,8 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from db import queries
+from db.backlog import work_left
 from db.errors import DatabaseMissing
+from db.nights import night_row
 from flows.night.preflight import preflight, refuse_wrong_places, server_answers
 from flows.site.environment import is_alone, keep_prefect_quiet, prepare_environment
 from flows.site.opened import Site, database_url, open_site, place
@@ -56,7 +57,7 @@ def whole_night(config: Path) -> dict[str, Any]:
     with remember_server(site.store):
         ended = run_night(site.config)
     with site.db.read() as connection:
-        row = queries.night_row(connection, int(ended["night"]))
+        row = night_row(connection, int(ended["night"]))
     summary: dict[str, Any] = json.loads(str(row["summary"]))
     return summary
 
@@ -79,7 +80,7 @@ def dry_night(config: Path) -> dict[str, Any]:
     site = open_site(config)
     preflight(site)
     with look(site) as found, site.db.read() as connection:
-        backlog = queries.backlog(connection)
+        backlog = work_left(connection)
     plans = {cover: plan(site, cover) for cover in COVERS}
     return {
         "schema": 1, "archive": str(place(config, settings.site.archive)), "new": found.counts["new"],

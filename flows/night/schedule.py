@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from db import door_queries, queries
+from db.nights import first_begun_at, last_begin, last_success_at
 from flows.night.failure import call_operator
 from flows.site.opened import Site, open_site
 from flows.site.settings import FlowsSettings
@@ -55,9 +55,9 @@ class _Clock:
         self._note_end()
         with self.site.db.read() as connection:
             now = self.site.db.now(connection)
-            begun = queries.last_begin(connection)
-            good = door_queries.last_success_at(connection)
-            first = door_queries.first_begun_at(connection)
+            begun = last_begin(connection)
+            good = last_success_at(connection)
+            first = first_begun_at(connection)
         if self.not_before is not None and now < self.not_before:
             return
         tick = due_tick(self.site.settings.flows, now, begun)

@@ -7,8 +7,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from db import encoder_queries, queries
-from db.encoder_queries import chosen
+from db.backlog import work_left
+from db.embeddings import embedding_count, scans_to_embed
+from db.encoders import active_encoders, held_encoders
+from db.encoders import chosen_encoders as chosen
+from db.files import file_counts, files_with_code
+from db.lists import match_counts
+from db.nights import last_good, last_stage_counts, last_success, stages_of
+from db.scans import scan_counts
 from flows.site.opened import Site
 from flows.stages.match.lists import spaces_to_match
 from flows.work.lease import Ticket
@@ -63,20 +69,20 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         whole: Every stage was run.
     """
     with site.db.read() as connection:
-        files = counted(queries.file_counts(connection))
-        new = counted(queries.file_counts(connection, changed_since=queries.last_success(connection) or 0))
-        scans = queries.scan_counts(connection, ticket.night)
-        moved = queries.match_counts(connection, ticket.night)
-        n_embedded = queries.embedding_count(connection, ticket.night)
-        backlog = queries.backlog(connection) or (len(spaces_to_match(site, connection)) if ticket.is_late() else 0)
-        trained = queries.last_stage_counts(connection, "encoder", night=ticket.night).get("trained", 0)
+        files = counted(file_counts(connection))
+        new = counted(file_counts(connection, changed_since=last_success(connection) or 0))
+        scans = scan_counts(connection, ticket.night)
+        moved = match_counts(connection, ticket.night)
+        n_embedded = embedding_count(connection, ticket.night)
+        backlog = work_left(connection) or (len(spaces_to_match(site, connection)) if ticket.is_late() else 0)
+        trained = last_stage_counts(connection, "encoder", night=ticket.night).get("trained", 0)
         encoders = [{name: row[name] for name in ("id", "cover", "purpose", "provisional")}
-                    for row in queries.active_encoders(connection)]  # fmt: skip
+                    for row in active_encoders(connection)]  # fmt: skip
         seconds = _seconds(connection, ticket.night)
-        watched = queries.last_stage_counts(connection, "match", night=ticket.night).get("watch", {})
-        held = encoder_queries.held(connection)
+        watched = last_stage_counts(connection, "match", night=ticket.night).get("watch", {})
+        held = held_encoders(connection)
         undone = _undone(connection, ticket, backlog if whole else 0)
-        refused = counted(queries.file_counts(connection, changed_since=queries.last_good(connection) or 0))
+        refused = counted(file_counts(connection, changed_since=last_good(connection) or 0))
     did = bool(new["seen"] or n_embedded or moved["entered"] or moved["left"] or trained or any(scans.values()))
     state = "partial" if backlog or undone else "finished" if did else "nothing_new"
     code = 1 if undone else 3 if refused["quarantined"] else 0
@@ -91,11 +97,11 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
 
 def _undone(connection: Any, ticket: Ticket, backlog: int) -> Counter[str]:
     """Code -> work that was left because something failed: what the stages say, and what they should have said."""
-    found = of_stages(queries.stages(connection, ticket.night))
-    since = queries.last_success(connection) or 0
-    found["files-unread"] = queries.files_with_code(connection, "disk-error", changed_since=since)
+    found = of_stages(stages_of(connection, ticket.night))
+    since = last_success(connection) or 0
+    found["files-unread"] = files_with_code(connection, "disk-error", changed_since=since)
     if not +found and not ticket.is_late():
-        waiting = (queries.scans_to_embed(connection, row["id"], row["cover"]) for row in chosen(connection))
+        waiting = (scans_to_embed(connection, row["id"], row["cover"]) for row in chosen(connection))
         found["work-left"] = max(0, backlog - sum(len(scans) for scans in waiting))
     return +found
 
@@ -114,7 +120,7 @@ def counted(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def _seconds(connection: Any, night: int) -> dict[str, float]:
-    found = {str(row["name"]): float(row["seconds"] or 0.0) for row in queries.stages(connection, night)}
+    found = {str(row["name"]): float(row["seconds"] or 0.0) for row in stages_of(connection, night)}
     return {name: round(found.get(name, 0.0), 3) for name in STAGE_NAMES}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from db import door_queries
+from db.scans import held_back_scans
 from flows.site.opened import open_site
 from scans.header import Header
 from scans.kind import EDITABLE, UNKNOWN
@@ -21,7 +21,7 @@ def unknown_kinds(config: Path) -> dict[str, Any]:
     """Everything `scantwin kinds` shows: combinations of tags without a kind, those of most scans first."""
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     with open_site(config).db.read() as connection:
-        for row in door_queries.held_back_scans(connection):
+        for row in held_back_scans(connection):
             header = Header.from_json(row["header"])
             tags = _tags(header)
             key = (str(row["kind"]), header.modality, *tags.values())

@@ -7,8 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from db import door_queries, encoder_queries, queries
+from db.backlog import work_left
+from db.embeddings import scans_to_embed
+from db.encoders import active_encoders, chosen_encoders, held_encoders
+from db.files import file_counts, files_by_code, files_with_outcome
 from db.grants import reads_identity
+from db.identity import paths_of_files
+from db.nights import last_nights, last_stage_counts, last_success_at, running_night
+from db.verdicts import wrong_patient_verdicts
 from flows.night.summary import counted
 from flows.operator.verdict_statistics import review_figures
 from flows.records.lookup import WrongUsage
@@ -24,33 +30,33 @@ def standing(config: Path) -> dict[str, Any]:
     site = open_site(config)
     with site.db.read() as connection:
         now = site.db.now(connection)
-        nights = [_night(row) for row in queries.nights(connection, last=N_NIGHTS)]
-        last_good = door_queries.last_success_at(connection)
-        quarantine = [_code(row) for row in queries.files_by_code(connection)]
+        nights = [_night(row) for row in last_nights(connection, last=N_NIGHTS)]
+        last_good = last_success_at(connection)
+        quarantine = [_code(row) for row in files_by_code(connection)]
         return {
             "schema": 1,
             "nights": nights,
             "hours_since_success": None if last_good is None else round((now - last_good).total_seconds() / 3600, 2),
             "undone": nights[0]["undone"] if nights else [],
             "overdue": _overdue(site.settings.flows.missing_after_hours, last_good, now),
-            "running": door_queries.running_night(connection),
-            "files": counted(queries.file_counts(connection)),
-            "backlog": queries.backlog(connection) if reads_identity(connection) else None,
+            "running": running_night(connection),
+            "files": counted(file_counts(connection)),
+            "backlog": work_left(connection) if reads_identity(connection) else None,
             "encoders": [
                 {name: row[name] for name in ("id", "cover", "purpose", "origin", "provisional")}
-                for row in queries.active_encoders(connection)
+                for row in active_encoders(connection)
             ],
             "codes": quarantine,
-            "watch": queries.last_stage_counts(connection, "match").get("watch", {}).get("alarms", []),
-            "held": encoder_queries.held(connection),
-            "chosen": [_chosen(connection, row) for row in encoder_queries.chosen(connection)],
+            "watch": last_stage_counts(connection, "match").get("watch", {}).get("alarms", []),
+            "held": held_encoders(connection),
+            "chosen": [_chosen(connection, row) for row in chosen_encoders(connection)],
             "review": review_figures(connection),
-            "wrong_patient": door_queries.wrong_patient_verdicts(connection),
+            "wrong_patient": wrong_patient_verdicts(connection),
         }
 
 
 def _chosen(connection: Any, row: dict[str, Any]) -> dict[str, Any]:
-    waiting = len(queries.scans_to_embed(connection, str(row["id"]), str(row["cover"])))
+    waiting = len(scans_to_embed(connection, str(row["id"]), str(row["cover"])))
     return {name: row[name] for name in ("id", "cover", "purpose", "chosen_reason")} | {"waiting": waiting}
 
 
@@ -97,8 +103,8 @@ def _ends(site: Site, wanted: str | None) -> Iterator[dict[str, Any]]:
     last = ""
     while True:
         with site.db.read() as connection:
-            rows = door_queries.files_with_outcome(connection, wanted, after=last)
-            paths = door_queries.paths_of(connection, {key for row in rows for key in OTHER_FILE.findall(row["why"])})
+            rows = files_with_outcome(connection, wanted, after=last)
+            paths = paths_of_files(connection, {key for row in rows for key in OTHER_FILE.findall(row["why"])})
         if not rows:
             return
         yield from (_explained(row, paths) for row in rows)

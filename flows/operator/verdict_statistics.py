@@ -6,7 +6,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from db import store, verdict_queries
+from db.labels import delete_labels, save_labels
+from db.verdicts import newest_verdicts
 from flows.site.opened import open_site
 from siamese.statistics.intervals import wilson
 
@@ -21,7 +22,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 def review_figures(connection: Any) -> dict[str, Any]:
     """Return precision by reader and band of expected-by-chance, and agreement of each two readers."""
-    rows = verdict_queries.newest_verdicts(connection)
+    rows = newest_verdicts(connection)
     matches = [row for row in rows if row["lane"] == "others"]
     return {
         "precision": precision([*matches, *(row for row in rows if row["is_control"])]),
@@ -93,11 +94,11 @@ def labels_from_verdicts(config: Path) -> dict[str, Any]:
     """
     site = open_site(config)
     with site.db.read() as connection:
-        rows = [row for row in verdict_queries.newest_verdicts(connection) if row["lane"] == "others"]
+        rows = [row for row in newest_verdicts(connection) if row["lane"] == "others"]
     labels, n_split = label_rows(rows)
     with site.db.write() as connection:
-        n_gone = store.delete_labels(connection, SOURCE, keep=labels)
-        n_new = store.save_labels(connection, labels)
+        n_gone = delete_labels(connection, SOURCE, keep=labels)
+        n_new = save_labels(connection, labels)
     return {"schema": 1, "labels": len(labels), "new_or_changed": n_new, "taken_back": n_gone, "disagreed": n_split}
 
 

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from db import queries
+from db.embeddings import embeddings_of
 from db.engine import utc_microseconds
+from db.evaluations import patients_shown_to
+from db.labels import read_labels
+from db.scans import eligible_scans
 from evaluation.baselines import Baseline, by_columns, by_pictures
 from evaluation.cohort import Cohort, Fold
 from evaluation.questions import Task
@@ -68,13 +71,13 @@ def read_asked(
     Raises:
         NotFound: Too few patients are left.
     """
-    scans = queries.eligible_scans(connection, str(encoder["cover"]), str(encoder["recipe"]))
+    scans = eligible_scans(connection, str(encoder["cover"]), str(encoder["recipe"]))
     scans = [row for row in scans if is_of_kind(row, kind)]
     vectors, trusted = _vectors(connection, encoder, sorted({str(row["kind"]) for row in scans}))
     scans = [row for row in scans if row["key"] in vectors and (task == "finding" or trusted[row["key"]])]
     if not scans:
         return None
-    shown = queries.patients_shown_to(connection, str(encoder["id"]))
+    shown = patients_shown_to(connection, str(encoder["id"]))
     seen = frozenset(patient for patient, split in shown.items() if split_of(split) != "test")
     n_all = len({row["patient"] for row in scans})
     scans = [row for row in scans if row["patient"] not in seen]
@@ -85,7 +88,7 @@ def read_asked(
             f"{encoder['id']}, wanted at least {FEWEST_PATIENTS}: nothing can be said yet; take in more scans, or "
             f"evaluate a folder: scantwin evaluate --folder DIR --against labels.csv"
         )
-    cohort = cohort_of(site, connection, scans, queries.labels(connection) if labels is None else labels)
+    cohort = cohort_of(site, connection, scans, read_labels(connection) if labels is None else labels)
     stacked = np.stack([vectors[str(row["key"])] for row in scans])
     fold = Fold("test", np.arange(len(scans)), stacked, seen)
     return Asked(encoder, cohort, [fold], scans, _who(str(encoder["origin"]), len(seen), n_asked))
@@ -102,7 +105,7 @@ def _vectors(
     """Return the vector of each main scan, and whether its patient's id can be trusted."""
     vectors, trusted = {}, {}
     for kind in kinds:
-        found = queries.embeddings_of(connection, str(encoder["id"]), kind)
+        found = embeddings_of(connection, str(encoder["id"]), kind)
         for scan, content, own in zip(found.scans, found.vectors, found.own_lanes, strict=True):
             vectors[scan] = np.frombuffer(content, "<f4").astype(np.float32)
             trusted[scan] = bool(own)

@@ -3,7 +3,8 @@
 from datetime import date
 from typing import Any
 
-from db import identity, queries
+from db import identity
+from db.scans import series_dated_ahead
 from flows.site.opened import Site
 from scans.acquired import OTHER_DAY, Acquired, acquired
 from scans.stack import Stack
@@ -27,7 +28,7 @@ def regroup_what_has_come(site: Site) -> None:
     So the match table is a function of the archive and the day.
     """
     with site.db.read() as connection:
-        series = queries.series_dated_ahead(connection, today(site, connection) + OTHER_DAY)
+        series = series_dated_ahead(connection, today(site, connection) + OTHER_DAY)
     if series:
         with site.db.write() as connection:
             identity.disturb_series(connection, series)

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from db import queries
+from db.labels import read_labels
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
+from db.scans import eligible_scans
 from flows.records.persons import aliases
 from flows.site.opened import Site
 from siamese.pairs import Example
@@ -16,8 +17,8 @@ from siamese.recipe import recipe_for
 def read_examples(site: Site, connection: Any, cover: str) -> list[Example]:
     """Read every eligible scan of a cover whose encoder input is there, in the order of their keys."""
     recipe = recipe_for(cover).digest()
-    rows = queries.eligible_scans(connection, cover, recipe)
-    return examples_of(site, connection, rows, queries.labels(connection), recipe)
+    rows = eligible_scans(connection, cover, recipe)
+    return examples_of(site, connection, rows, read_labels(connection), recipe)
 
 
 def examples_of(

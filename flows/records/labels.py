@@ -7,7 +7,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
 
-from db import door_queries, identity, store
+from db import identity
+from db.identity import patients_by_id
+from db.labels import save_labels
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
 from flows.records.lookup import WrongUsage
 from flows.records.persons import merged_ids
@@ -32,7 +34,7 @@ def read_labels(config: Path, path: Path) -> dict[str, Any]:
     site = open_site(config)
     rows, refused = label_rows(site, path)
     with site.db.write() as connection:
-        n_new = store.save_labels(connection, rows)
+        n_new = save_labels(connection, rows)
     return {"schema": 1, "imported": n_new, "known": len(rows) - n_new, "refused": refused}
 
 
@@ -47,7 +49,7 @@ def label_rows(site: Site, path: Path) -> tuple[list[dict[str, Any]], list[dict[
         reader = csv.DictReader(file)
         _check_columns(reader.fieldnames or [])
         with site.db.read() as connection:
-            patients = door_queries.patients_by_id(connection) | merged_ids(site, connection)
+            patients = patients_by_id(connection) | merged_ids(site, connection)
             known = {"patients": patients, "shared": identity.shared_studies(connection)}
         for line in reader:
             try:

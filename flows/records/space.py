@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from db import queries
+from db.embeddings import embeddings_of
+from db.encoders import encoder_row
 from db.engine import utc_microseconds
+from db.lists import lane_outcomes
 from flows.site.opened import Site
 from siamese.search.distance import Metric
 from siamese.search.gallery import NEVER_US, UNKNOWN_US, Gallery, Order
@@ -36,8 +38,8 @@ def read_space(
 
     With `between` only those of patients whose number for divisions lies in [first, second).
     """
-    columns = queries.embeddings_of(connection, encoder, kind, between=between)
-    row = queries.encoder_row(connection, encoder)
+    columns = embeddings_of(connection, encoder, kind, between=between)
+    row = encoder_row(connection, encoder)
     is_dated = site.settings.scans.dates != "none"
     from_us = _microseconds(columns.acquired_from, is_dated)
     until_us = _microseconds(columns.acquired_until, is_dated)
@@ -48,7 +50,7 @@ def read_space(
     study_codes, studies = _coded(columns.studies[i] for i in order)
     keys = [columns.scans[i] for i in order]
     gallery = Gallery(keys, vectors, patients, from_us[order], until_us[order], studies)
-    outcomes = queries.lane_outcomes(connection, encoder, kind)
+    outcomes = lane_outcomes(connection, encoder, kind)
     return Space(
         encoder, kind, row["metric"], gallery,
         np.array([columns.own_lanes[i] for i in order], bool),

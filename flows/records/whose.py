@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from db import identity, persons, queries
+from db import identity, persons
+from db.identity import studies_by_uid
 from db.upsert import chunks
 from flows.records.persons import conflict, is_placeholder, person_of
 from flows.site.keys import Keys
@@ -144,7 +145,7 @@ def study_outside(site: Site, connection: Any, header: Header, patient: str) -> 
     """Return the study key of a file that is not in the archive: the patient's part, where people share the UID."""
     study = site.keys.key("study", header.identity.study_uid)
     part = part_key(site.keys, study, ("patient", patient))
-    return part if part in queries.studies_by_uid(connection, header.identity.study_uid) else study
+    return part if part in studies_by_uid(connection, header.identity.study_uid) else study
 
 
 def identity_rows(members: Iterable[Member], whose: Whose) -> tuple[list[dict[str, str]], list[dict[str, str]]]:

@@ -59,7 +59,8 @@ def watching(config: Path, *, quiet: bool) -> Iterator[None]:
 
 
 def _watch(config: Path, stop: threading.Event) -> None:
-    from db import door_queries, queries
+    from db.backlog import work_left
+    from db.nights import running_stage
     from flows.site.opened import open_site
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -67,7 +68,7 @@ def _watch(config: Path, stop: threading.Event) -> None:
         bar = bars.add_task("night: starting", total=None)
         while not stop.wait(POLL_SECONDS):
             with contextlib.suppress(Exception), open_site(config).db.read() as connection:
-                stage, left = door_queries.running_stage(connection), queries.backlog(connection)
+                stage, left = running_stage(connection), work_left(connection)
                 bars.update(bar, description=f"night: {stage or 'starting'}" + (f", {left} to do" if left else ""))
 
 

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from db import store
+from db.embeddings import save_embeddings
+from db.encoders import save_encoder, set_active_encoder
 from db.engine import Database, Fence
+from db.files import save_files
 from db.lease import begin_night, end_night
+from db.scans import save_patients, save_scans, save_studies
 
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -32,11 +35,11 @@ class Archive:
 
     def scan(self, connection: Connection, key: str, patient: str = "p", study: str = "", **values: Any) -> None:
         study = study or f"study-{key}"
-        store.save_patients(
+        save_patients(
             connection,
             [{"key": patient, "split": 0.5, "sex": "F", "own_lane": True, "first_night": self.night}],
         )
-        store.save_studies(
+        save_studies(
             connection,
             [{"key": study, "patient": patient, "age_years": 50.0, "local_date": None, "acquired_from": None,
               "acquired_until": None, "first_night": self.night}],
@@ -48,7 +51,7 @@ class Archive:
             "date_precision": "second", "age_years": None, "sex": "F", "tensor": key, "recipe": "r",
             "pictures": 0, "n_slices": 3, "first_night": self.night, "withdrawn_night": None,
         }  # fmt: skip
-        store.save_scans(connection, [row | values])
+        save_scans(connection, [row | values])
 
     def encoder(self, connection: Connection, key: str = "e", **values: Any) -> None:
         row = {
@@ -56,9 +59,9 @@ class Archive:
             "recipe": "r", "origin": "starter", "provisional": True, "folder": "f", "manifest": "{}",
             "created_night": self.night, "created_at": NEVER,
         }  # fmt: skip
-        store.save_encoder(connection, row | values)
+        save_encoder(connection, row | values)
         made = row | values
-        store.activate(
+        set_active_encoder(
             connection,
             cover=made["cover"],
             purpose=made["purpose"],
@@ -76,14 +79,14 @@ class Archive:
             "device": "cpu",
             "night": self.night,
         }
-        store.save_embeddings(connection, [row])
+        save_embeddings(connection, [row])
 
     def file(self, connection: Connection, key: str, **values: Any) -> int:
         row = {
             "key": key, "outcome": "used", "code": "used", "why": "", "scan": None, "size_bytes": 1,
             "first_night": self.night, "changed_night": self.night,
         }  # fmt: skip
-        return store.save_files(connection, [row | values])
+        return save_files(connection, [row | values])
 
 
 @pytest.fixture

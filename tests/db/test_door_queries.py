@@ -3,11 +3,16 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from db import door_queries, identity
+from db import identity
+from db.files import files_with_outcome
+from db.identity import patients_by_id
 from db.lease import begin_night, begin_stage
+from db.lists import nearest_entered
 from db.matches import replace_lane
-from db.store import save_verdict
+from db.nights import first_begun_at, last_success_at, running_night, running_stage
+from db.scans import scan_facts
 from db.tables import Match, Night
+from db.verdicts import save_verdict, wrong_patient_verdicts
 
 
 def put(archive, connection, scan: str, *priors: str, night: int, lane: str = "others") -> None:
@@ -38,10 +43,10 @@ def test_files_are_listed_with_their_paths_by_outcome_or_code(archive) -> None:
             ("truncated", [bad]),
             ("gone", []),
         ):
-            assert door_queries.files_with_outcome(connection, wanted) == found
-        assert door_queries.files_with_outcome(connection, None, most=1) == [bad]
-        assert door_queries.files_with_outcome(connection, None, after="a", most=1) == [used]
-        assert door_queries.files_with_outcome(connection, None, after="b") == []
+            assert files_with_outcome(connection, wanted) == found
+        assert files_with_outcome(connection, None, most=1) == [bad]
+        assert files_with_outcome(connection, None, after="a", most=1) == [used]
+        assert files_with_outcome(connection, None, after="b") == []
 
 
 def test_an_id_that_two_issuers_gave_is_two_patients(db) -> None:
@@ -49,7 +54,7 @@ def test_an_id_that_two_issuers_gave_is_two_patients(db) -> None:
     rows = [person, person | {"key": "b", "issuer": "ward"}, person | {"key": "c", "patient_id": ""}]
     with db.write() as connection:
         identity.save_patients(connection, rows)
-        found = door_queries.patients_by_id(connection)
+        found = patients_by_id(connection)
     assert {number: sorted(keys) for number, keys in found.items()} == {"7": ["a", "b"]}
 
 
@@ -60,10 +65,10 @@ def test_the_nearest_new_matches_come_first_one_a_scan(scans, new_night: Callabl
         put(scans, connection, "f", "a", "b", night=night)
         put(scans, connection, "e", "a", night=night)
         put(scans, connection, "d", "a", night=night, lane="own")
-        rows = door_queries.nearest_entered(connection, night, 5)
+        rows = nearest_entered(connection, night, 5)
         assert [(row["scan"], row["prior"]) for row in rows] == [("e", "a"), ("f", "a")]
-        assert len(door_queries.nearest_entered(connection, night, 1)) == 1
-        assert door_queries.scan_facts(connection, ["a", "none"]) == {
+        assert len(nearest_entered(connection, night, 1)) == 1
+        assert scan_facts(connection, ["a", "none"]) == {
             "a": {
                 "key": "a",
                 "patient": "pa",
@@ -80,7 +85,7 @@ def test_the_nearest_new_matches_come_first_one_a_scan(scans, new_night: Callabl
 def test_what_runs_now_and_what_went_well_is_told_apart(archive) -> None:
     def told() -> tuple[int | None, str | None]:
         with archive.db.read() as connection:
-            return door_queries.running_night(connection), door_queries.running_stage(connection)
+            return running_night(connection), running_stage(connection)
 
     assert told() == (None, None)
     night = begin_night(
@@ -95,14 +100,14 @@ def test_what_runs_now_and_what_went_well_is_told_apart(archive) -> None:
     with archive.db.write() as connection:
         begin_stage(connection, night, "embed")
         first, *_ = connection.execute(select(Night.begun_at, Night.ended_at).order_by(Night.id))
-        assert door_queries.first_begun_at(connection) == first.begun_at
-        assert door_queries.last_success_at(connection) == first.ended_at
+        assert first_begun_at(connection) == first.begun_at
+        assert last_success_at(connection) == first.ended_at
     assert told() == (2, "embed")
 
 
 def test_a_time_that_never_was_is_none(db) -> None:
     with db.read() as connection:
-        assert door_queries.first_begun_at(connection) is door_queries.last_success_at(connection) is None
+        assert first_begun_at(connection) is last_success_at(connection) is None
 
 
 def test_a_wrong_patient_asks_the_operator(scans) -> None:
@@ -111,6 +116,6 @@ def test_a_wrong_patient_asks_the_operator(scans) -> None:
         number = int(connection.scalar(select(Match.id)))
         save_verdict(connection, match=number, verdict="unsure", by="A")
         save_verdict(connection, match=number, verdict="wrong-patient", by="B")
-        (row,) = door_queries.wrong_patient_verdicts(connection)
+        (row,) = wrong_patient_verdicts(connection)
     assert (row["match"], row["scan"], row["prior"], row["by"]) == (number, "f", "a", "B")
     assert abs((row["at"] - datetime.now(UTC)).total_seconds()) < 60

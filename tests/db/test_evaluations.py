@@ -4,8 +4,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from db.evaluations import save_evaluation
-from db.queries import evaluations
+from db.evaluations import evaluations, save_evaluation
 from db.tables import Evaluation
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from db.lists import current_matches, lane_outcomes, match_counts
 from db.match_tables import LANES
 from db.matches import (
     Lane,
@@ -18,7 +19,6 @@ from db.matches import (
     replace_lanes,
     save_lane_outcomes,
 )
-from db.queries import current_matches, lane_outcomes, match_counts
 from db.tables import Embedding, LaneOutcome, Match, Night
 
 
@@ -182,7 +182,7 @@ def test_lists_of_two_encoders_do_not_mix(scans) -> None:
 
 
 def test_a_verdict_survives_a_match_that_came_and_went(scans) -> None:
-    from db.store import save_verdict
+    from db.verdicts import save_verdict
 
     put(scans, 1, "a")
     with scans.db.write() as connection:

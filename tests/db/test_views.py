@@ -4,10 +4,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 
+from db.encoders import set_active_encoder as activate
+from db.encoders import set_provisional
 from db.lease import begin_stage, end_stage
 from db.matches import replace_lane, save_lane_outcomes
-from db.store import activate, save_verdict, set_provisional
 from db.tables import Match, Scan
+from db.verdicts import save_verdict
 from db.views import VIEWS
 
 

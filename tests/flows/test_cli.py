@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from nights import run, tables
 
-from db import queries
+from db.labels import read_labels
 from flows.site.opened import _opened
 
 
@@ -225,7 +225,7 @@ def test_labels_may_say_size_contrast_and_site(call, matched, tmp_path):
         (4, "size_mm"), (5, "contrast_to_noise"), (6, "size_mm"),
     ]  # fmt: skip
     with matched.db.read() as connection:
-        rows = {row["finding"]: row for row in queries.labels(connection)}
+        rows = {row["finding"]: row for row in read_labels(connection)}
     assert [rows["nodule"][name] for name in ("size_mm", "contrast_to_noise", "site")] == [12.5, 3.0, "North"]
     assert [rows["cyst"][name] for name in ("size_mm", "contrast_to_noise", "site")] == [None, None, None]
 

@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 from nights import run, tables
 
-from db import queries
+from db.backlog import work_left_by_stage
 from flows.stages.match.verify import verify_matches
 from flows.work.lease import Ticket
 
@@ -26,7 +26,7 @@ def late_after(monkeypatch, n_looks):
 
 def waiting(site):
     with site.db.read() as connection:
-        return queries.backlog_parts(connection)["match"]
+        return work_left_by_stage(connection)["match"]
 
 
 def nights_until_done(site, monkeypatch, n_looks):

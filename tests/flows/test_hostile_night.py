@@ -9,8 +9,8 @@ import pytest
 from nights import run
 from sqlalchemy import select
 
-from db import queries
 from db.base import table_of
+from db.nights import last_stage_counts
 from db.tables import File
 from scans.phantoms.damage import write_hostile_files
 
@@ -77,4 +77,4 @@ def test_files_without_preamble_are_read_and_counted(make_site, write_dicom):
     path.write_bytes(path.read_bytes()[132:])
     assert run(site, "ingest").files["used"] == 1
     with site.db.read() as connection:
-        assert queries.last_stage_counts(connection, "ingest")["files_without_preamble"] == 1
+        assert last_stage_counts(connection, "ingest")["files_without_preamble"] == 1

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from nights import run, tables
 
-from db import door_queries, queries
+from db.nights import last_nights, running_stage
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(400)]
 
@@ -56,7 +56,7 @@ def wait_for_stage(site, child, *names):
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline and child.poll() is None:
         with site.db.read() as connection:
-            if door_queries.running_stage(connection) in names:
+            if running_stage(connection) in names:
                 return
         time.sleep(0.02)
     pytest.fail(f"the night never came to {names}: {child.communicate()}")
@@ -109,7 +109,7 @@ def test_killed_with_minus_nine_the_next_night_reaps_and_ends_the_same(hospital,
     assert tables(site) == alone
     assert not set(left) & set(servers_of(site))
     with site.db.read() as connection:
-        first, second = sorted(queries.nights(connection), key=lambda row: row["id"])
+        first, second = sorted(last_nights(connection), key=lambda row: row["id"])
     assert (first["state"], first["error_code"]) == ("failed", "owner-died")
     assert second["state"] == "finished"
     assert set(runs_of(site)) == {"COMPLETED", "CRASHED"}

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from db import queries
+from db.nights import last_nights
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 
@@ -23,7 +23,7 @@ def serve(site):
 
 def states(site):
     with site.db.read() as connection:
-        return [row["state"] for row in queries.nights(connection)]
+        return [row["state"] for row in last_nights(connection)]
 
 
 def wait_for(condition, what, seconds=120):

@@ -14,9 +14,13 @@ import pytest
 from PIL import Image
 from sqlalchemy import Connection, insert, update
 
-from db import identity, store
+from db import identity
+from db.embeddings import save_embeddings
+from db.encoders import save_encoder, set_active_encoder
 from db.engine import Database
+from db.files import save_files
 from db.matches import replace_lane, save_lane_outcomes
+from db.scans import save_patients, save_scans, save_studies
 from db.tables import Night, Stage
 
 FIRST_NIGHT_AT = datetime(2026, 11, 1, 2, tzinfo=UTC)
@@ -114,9 +118,9 @@ class House:
             "acquired_until": at, "first_night": self.night,
         }  # fmt: skip
         with self.write() as connection:
-            store.save_patients(connection, [patient_row])
-            store.save_studies(connection, [study_row])
-            store.save_scans(connection, [row | values])
+            save_patients(connection, [patient_row])
+            save_studies(connection, [study_row])
+            save_scans(connection, [row | values])
         for plane in ("axial", "coronal", "sagittal")[:n_pictures]:
             self.picture(key, plane)
         return key
@@ -138,8 +142,8 @@ class House:
             "created_at": FIRST_NIGHT_AT,
         } | values  # fmt: skip
         with self.write() as connection:
-            store.save_encoder(connection, row)
-            store.activate(
+            save_encoder(connection, row)
+            set_active_encoder(
                 connection, cover=row["cover"], purpose=row["purpose"], encoder=row["id"],
                 reason=f"as decided{self.text}", night=self.night,
             )  # fmt: skip
@@ -152,7 +156,7 @@ class House:
             for key in scans
         ]
         with self.write() as connection:
-            store.save_embeddings(connection, rows)
+            save_embeddings(connection, rows)
 
     def lane(
         self, scan: str, lane: str, priors: dict[str, float | None], *, encoder: str = "e", code: str = "ok"
@@ -177,7 +181,7 @@ class House:
             "first_night": self.night, "changed_night": self.night,
         }  # fmt: skip
         with self.write() as connection:
-            store.save_files(connection, [row | values])
+            save_files(connection, [row | values])
 
     def identity(self) -> None:
         """Fill the schema identity with canaries for every patient, study and file."""

@@ -5,8 +5,9 @@ from datetime import date
 import pytest
 from sqlalchemy import select, update
 
-from db.store import save_verdict, set_provisional
+from db.encoders import set_provisional
 from db.tables import Activation, Match, Scan
+from db.verdicts import save_verdict
 from review.report import write_matches
 
 D = "dddddddddddddddd"

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import insert, select, update
 
 import review.report
-from db.store import save_verdict, set_provisional
+from db.encoders import set_provisional
 from db.tables import Activation, Match, Night
+from db.verdicts import save_verdict
 from review import pictures
 from review.report import write_report
 

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select, update
 
-from db.controls import save_controls
 from db.evaluations import save_evaluation
-from db.store import save_labels, save_verdict
+from db.labels import save_labels
 from db.tables import Embedding, Encoder, Scan
+from db.verdicts import save_controls, save_verdict
 from db.views import VIEWS
 from review.columns import typed
 from review.masking import EXPORTED

@@ -6,7 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from db import door_queries, encoder_queries, identity, queries, store
+from db import identity
+from db.embeddings import embedding_devices, save_embeddings, scans_to_embed
+from db.encoders import active_encoders, encoder_row, lock_encoder
+from db.scans import series_of_scans
 from flows.site.opened import Site
 from flows.work.batch import Call, direct, run_batches
 from flows.work.lease import Ticket
@@ -42,8 +45,8 @@ def backlog(site: Site) -> dict[str, list[str]]:
     """Scans that wait for a vector, newest first, for each active encoder."""
     with site.db.read() as connection:
         return {
-            str(encoder["id"]): queries.scans_to_embed(connection, str(encoder["id"]), str(encoder["cover"]))
-            for encoder in queries.active_encoders(connection)
+            str(encoder["id"]): scans_to_embed(connection, str(encoder["id"]), str(encoder["cover"]))
+            for encoder in active_encoders(connection)
         }
 
 
@@ -57,7 +60,7 @@ def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str
     encoder_id = pairs[0].split(" ", 1)[0]
     scans = [pair.split(" ", 1)[1] for pair in pairs]
     with site.db.read() as connection:
-        row = queries.encoder_row(connection, encoder_id)
+        row = encoder_row(connection, encoder_id)
     encoder = loaded_encoder(site.store / str(row["folder"]), site.settings.siamese.threads)
     found = {scan: _input(site.tensor(str(row["recipe"]), scan), encoder.recipe) for scan in scans}
     inputs = {scan: tensor for scan, tensor in found.items() if tensor is not None}
@@ -69,9 +72,9 @@ def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str
         for scan, vector in vectors.items()
     ]  # fmt: skip
     with site.db.write(ticket.right) as connection:
-        encoder_queries.lock(connection, encoder_id)  # two machines of two sorts may be the first ones
-        _refuse_other_device(door_queries.embedding_devices(connection, encoder_id), encoder_id, device)
-        store.save_embeddings(connection, rows)
+        lock_encoder(connection, encoder_id)  # two machines of two sorts may be the first ones
+        _refuse_other_device(embedding_devices(connection, encoder_id), encoder_id, device)
+        save_embeddings(connection, rows)
     counts = Counter(new_embeddings=len(rows))
     return (
         counts
@@ -111,13 +114,13 @@ def _vectors(encoder: Any, inputs: Mapping[str, Any], batch_size: int, device: s
 def _make_again(site: Site, ticket: Ticket) -> int:
     """Ask for inputs that are missing or damaged to be made from their files, by the next night; returns how many."""
     with site.db.read() as connection:
-        recipes = {str(row["id"]): str(row["recipe"]) for row in queries.active_encoders(connection)}
+        recipes = {str(row["id"]): str(row["recipe"]) for row in active_encoders(connection)}
     waiting = {scan: recipes[encoder] for encoder, scans in backlog(site).items() for scan in scans}
     bad = [scan for scan, recipe in waiting.items() if not _is_whole(site.tensor(recipe, scan), recipe)]
     for scan in bad:
         site.tensor(waiting[scan], scan).unlink(missing_ok=True)
     with site.db.read() as connection:
-        series = queries.series_of_scans(connection, bad)
+        series = series_of_scans(connection, bad)
     with site.db.write(ticket.right) as connection:
         identity.disturb_series(connection, series)
     return len(bad)
@@ -153,7 +156,7 @@ def device_for(site: Site, encoder: str) -> str:
     if wanted == "cuda" and not has_gpu:
         raise DeviceMissing('[siamese] device = "cuda", but this machine has no GPU; set "auto" or "cpu"')
     with site.db.read() as connection:
-        used = door_queries.embedding_devices(connection, encoder)
+        used = embedding_devices(connection, encoder)
     here = "cuda" if has_gpu else "cpu"
     device = wanted if wanted != "auto" else "cpu" if used == ["cpu"] else here
     _refuse_other_device(used, encoder, device)

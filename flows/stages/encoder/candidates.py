@@ -10,7 +10,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from db import encoder_queries, queries, store
+from db.embeddings import scans_to_embed
+from db.encoders import (
+    active_encoders,
+    choose_encoder,
+    chosen_encoders,
+    newest_held,
+    set_active_encoder,
+    unchoose_encoders,
+)
 from flows.records.lookup import NotFound
 from flows.site.opened import Site
 from flows.stages.embed.vectors import DeviceMissing, OtherDevice, embed_backlog, embed_scans
@@ -29,7 +37,7 @@ def embed_candidates(site: Site, ticket: Ticket, call: Call) -> Counter[str]:
     ends = time.monotonic() + site.settings.siamese.background_minutes * 60
     counts: Counter[str] = Counter()
     with site.db.read() as connection:
-        chosen, held = encoder_queries.chosen(connection), encoder_queries.newest_held(connection)
+        chosen, held = chosen_encoders(connection), newest_held(connection)
     for row in [*chosen, *held]:
         if ticket.is_late() or (counts and time.monotonic() >= ends):
             break
@@ -37,7 +45,7 @@ def embed_candidates(site: Site, ticket: Ticket, call: Call) -> Counter[str]:
             counts += _embed(site, ticket, row, ends, call)
         except (NotFound, OtherDevice, DeviceMissing) as error:  # the nights of the active encoder go on
             with site.db.write(ticket.right) as connection:
-                encoder_queries.unchoose(connection, str(row["cover"]), str(row["purpose"]), str(error))
+                unchoose_encoders(connection, str(row["cover"]), str(row["purpose"]), str(error))
             counts["unusable"] += 1
             counts += undone("candidate-unusable", int(bool(row["chosen_reason"])))  # one in the shadow serves nobody
         else:
@@ -48,23 +56,23 @@ def embed_candidates(site: Site, ticket: Ticket, call: Call) -> Counter[str]:
 def switch_if_done(site: Site, ticket: Ticket, row: Row) -> int:
     """Make a chosen encoder the active one if no scan waits for its vector; 1 if it was switched."""
     with site.db.read() as connection:
-        if queries.scans_to_embed(connection, str(row["id"]), str(row["cover"])):
+        if scans_to_embed(connection, str(row["id"]), str(row["cover"])):
             return 0
-        before = _before(queries.active_encoders(connection), row)
+        before = _before(active_encoders(connection), row)
         shared = None if not before else archive_overlap(site, connection, str(row["id"]), str(before[0]["id"]))
     told = "" if shared is None else f"; overlap@10 with the encoder before {shared[0]:.2f}, {shared[1]} lists"
     with site.db.write(ticket.right) as connection:
         for old in before:
             if old["purpose"] != row["purpose"]:
-                store.activate(
+                set_active_encoder(
                     connection, cover=row["cover"], purpose=old["purpose"], encoder=None, night=ticket.night,
                     reason="a trained encoder takes the starter's place",
                 )  # fmt: skip
-        store.activate(
+        set_active_encoder(
             connection, cover=row["cover"], purpose=row["purpose"], encoder=row["id"], night=ticket.night,
             reason=f"{row['chosen_reason']}{told}",
         )  # fmt: skip
-        encoder_queries.choose(connection, str(row["id"]), "")
+        choose_encoder(connection, str(row["id"]), "")
     return 1
 
 
@@ -78,7 +86,7 @@ def _before(active: Sequence[Row], row: Row) -> list[Row]:
 def _embed(site: Site, ticket: Ticket, row: Row, ends: float, call: Call) -> Counter[str]:
     check_usable(site, row)
     with site.db.read() as connection:
-        waiting = queries.scans_to_embed(connection, str(row["id"]), str(row["cover"]))
+        waiting = scans_to_embed(connection, str(row["id"]), str(row["cover"]))
     if site.settings.flows.pools:
         return embed_backlog(site, ticket, {str(row["id"]): waiting}, call)
     counts: Counter[str] = Counter()

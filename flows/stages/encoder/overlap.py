@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from db import queries
+from db.embeddings import kinds_of
 from flows.records.space import Space, order_of, read_space
 from flows.site.opened import Site
 from siamese.search.distance import Metric
@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 def archive_overlap(site: Site, connection: Any, a: str, b: str) -> tuple[float, int] | None:
     """Return the mean share over lists of scans that both encoders have vectors of, and how many lists; None: none."""
     shares: list[float] = []
-    for kind in queries.kinds_of(connection, a):
+    for kind in kinds_of(connection, a):
         spaces = [read_space(site, connection, encoder, kind) for encoder in (a, b)]
         keys = sorted(set(spaces[0].gallery.keys) & set(spaces[1].gallery.keys))
         asked = np.arange(min(len(keys), MOST_QUERIES))

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from db import queries
+from db.embeddings import embeddings_of, kinds_of
+from db.encoders import encoder_row
 from evaluation.promotion import Decision, decide_by
 from evaluation.protocol import evaluate
 from evaluation.questions import Task
@@ -35,7 +36,7 @@ def decide_on(site: Site, ticket: Ticket, candidate: str, active: str) -> Decisi
     test is numbered and recorded as that of `scantwin evaluate` is.
     """
     with site.db.read() as connection:
-        row, rival = queries.encoder_row(connection, candidate), queries.encoder_row(connection, active)
+        row, rival = encoder_row(connection, candidate), encoder_row(connection, active)
         vectors = _vectors(connection, active)
         made = _vectors(connection, candidate)
     if not _embed(site, ticket, candidate, sorted(vectors.keys() - made.keys())):
@@ -91,8 +92,8 @@ def _embed(site: Site, ticket: Ticket, candidate: str, scans: list[str]) -> bool
 def _vectors(connection: Any, encoder: str) -> Mapping[str, Vectors]:
     """Return the vectors of main scans of people who are test, by scan."""
     found: dict[str, Vectors] = {}
-    for kind in queries.kinds_of(connection, encoder):
-        some = queries.embeddings_of(connection, encoder, kind, between=TEST)
+    for kind in kinds_of(connection, encoder):
+        some = embeddings_of(connection, encoder, kind, between=TEST)
         for scan, content in zip(some.scans, some.vectors, strict=True):
             found[scan] = np.frombuffer(content, "<f4").astype(np.float32)
     return found

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from db import encoder_queries, queries, store
+from db.embeddings import scans_to_embed, vector_counts, vector_kernels
+from db.encoders import (
+    active_encoders,
+    all_encoders,
+    chosen_encoders,
+    encoder_switches,
+    set_active_encoder,
+    unchoose_encoders,
+)
 from flows.records.lookup import NotFound
 from flows.site.opened import Site, open_site
 from siamese.manifest import Manifest
@@ -17,14 +25,14 @@ def list_encoders(config: Path) -> dict[str, Any]:
     """Every encoder with its evidence, and every switch, newest first."""
     site = open_site(config)
     with site.db.read() as connection:
-        active = {str(row["id"]) for row in queries.active_encoders(connection)}
-        rows = encoder_queries.all_encoders(connection)
-        switches = encoder_queries.switches(connection)
-        n_vectors = encoder_queries.vector_counts(connection)
-        made_by = encoder_queries.vector_kernels(connection)
+        active = {str(row["id"]) for row in active_encoders(connection)}
+        rows = all_encoders(connection)
+        switches = encoder_switches(connection)
+        n_vectors = vector_counts(connection)
+        made_by = vector_kernels(connection)
         n_waiting = {
-            str(row["id"]): len(queries.scans_to_embed(connection, str(row["id"]), str(row["cover"])))
-            for row in encoder_queries.chosen(connection)
+            str(row["id"]): len(scans_to_embed(connection, str(row["id"]), str(row["cover"])))
+            for row in chosen_encoders(connection)
         }
     since = {str(row["encoder"]): row["at"].isoformat(timespec="seconds") for row in reversed(switches)}
     return {
@@ -58,11 +66,11 @@ def activate_encoder(config: Path, text: str) -> dict[str, Any]:
     """
     site = open_site(config)
     with site.db.read() as connection:
-        row = _named(encoder_queries.all_encoders(connection), text)
+        row = _named(all_encoders(connection), text)
     check_usable(site, row)
     with site.db.write() as connection:
-        encoder_queries.unchoose(connection, row["cover"], row["purpose"], BY_HAND)
-        did = store.activate(
+        unchoose_encoders(connection, row["cover"], row["purpose"], BY_HAND)
+        did = set_active_encoder(
             connection, cover=row["cover"], purpose=row["purpose"], encoder=row["id"], reason="activated by hand"
         )
     return _switched(row["cover"], row["purpose"], row["id"], did)
@@ -78,8 +86,8 @@ def roll_back(config: Path, cover: str | None = None, purpose: str | None = None
     """
     site = open_site(config)
     with site.db.read() as connection:
-        switches = encoder_queries.switches(connection)
-        rows = {str(row["id"]): row for row in encoder_queries.all_encoders(connection)}
+        switches = encoder_switches(connection)
+        rows = {str(row["id"]): row for row in all_encoders(connection)}
     mine = [s for s in switches if cover in (None, s["cover"]) and purpose in (None, s["purpose"])]
     newest = [s for s in mine if _together(s, mine[0])]
     before = {s["purpose"]: _before(s, [other for other in mine if other not in newest]) for s in newest}
@@ -88,9 +96,9 @@ def roll_back(config: Path, cover: str | None = None, purpose: str | None = None
     for encoder in filter(None, before.values()):
         check_usable(site, rows[encoder])
     with site.db.write() as connection:
-        encoder_queries.unchoose(connection, newest[0]["cover"], None, BY_HAND)
+        unchoose_encoders(connection, newest[0]["cover"], None, BY_HAND)
         for switch in newest:
-            store.activate(
+            set_active_encoder(
                 connection, cover=switch["cover"], purpose=switch["purpose"], encoder=before[switch["purpose"]],
                 reason=f"rolled back by hand from {switch['encoder'] or 'none'}",
             )  # fmt: skip

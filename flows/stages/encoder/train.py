@@ -9,7 +9,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from db import encoder_queries, queries, store
+from db.encoders import (
+    active_encoders,
+    choose_encoder,
+    encoders_of,
+    hold_encoder,
+    save_encoder,
+    set_active_encoder,
+    set_provisional,
+    unchoose_encoders,
+)
 from flows.records.labelled import read_examples
 from flows.site.opened import Site
 from flows.site.settings import new_scans_wanted
@@ -53,7 +62,7 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
     """Decide whether to train for a cover; `asked` (by a person) overrides the policy, not the evidence needed."""
     wanted = new_scans_wanted(site.settings.siamese.train_when)
     with site.db.read() as connection:
-        trained = [row for row in queries.encoders(connection, cover) if row["origin"] == "trained"]
+        trained = [row for row in encoders_of(connection, cover) if row["origin"] == "trained"]
     if not asked and wanted is None:
         return Plan(None, 'train_when = "never"')
     if not asked and trained and wanted == 0:
@@ -100,12 +109,12 @@ def register_starter(site: Site, ticket: Ticket, cover: str) -> int:
     from siamese.encoder import read_manifest, starter
 
     with site.db.read() as connection:
-        if any(row["cover"] == cover for row in queries.active_encoders(connection)):
+        if any(row["cover"] == cover for row in active_encoders(connection)):
             return 0
     manifest = read_manifest(starter(cover))
     keep(site, ticket, starter(cover), manifest)
     with site.db.write(ticket.right) as connection:
-        store.activate(
+        set_active_encoder(
             connection, cover=cover, purpose=manifest.purpose, encoder=manifest.id, night=ticket.night,
             reason="starter: nothing trained on this archive yet",
         )  # fmt: skip
@@ -122,7 +131,7 @@ def train_cover(site: Site, ticket: Ticket, covers: Sequence[str], *, asked: boo
     if chosen.purpose is None:
         return Counter()
     with site.db.read() as connection:
-        active = [row for row in queries.active_encoders(connection) if row["cover"] == cover]
+        active = [row for row in active_encoders(connection) if row["cover"] == cover]
     work = work_folder(site, cover, chosen.purpose, chosen.examples)
     reference = load(site.store / str(active[0]["folder"])) if active else None
     try:
@@ -157,9 +166,7 @@ def promote(site: Site, ticket: Ticket, candidate: Any, active: Sequence[Any]) -
         return _as_decided(site, ticket, candidate, decision)
     if len(starters) < len(active) or not beats_reference(candidate):
         with site.db.write(ticket.right) as connection:
-            encoder_queries.hold(
-                connection, candidate.id, held_reason(candidate, is_trained=len(starters) < len(active))
-            )
+            hold_encoder(connection, candidate.id, held_reason(candidate, is_trained=len(starters) < len(active)))
         return 0
     with site.db.write(ticket.right) as connection:
         _choose(connection, candidate, "first one trained on this archive; not below the starter on validation")
@@ -170,17 +177,17 @@ def _as_decided(site: Site, ticket: Ticket, candidate: Any, decision: Any) -> in
     """Choose a candidate that has earned it by the protocol, else note why it stays in the shadow."""
     reason = "; ".join(decision.reasons)
     with site.db.write(ticket.right) as connection:
-        store.set_provisional(connection, candidate.id, decision.provisional)
+        set_provisional(connection, candidate.id, decision.provisional)
         if not decision.promote:
-            encoder_queries.hold(connection, candidate.id, reason)
+            hold_encoder(connection, candidate.id, reason)
             return 0
         _choose(connection, candidate, reason)
     return 1
 
 
 def _choose(connection: Any, candidate: Any, reason: str) -> None:
-    encoder_queries.unchoose(connection, candidate.cover, candidate.purpose, "a newer candidate was chosen before it")
-    encoder_queries.choose(connection, candidate.id, reason)
+    unchoose_encoders(connection, candidate.cover, candidate.purpose, "a newer candidate was chosen before it")
+    choose_encoder(connection, candidate.id, reason)
 
 
 def held_reason(candidate: Any, *, is_trained: bool) -> str:
@@ -251,4 +258,4 @@ def keep(site: Site, ticket: Ticket, folder: Path, manifest: Any, *, origin: str
         "created_at": datetime.fromisoformat(manifest.created_utc),
     }  # fmt: skip
     with site.db.write(ticket.right) as connection:
-        store.save_encoder(connection, row)
+        save_encoder(connection, row)

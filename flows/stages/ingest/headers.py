@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from functools import partial
 
-from db import forgetting, identity, persons, queries, store
+from db import forgetting, identity, persons
+from db.files import save_files
+from db.nights import last_stage_counts
 from flows.records.dating import regroup_what_has_come
 from flows.records.persons import person_of, settle_persons
 from flows.records.whose import settle_studies_of_people
@@ -123,7 +125,7 @@ def _save_listed(site: Site, ticket: Ticket, rows: Sequence[dict[str, object]], 
         if row["state"] in waiting and row["path"] not in again
     ]
     with site.db.write(ticket.right) as connection:
-        store.save_files(connection, files)
+        save_files(connection, files)
 
 
 def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[str]:
@@ -202,7 +204,7 @@ def settle_files(site: Site, ticket: Ticket) -> None:
             for r in rows
         ]
         with site.db.write(ticket.right) as connection:
-            store.save_files(connection, files)
+            save_files(connection, files)
         with site.db.write(ticket.right) as connection:
             identity.mark_grouped(connection, some)
 
@@ -221,7 +223,7 @@ def _regroup_after_new_rules(site: Site) -> None:
     """When the rules of reading changed since the last night, look at every series again (nothing is decoded)."""
     rules = reading_rules(site)
     with site.db.read() as connection:
-        before = queries.last_stage_counts(connection, "ingest").get("rules")
+        before = last_stage_counts(connection, "ingest").get("rules")
     if before is not None and before != rules:
         with site.db.write() as connection:
             identity.disturb_all(connection)

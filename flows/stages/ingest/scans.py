@@ -6,7 +6,21 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
-from db import identity, matches, persons, queries, store
+from db import identity, matches, persons
+from db.files import save_files, save_further_scans
+from db.scans import (
+    acquired_of_scans,
+    delete_empty_studies,
+    save_main,
+    save_patients,
+    save_scans,
+    save_studies,
+    scan_states,
+    scans_of_studies,
+    scans_without_files,
+    studies_without_main,
+    withdraw_scans,
+)
 from flows.records.dating import dated, today
 from flows.records.persons import person_of
 from flows.records.series import Series, read_series
@@ -53,9 +67,9 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
     """Build the scans of some series, by key, from the headers in identity."""
     with site.db.read() as connection:
         read = read_series(connection, series)
-        known = queries.scan_states(connection, series)
+        known = scan_states(connection, series)
         before = persons.owners_of_scans(connection, series)
-        dates_before, day = queries.acquired_of_scans(connection, series), today(site, connection)
+        dates_before, day = acquired_of_scans(connection, series), today(site, connection)
         members = [member for some in read for member in some.members]
         people = persons.patients_of_persons(connection, {person_of(member.header)["key"] for member in members})
     whose = Whose(site.keys, people, {file: part for some in read for file, part in some.parts.items()})
@@ -69,11 +83,11 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
         persons.save_scan_sources(connection, rows.sources)
         identity.unsettle(connection, rows.changed)
     with site.db.write(ticket.right) as connection:
-        store.save_patients(connection, list(rows.patients.values()))
-        store.save_studies(connection, list(rows.studies.values()))
-        store.save_scans(connection, rows.scans)
-        store.save_files(connection, rows.files)
-        store.save_further_scans(connection, rows.further)
+        save_patients(connection, list(rows.patients.values()))
+        save_studies(connection, list(rows.studies.values()))
+        save_scans(connection, rows.scans)
+        save_files(connection, rows.files)
+        save_further_scans(connection, rows.further)
         matches.rejoin(connection, set(moved))  # other lists are theirs now, and they stand in other ones
     with site.db.write(ticket.right) as connection:
         identity.mark_series_grouped(connection, series)
@@ -83,15 +97,15 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
 def settle_studies(site: Site, ticket: Ticket) -> Counter[str]:
     """Withdraw scans that no file supports any more, then choose each disturbed study's main scans."""
     with site.db.write(ticket.right) as connection:
-        orphans = queries.scans_without_files(connection)
-        store.withdraw_scans(connection, orphans, ticket.night)
+        orphans = scans_without_files(connection)
+        withdraw_scans(connection, orphans, ticket.night)
     _sweep_parts(site, ticket)
     with site.db.read() as connection:
-        studies = queries.studies_without_main(connection)
-        scans = queries.scans_of_studies(connection, studies)
+        studies = studies_without_main(connection)
+        scans = scans_of_studies(connection, studies)
     rows = _chosen(scans)
     with site.db.write(ticket.right) as connection:
-        store.save_main(connection, rows)
+        save_main(connection, rows)
     return Counter(withdrawn_scans=len(orphans))
 
 
@@ -101,7 +115,7 @@ def _sweep_parts(site: Site, ticket: Ticket) -> None:
         stale = identity.stale_parts(connection)
     if stale:
         with site.db.write(ticket.right) as connection:
-            held = store.delete_empty_studies(connection, stale)  # withdrawn scans stay somebody's
+            held = delete_empty_studies(connection, stale)  # withdrawn scans stay somebody's
         with site.db.write(ticket.right) as connection:
             identity.delete_studies(connection, set(stale) - held)
 

@@ -13,7 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from db import calibrations, queries
+from db import calibrations
+from db.embeddings import kinds_of
+from db.encoders import active_encoders, encoder_row
+from db.labels import read_labels
+from db.lists import lane_outcomes
 from evaluation.relevance import related
 from flows.records.labelled import findings_of, labels_by_subject
 from flows.records.persons import aliases
@@ -41,8 +45,8 @@ def calibrate(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     with site.db.read() as connection:
         spaces = [
             f"{encoder['id']} {kind}"
-            for encoder in queries.active_encoders(connection)
-            for kind in queries.kinds_of(connection, str(encoder["id"]))
+            for encoder in active_encoders(connection)
+            for kind in kinds_of(connection, str(encoder["id"]))
         ]
     counts: Counter[str] = Counter()
     for space in spaces:
@@ -56,7 +60,7 @@ def calibrate_space(site: Site, ticket: Ticket, spaces: Sequence[str]) -> Counte
     for name in spaces:
         encoder, kind = name.split(" ", 1)
         with site.db.read() as connection:
-            row = queries.encoder_row(connection, encoder)
+            row = encoder_row(connection, encoder)
             scans = _first_patients(
                 calibrations.calibration_scans(connection, encoder, kind, above=VALIDATION[0], below=VALIDATION[1])
             )
@@ -102,7 +106,7 @@ def _first_patients(scans: Rows) -> Rows:
 
 def _labels(site: Site, connection: Any, scans: Rows) -> Labels:
     """Scan -> findings present and absent, of the scans of which anything is known."""
-    by_subject = labels_by_subject(queries.labels(connection), aliases(site, connection))
+    by_subject = labels_by_subject(read_labels(connection), aliases(site, connection))
     if not by_subject:
         return {}
     told = {}
@@ -230,7 +234,7 @@ def _mark_lanes(site: Site, ticket: Ticket, known: Mapping[str, Any], *, has_ala
         if known["cutoff"] is None and not has_alarms and not marked:
             return 0
         nearest = calibrations.nearest_of_lanes(connection, encoder, kind)
-        lanes = queries.lane_outcomes(connection, encoder, kind)
+        lanes = lane_outcomes(connection, encoder, kind)
     rows = []
     for lane in lanes:
         found = _marks(site, known, lane, nearest.get((str(lane["scan"]), str(lane["lane"]))), has_alarms)

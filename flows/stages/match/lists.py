@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from db import matches, queries
+from db import matches
+from db.encoders import active_encoders
+from db.lists import ineligible_current, kinds_to_match, listed_before, scans_matched_with, why_ineligible
 from flows.records.space import Space, order_of, read_space
 from flows.site.opened import Site
 from flows.site.rules import reading_rules
@@ -51,8 +53,8 @@ def spaces_to_match(site: Site, connection: Any) -> list[str]:
     """Return "ENCODER KIND" of every space whose lists may change."""
     return [
         f"{encoder['id']} {kind}"
-        for encoder in queries.active_encoders(connection)
-        for kind in queries.kinds_to_match(connection, encoder["id"], rules_of(site, encoder["metric"]))
+        for encoder in active_encoders(connection)
+        for kind in kinds_to_match(connection, encoder["id"], rules_of(site, encoder["metric"]))
     ]
 
 
@@ -65,13 +67,13 @@ def match_space(site: Site, ticket: Ticket, spaces: Sequence[str]) -> Counter[st
     for name in spaces:
         encoder, kind = name.split(" ", 1)
         with site.db.read() as connection:
-            leavers = queries.ineligible_current(connection, encoder, kind)
+            leavers = ineligible_current(connection, encoder, kind)
             space = read_space(site, connection, encoder, kind)
             joiners = [space.gallery.keys[i] for i in np.flatnonzero(space.joins).tolist()]
-            broken = queries.scans_matched_with(connection, encoder, leavers)
+            broken = scans_matched_with(connection, encoder, leavers)
             reasons = Reasons(
-                queries.why_ineligible(connection, leavers, kind),
-                queries.listed_before(connection, joiners),
+                why_ineligible(connection, leavers, kind),
+                listed_before(connection, joiners),
                 rules_of(site, space.metric),
             )
         n_eligible = _eligible(site, space)
@@ -156,7 +158,7 @@ class _Work:
     def _listing(self, joining: Sequence[str]) -> np.ndarray:
         """Mask (N,) of lists that hold these: one that joins again may belong to another patient now."""
         with self.site.db.read() as connection:
-            found = set(queries.scans_matched_with(connection, self.space.encoder, joining))
+            found = set(scans_matched_with(connection, self.space.encoder, joining))
         return np.array([key in found for key in self.space.gallery.keys], bool)
 
     def _affected(self, joining: Sequence[int]) -> np.ndarray:

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from db import calibrations, match_queries, queries
+from db import calibrations
+from db.embeddings import embeddings_of, kinds_of
+from db.encoders import active_encoders
+from db.lists import list_ends, listed_entries, listed_scans
 from flows.site.opened import Site
 from flows.stages.match.plain_lists import Entry, PlainLists, Row
 
@@ -26,9 +29,9 @@ def verify_matches(site: Site) -> dict[str, Any]:
     """
     n_lists, differences, waiting = 0, list[str](), 0
     with site.db.read() as connection:
-        for encoder in queries.active_encoders(connection):
-            for kind in queries.kinds_of(connection, str(encoder["id"])):
-                found = match_queries.embeddings_of(connection, str(encoder["id"]), kind)
+        for encoder in active_encoders(connection):
+            for kind in kinds_of(connection, str(encoder["id"])):
+                found = embeddings_of(connection, str(encoder["id"]), kind)
                 waiting += sum(night is None for night in found.matched_nights)
                 n_lists += 2 * len(found.scans)
                 differences += _differences(site, connection, encoder, kind, found)
@@ -57,16 +60,16 @@ def _differences(site: Site, connection: Any, encoder: Mapping[str, Any], kind: 
                 if (stored.get((row.scan, lane), []), ended.get((row.scan, lane))) != (_in_order(entries), end):
                     yield f"{kind}, scan {row.scan[:8]}, lane {lane}"
     entitled = {row.scan for row in rows}
-    for scan, lane in match_queries.listed_scans(connection, identifier, kind):
+    for scan, lane in listed_scans(connection, identifier, kind):
         if scan not in entitled:
             yield f"{kind}, scan {scan[:8]}, lane {lane}: has no right to a list"
 
 
 def _stored(connection: Any, encoder: str, kind: str, scans: Sequence[str]) -> tuple[Lists, Ends]:
     lists: Lists = defaultdict(list)
-    for scan, lane, rank, prior, distance in match_queries.listed_entries(connection, encoder, kind, scans):
+    for scan, lane, rank, prior, distance in listed_entries(connection, encoder, kind, scans):
         lists[scan, lane].append((rank, prior, distance))
-    ended = {(scan, lane): (code, n) for scan, lane, code, n in match_queries.list_ends(connection, encoder, scans)}
+    ended = {(scan, lane): (code, n) for scan, lane, code, n in list_ends(connection, encoder, scans)}
     return {key: _in_order(entries) for key, entries in lists.items()}, ended
 
 

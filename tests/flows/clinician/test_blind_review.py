@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import select
 from test_calibrating import night, vectors
 
-from db import controls, queries, verdict_queries
 from db.base import table_of
 from db.forgetting import forget_core, theirs_of
+from db.lists import current_matches
 from db.tables import Control
+from db.verdicts import newest_verdicts, save_pair_verdict
 from flows.operator.status import standing
 from flows.operator.verdict_statistics import labels_from_verdicts
 from flows.site.opened import open_site
@@ -39,7 +40,7 @@ def ask(call):
 
 def matched(site):
     with site.db.read() as connection:
-        return {row["prior"]: row["id"] for row in queries.current_matches(connection, "enc") if row["scan"] == SCAN}
+        return {row["prior"]: row["id"] for row in current_matches(connection, "enc") if row["scan"] == SCAN}
 
 
 def recorded(site):
@@ -99,7 +100,7 @@ def test_a_verdict_on_a_pair_counts_for_matches_or_for_controls_and_says_not_whi
     assert told == {"not calibrated": (6, 0), "random controls": (0, 2)}
     assert ask(site, "similar", SCAN) == before
     with site.db.read() as connection:
-        rows = verdict_queries.newest_verdicts(connection)
+        rows = newest_verdicts(connection)
     assert {row["prior"] for row in rows if row["is_control"]} == drawn
     assert labels_from_verdicts(site.config)["labels"] == 7  # the scan and its six matches
 
@@ -108,7 +109,7 @@ def test_status_has_a_row_for_random_controls(make_judged, ask, call):
     site = make_judged()
     ask(site, "similar", SCAN, "--judge")
     with site.db.write() as connection:
-        controls.save_pair_verdict(connection, scan=SCAN, prior=min(recorded(site)), verdict="relevant", by="A")
+        save_pair_verdict(connection, scan=SCAN, prior=min(recorded(site)), verdict="relevant", by="A")
     _, out, _ = call("status", "--config", site.config)
     assert "random controls" in out
 

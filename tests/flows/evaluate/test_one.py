@@ -10,7 +10,10 @@ import pytest
 from nights import evaluations, run
 from sqlalchemy import select, update
 
-from db import queries
+from db.encoders import active_encoders
+from db.evaluations import patients_shown_to
+from db.labels import read_labels
+from db.scans import find_scans
 from db.tables import Encoder, Patient
 from evaluation.baselines import REQUIRED
 from evaluation.protocol import evaluate
@@ -102,7 +105,7 @@ def test_labels_from_a_csv_are_used_and_not_imported(site, people):
     assert found["task"] == "finding" and found["measured_on"]["findings"] == {"nodule": 10}
     assert found["labels"] == {"source": "csv", "used": 14, "refused": []}
     with site.db.read() as connection:
-        assert queries.labels(connection) == []
+        assert read_labels(connection) == []
 
 
 def test_sizes_sites_and_times_stand_beside_the_headline(site, tmp_path):
@@ -163,9 +166,9 @@ def test_whoever_an_encoder_was_shown_is_not_asked_about(make_site, db_url, peop
             split = 0.1 if number == 0 else 0.7 if number == 1 else 0.9
             connection.execute(update(Patient).where(Patient.key == key).values(split=split))
     with site.db.read() as connection:
-        (row,) = [encoder for encoder in queries.active_encoders(connection) if encoder["cover"] == "2d"]
+        (row,) = [encoder for encoder in active_encoders(connection) if encoder["cover"] == "2d"]
         asked = read_asked(site, connection, row, task="patient")
-        assert queries.patients_shown_to(connection, row["id"]).keys() == set(keys)
+        assert patients_shown_to(connection, row["id"]).keys() == set(keys)
     assert asked is not None
     assert asked.fold.seen == set(keys[:2])
     assert set(asked.cohort.patients) == set(keys[2:])
@@ -180,8 +183,8 @@ def test_patients_who_came_after_an_encoder_was_trained_are_new_to_it(make_site,
     with site.db.write() as connection:
         connection.execute(update(Encoder).values(origin="trained"))
     with site.db.read() as connection:
-        (row,) = [encoder for encoder in queries.active_encoders(connection) if encoder["cover"] == "2d"]
-        assert queries.patients_shown_to(connection, row["id"]) == {}
+        (row,) = [encoder for encoder in active_encoders(connection) if encoder["cover"] == "2d"]
+        assert patients_shown_to(connection, row["id"]) == {}
 
 
 def test_dates_that_were_shifted_ask_the_open_gallery(make_site, people):
@@ -198,7 +201,7 @@ def test_neither_row_nor_page_holds_an_identity_and_the_row_no_key(site, people)
     assert not re.search(r"E\d+\^|Test\^|1\.2\.7\d\d|19700101", texts)
     with site.db.read() as connection:
         keys = [str(key) for key in connection.scalars(select(Patient.key))]
-        scans = [str(row["key"]) for row in queries.find_scans(connection, "")]
+        scans = [str(row["key"]) for row in find_scans(connection, "")]
     assert not [key for key in (*keys, *scans) if short(key) in evaluations(site)[0]["result"]]
     assert [key for key in scans if short(key) in page]
     assert "scan" in json.dumps(found["evaluation"]["galleries"]["open"]["hubness"])
@@ -210,7 +213,7 @@ def test_the_page_of_a_forgotten_patient_goes(site, people):
     page = site.store / "evidence" / "evaluation-2d-00001.html"
     shown = page.read_text()
     with site.db.read() as connection:
-        scans = queries.find_scans(connection, "")
+        scans = find_scans(connection, "")
     patient = next(str(row["patient"]) for row in scans if short(str(row["key"])) in shown)
     forget_patient(site.config, found_patient(site.config, patient, None))
     assert "This page was removed" in page.read_text()
@@ -261,7 +264,7 @@ def test_the_command_prints_the_headline_with_every_plain_way(site, people, caps
 
 def test_an_unknown_encoder_is_refused_with_those_there_are(site):
     with site.db.read() as connection:
-        known = [str(row["id"]) for row in queries.active_encoders(connection)]
+        known = [str(row["id"]) for row in active_encoders(connection)]
     with pytest.raises(NotFound, match=known[0]):
         evaluate_site(site.config, encoder="nothing", **FEW)
     assert evaluate_site(open_site(site.config).config, encoder=known[-1][:6], task="patient", **FEW)["cover"] == "2d"

@@ -35,14 +35,14 @@ def fail_with(monkeypatch, error):
     ],
 )
 def test_a_failed_night_has_a_code_and_the_operator_is_called(make_site, tmp_path, monkeypatch, error, code):
-    from db import queries
+    from db.nights import last_nights
 
     site = told_site(make_site, tmp_path)
     fail_with(monkeypatch, error)
     with pytest.raises(type(error)):
         conduct(site)
     with site.db.read() as connection:
-        (row,) = queries.nights(connection)
+        (row,) = last_nights(connection)
         assert (row["state"], row["error_code"]) == ("failed", code)
     assert failure.sentence(code) in (tmp_path / "told").read_text()
     assert "secret" not in (tmp_path / "told").read_text()

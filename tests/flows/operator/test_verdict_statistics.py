@@ -1,7 +1,9 @@
 import pytest
 from nights import run
 
-from db import queries
+from db.encoders import active_encoders
+from db.labels import read_labels
+from db.lists import current_matches
 from db.match_tables import ALWAYS_FROM
 from flows.clinician.verdicts import record_verdict
 from flows.operator.status import standing
@@ -61,8 +63,8 @@ def test_labels_from_verdicts_are_recorded_and_follow_a_change_of_mind(hospital,
     hospital.deliver(site.archive)
     run(site)
     with site.db.read() as connection:
-        encoder = queries.active_encoders(connection)[0]["id"]
-        listed = [m for e in queries.active_encoders(connection) for m in queries.current_matches(connection, e["id"])]
+        encoder = active_encoders(connection)[0]["id"]
+        listed = [m for e in active_encoders(connection) for m in current_matches(connection, e["id"])]
     assert encoder
     shown = next(match for match in listed if match["lane"] == "others")
     record_verdict(site.config, shown["id"], "relevant", by="Dr A")
@@ -70,7 +72,7 @@ def test_labels_from_verdicts_are_recorded_and_follow_a_change_of_mind(hospital,
     assert (found["labels"], found["new_or_changed"], found["taken_back"]) == (2, 2, 0)
     assert labels_from_verdicts(site.config)["new_or_changed"] == 0
     with site.db.read() as connection:
-        assert {(r["source"], r["value"], r["valid_from"]) for r in queries.labels(connection)} == {
+        assert {(r["source"], r["value"], r["valid_from"]) for r in read_labels(connection)} == {
             ("verdicts", "present", ALWAYS_FROM)
         }
     assert standing(site.config)["review"]["precision"][0]["relevant"] == 1

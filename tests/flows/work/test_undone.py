@@ -7,7 +7,8 @@ import sys
 import pytest
 from nights import run, tables
 
-from db import queries
+from db.embeddings import embedding_devices, save_embeddings
+from db.nights import night_row
 from flows.operator.doctor import prefect
 from flows.operator.status import standing
 from flows.site.settings import ConfigError, read_settings
@@ -35,7 +36,7 @@ def test_a_night_whose_shards_failed_says_so_everywhere(told_site, tmp_path, mon
     assert (found.state, found.exit, found.next) == ("partial", 1, "scantwin doctor")
     assert [(row["code"], row["count"]) for row in found.undone] == [("other-device", 5)]
     with told_site.db.read() as connection:
-        row = queries.night_row(connection, found.night)
+        row = night_row(connection, found.night)
     assert (row["state"], row["exit_code"], row["error_code"]) == ("partial", 1, "other-device")
     assert json.loads(row["summary"])["undone"][0]["meaning"].startswith("An encoder's vectors were made on another")
     told = (tmp_path / "told").read_text()
@@ -123,19 +124,16 @@ def test_two_machines_of_two_sorts_that_begin_at_once_do_not_mix_an_encoder(told
 
 
 def _devices(site, encoder):
-    from db import door_queries
 
     with site.db.read() as connection:
-        return door_queries.embedding_devices(connection, encoder)
+        return embedding_devices(connection, encoder)
 
 
 def _write_as(site, ticket, encoder, scan, device, vector):
-    from db import store
-
     row = {"scan": scan, "encoder": encoder, "dim": len(vector), "vector": vector.astype("<f4").tobytes(),
            "device": device, "night": ticket.night, "matched_night": None}  # fmt: skip
     with site.db.write(ticket.right) as connection:
-        store.save_embeddings(connection, [row])
+        save_embeddings(connection, [row])
 
 
 def test_a_deployment_of_another_flow_is_refused_where_it_is_written(make_site):

@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 from nights import run, tables
 
-from db import queries, shards
+from db import shards
+from db.backlog import work_left
+from db.nights import last_nights
 from flows.site.opened import open_site
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "machines.md"
@@ -187,7 +189,7 @@ def _site(document, monkeypatch, **changes):
 
 def _rows(site):
     with site.db.read() as connection:
-        return queries.nights(connection, last=50)
+        return last_nights(connection, last=50)
 
 
 def _state(site, night):
@@ -212,7 +214,7 @@ def _shard_at_work(site):
 
 def n_waiting(site):
     with site.db.read() as connection:
-        return queries.backlog(connection)
+        return work_left(connection)
 
 
 def _descendants(pid):

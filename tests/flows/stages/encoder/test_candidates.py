@@ -8,8 +8,16 @@ import pytest
 from nights import Killed, killed_at_commit, run, tables
 from sqlalchemy import insert, select, update
 
-from db import encoder_queries, queries
 from db.base import table_of
+from db.embeddings import scans_to_embed, vector_counts
+from db.encoders import (
+    active_encoders,
+    all_encoders,
+    choose_encoder,
+    encoder_switches,
+    held_encoders,
+    unchoose_encoders,
+)
 from db.tables import Encoder, Match
 from flows.operator.status import standing
 from flows.stages.encoder.overlap import shared
@@ -30,9 +38,9 @@ def make_chosen(hospital, make_site, db_url):
         hospital.deliver(site.archive)
         run(site)
         with site.db.write() as connection:
-            (row,) = [dict(r) for r in encoder_queries.all_encoders(connection) if r["cover"] == "2d"]
+            (row,) = [dict(r) for r in all_encoders(connection) if r["cover"] == "2d"]
             connection.execute(insert(Encoder), row | {"id": OTHER, "origin": "trained"})
-            encoder_queries.choose(connection, OTHER, "it is better")
+            choose_encoder(connection, OTHER, "it is better")
         return site
 
     return make
@@ -40,7 +48,7 @@ def make_chosen(hospital, make_site, db_url):
 
 def active(site):
     with site.db.read() as connection:
-        return next(row["id"] for row in queries.active_encoders(connection) if row["cover"] == "2d")
+        return next(row["id"] for row in active_encoders(connection) if row["cover"] == "2d")
 
 
 def of_active(site):
@@ -50,7 +58,7 @@ def of_active(site):
 
 def vectors(site):
     with site.db.read() as connection:
-        return encoder_queries.vector_counts(connection).get(OTHER, 0)
+        return vector_counts(connection).get(OTHER, 0)
 
 
 def test_a_small_archive_switches_in_the_same_night(make_chosen):
@@ -60,7 +68,7 @@ def test_a_small_archive_switches_in_the_same_night(make_chosen):
     assert active(site) == OTHER
     assert (of_active(site), verify_matches(site)["wrong"]) == (before, 0)
     with site.db.read() as connection:
-        newest = encoder_queries.switches(connection)[0]
+        newest = encoder_switches(connection)[0]
     assert (newest["night"], newest["reason"].split(", ")[0]) == (
         summary.night, "it is better; overlap@10 with the encoder before 1.00")  # fmt: skip
     page = (site.store / f"reports/night-{summary.night:05d}.html").read_text()
@@ -72,7 +80,7 @@ def test_the_old_encoder_answers_until_the_last_scan_is_embedded_night_by_night(
     site = make_chosen(**SLOW)
     old, lists = active(site), of_active(site)
     with site.db.read() as connection:
-        n_scans = len(queries.scans_to_embed(connection, OTHER, "2d"))
+        n_scans = len(scans_to_embed(connection, OTHER, "2d"))
     assert n_scans > 8
     for done in range(4, n_scans, 4):
         summary = run(site)
@@ -111,14 +119,14 @@ def test_killed_at_any_commit_the_next_night_ends_with_the_same_tables(make_chos
     assert {name: found[name] for name in ("scans", "vectors")} == {name: wanted[name] for name in ("scans", "vectors")}
     assert [row for row in found["matches"] if row[2] == OTHER] == [row for row in wanted["matches"] if row[2] == OTHER]
     with site.db.read() as connection:
-        assert [row["encoder"] for row in encoder_queries.switches(connection)].count(OTHER) == 1
+        assert [row["encoder"] for row in encoder_switches(connection)].count(OTHER) == 1
 
 
 def test_a_candidate_in_the_shadow_is_embedded_but_never_switched_to(make_chosen):
     site = make_chosen()
     old = active(site)
     with site.db.write() as connection:
-        encoder_queries.unchoose(connection, "2d", None, "not good enough")
+        unchoose_encoders(connection, "2d", None, "not good enough")
     run(site)
     assert active(site) == old
     assert vectors(site) > 8
@@ -132,7 +140,7 @@ def test_a_switch_by_hand_is_not_undone_by_a_candidate_that_was_chosen_before(ma
     run(site)
     assert active(site) == old
     with site.db.read() as connection:
-        assert encoder_queries.held(connection)[0]["held_reason"].startswith("an encoder was switched by hand")
+        assert held_encoders(connection)[0]["held_reason"].startswith("an encoder was switched by hand")
 
 
 def test_rolling_back_the_switch_gives_the_old_lists_again(make_chosen):
@@ -153,7 +161,7 @@ def test_a_chosen_encoder_that_cannot_be_used_goes_into_the_shadow_and_the_night
     assert run(site).state in ("finished", "nothing_new")
     assert active(site) == old
     with site.db.read() as connection:
-        assert words in encoder_queries.held(connection)[0]["held_reason"]
+        assert words in held_encoders(connection)[0]["held_reason"]
     assert json.dumps(list_encoders(site.config))
 
 

@@ -4,8 +4,8 @@ import pytest
 from nights import run
 from sqlalchemy import insert, update
 
-from db import encoder_queries, queries
 from db.base import table_of
+from db.encoders import active_encoders, all_encoders, chosen_encoders, encoder_switches, held_encoders
 from db.evaluations import evaluations
 from db.tables import Encoder, Patient
 from evaluation.promotion import Decision
@@ -29,14 +29,14 @@ def site(make_site, write_dicom, db_url):
     run(site)
     with site.db.write() as connection:
         connection.execute(update(table_of(Patient)).values(split=0.9))
-        (row,) = [dict(r) for r in encoder_queries.all_encoders(connection) if r["cover"] == "2d"]
+        (row,) = [dict(r) for r in all_encoders(connection) if r["cover"] == "2d"]
         connection.execute(insert(Encoder), row | {"id": CANDIDATE, "origin": "trained"})
     return site
 
 
 def active(site):
     with site.db.read() as connection:
-        return next(row for row in queries.active_encoders(connection) if row["cover"] == "2d")
+        return next(row for row in active_encoders(connection) if row["cover"] == "2d")
 
 
 def test_a_candidate_is_compared_on_the_same_queries_and_stays_in_the_shadow_unless_it_earns_the_place(site):
@@ -46,7 +46,7 @@ def test_a_candidate_is_compared_on_the_same_queries_and_stays_in_the_shadow_unl
         assert promote(site, ticket, candidate, [before]) == 0
     assert active(site)["id"] == before["id"]
     with site.db.read() as connection:
-        (held,) = encoder_queries.held(connection)
+        (held,) = held_encoders(connection)
     assert "does not exclude 0" in held["held_reason"]
     assert held["held_reason"].endswith("reading 1 of 2d test patients; overlap@10 with the active encoder 1.00")
     with site.db.read() as connection:
@@ -67,8 +67,8 @@ def test_a_candidate_that_earned_the_place_takes_it_with_the_reasons_and_is_not_
     assert (active(site)["id"], active(site)["provisional"]) == (CANDIDATE, False)
     with site.db.read() as connection:
         told = "better than every baseline; overlap@10 with the encoder before 1.00, 12 lists"
-        assert encoder_queries.switches(connection)[0]["reason"] == told
-        assert encoder_queries.held(connection) == encoder_queries.chosen(connection) == []
+        assert encoder_switches(connection)[0]["reason"] == told
+        assert held_encoders(connection) == chosen_encoders(connection) == []
 
 
 def test_too_few_people_to_ask_about_give_no_decision(site):

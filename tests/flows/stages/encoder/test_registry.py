@@ -4,8 +4,9 @@ import pytest
 from nights import run, tables
 from sqlalchemy import insert, select, update
 
-from db import encoder_queries, queries, store
 from db.base import table_of
+from db.encoders import active_encoders, all_encoders, held_encoders, hold_encoder, set_active_encoder
+from db.nights import last_nights
 from db.tables import Activation, Encoder
 from flows.records.lookup import NotFound
 from flows.stages.encoder.registry import activate_encoder, list_encoders, roll_back
@@ -24,14 +25,14 @@ def site(hospital, make_site, db_url):
     hospital.deliver(site.archive)
     run(site)
     with site.db.write() as connection:
-        (row,) = [dict(r) for r in encoder_queries.all_encoders(connection) if r["cover"] == "2d"]
+        (row,) = [dict(r) for r in all_encoders(connection) if r["cover"] == "2d"]
         connection.execute(insert(Encoder), row | {"id": OTHER, "origin": "trained"})
     return site
 
 
 def active(site):
     with site.db.read() as connection:
-        return {row["cover"]: row["id"] for row in queries.active_encoders(connection)}
+        return {row["cover"]: row["id"] for row in active_encoders(connection)}
 
 
 def test_the_list_says_who_is_active_since_when_and_why(site):
@@ -60,15 +61,15 @@ def test_a_trained_encoder_that_took_the_starters_place_gives_it_back_in_one_com
     first = active(site)["2d"]
     with site.db.write() as connection:
         connection.execute(update(table_of(Encoder)).where(table_of(Encoder).c.id == OTHER).values(purpose="finding"))
-        night = queries.nights(connection, last=1)[0]["id"]
+        night = last_nights(connection, last=1)[0]["id"]
         connection.execute(update(table_of(Activation)).values(night=None))  # the starter came by an earlier night
-        store.activate(connection, cover="2d", purpose="patient", encoder=None, night=night, reason="promoted")
-        store.activate(connection, cover="2d", purpose="finding", encoder=OTHER, night=night, reason="promoted")
+        set_active_encoder(connection, cover="2d", purpose="patient", encoder=None, night=night, reason="promoted")
+        set_active_encoder(connection, cover="2d", purpose="finding", encoder=OTHER, night=night, reason="promoted")
     assert active(site)["2d"] == OTHER
     roll_back(site.config)
     assert active(site)["2d"] == first
     with site.db.read() as connection:
-        assert len(queries.active_encoders(connection)) == 2
+        assert len(active_encoders(connection)) == 2
 
 
 def test_rolling_back_is_refused_where_nothing_was_before(site):
@@ -96,6 +97,6 @@ def test_a_candidate_in_the_shadow_says_why(site):
     worse = Manifest(**{**vars(manifest), "figures": {"validation": {"auc": 0.6}, "reference": {"auc": 0.7}}})
     assert held_reason(worse, is_trained=False).endswith("AUC 0.600 against 0.700")
     with site.db.write() as connection:
-        encoder_queries.hold(connection, OTHER, "why")
-        assert [row["id"] for row in encoder_queries.held(connection)] == [OTHER]
+        hold_encoder(connection, OTHER, "why")
+        assert [row["id"] for row in held_encoders(connection)] == [OTHER]
         assert connection.scalar(select(Encoder.held_reason).where(Encoder.id == OTHER)) == "why"

@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 from sqlalchemy import select, text
 
-from db import calibrations, store
+from db import calibrations
 from db.base import table_of
+from db.embeddings import save_embeddings
+from db.encoders import save_encoder, set_active_encoder
+from db.labels import save_labels
 from db.lease import end_night
+from db.scans import save_patients, save_scans, save_studies
 from db.tables import LaneOutcome, Match
 from flows.stages.match import calibrate as stage
 from flows.stages.match.lists import match
@@ -36,18 +40,18 @@ def put(site, ticket, patients, table, *, purpose="view", visit=0, days=400, mod
         row = {"id": "enc", "cover": "2d", "purpose": purpose, "backbone": "b", "dim": DIM, "metric": "cosine",
                "recipe": "r", "origin": "trained", "provisional": True, "folder": "f", "manifest": MANIFEST,
                "created_night": ticket.night, "created_at": at}  # fmt: skip
-        store.save_encoder(connection, row)
-        store.activate(connection, cover="2d", purpose=purpose, encoder="enc", reason="test", night=ticket.night)
-        store.save_patients(connection, [
+        save_encoder(connection, row)
+        set_active_encoder(connection, cover="2d", purpose=purpose, encoder="enc", reason="test", night=ticket.night)
+        save_patients(connection, [
             {"key": f"p{p:03}", "split": 0.6 + 0.0001 * p, "sex": "F", "own_lane": True, "first_night": ticket.night}
             for p in patients])  # fmt: skip
-        store.save_studies(connection, [
+        save_studies(connection, [
             {"key": f"t-{key}", "patient": f"p{p:03}", "age_years": None, "local_date": None, "acquired_from": None,
              "acquired_until": None, "first_night": ticket.night}
             for key, p in zip(keys, patients, strict=True)])  # fmt: skip
-        store.save_scans(connection, [scan(key, p, at + timedelta(hours=p), ticket.night) | {"model": model}
+        save_scans(connection, [scan(key, p, at + timedelta(hours=p), ticket.night) | {"model": model}
                                       for key, p in zip(keys, patients, strict=True)])  # fmt: skip
-        store.save_embeddings(connection, [
+        save_embeddings(connection, [
             {"scan": key, "encoder": "enc", "dim": DIM, "device": "cpu", "night": ticket.night,
              "vector": table[p].astype("<f4").tobytes()} for key, p in zip(keys, patients, strict=True)])  # fmt: skip
 
@@ -265,8 +269,8 @@ def test_a_pair_with_a_finding_that_is_new_is_no_reference(make_site):
     night(site, (range(60), table, 0), (range(60), soon_again(table), 1), days=30)
     label = {"subject": "study", "finding": "nodule", "value": "present", "source": "test"}
     with site.db.write() as connection:
-        store.save_labels(connection, [label | {"subject_key": f"t-s1-{p:03}"} for p in range(5)])
-        store.save_labels(connection, [label | {"subject_key": f"t-s0-{p:03}"} for p in range(4)])
+        save_labels(connection, [label | {"subject_key": f"t-s1-{p:03}"} for p in range(5)])
+        save_labels(connection, [label | {"subject_key": f"t-s0-{p:03}"} for p in range(4)])
     night(site)
     assert {told[2] for told in own(site).values()} == {59}
 

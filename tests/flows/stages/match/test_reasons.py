@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import select, update
 from test_calibrating import night
 
-from db import queries
 from db.base import table_of
+from db.encoders import set_active_encoder
 from db.lease import end_night
+from db.lists import history_of_scan, list_changes
+from db.nights import last_nights
 from db.tables import LaneOutcome, Match, Scan
 from flows.stages.match.lists import match
 from flows.work.lease import night_ticket
@@ -41,7 +43,7 @@ def listed(site, scan):
     with site.db.read() as connection:
         return {
             row["prior"]: (row["rank"], row["entered_why"], row["left_why"], row["rank_before"])
-            for row in queries.history_of_scan(connection, scan)
+            for row in history_of_scan(connection, scan)
         }
 
 
@@ -75,8 +77,8 @@ def test_a_scan_that_may_not_be_listed_leaves_with_its_reason_and_the_next_one_m
         "s0-002": (2, "place-free", "", None),
     }
     with site.db.read() as connection:
-        newest = queries.nights(connection, last=1)[0]["id"]
-        found = {(row["what"], row["lane"], row["code"], row["n"]) for row in queries.list_changes(connection, newest)}
+        newest = last_nights(connection, last=1)[0]["id"]
+        found = {(row["what"], row["lane"], row["code"], row["n"]) for row in list_changes(connection, newest)}
     assert {("left", "others", code, 1)} <= found or ("left", "others", code, 3) in found
     assert ("entered", "others", "place-free", 1) in found
 
@@ -92,7 +94,7 @@ def test_a_scan_of_another_patient_now_leaves_one_list_and_enters_the_other(make
         matches.rejoin(connection, ["s0-000"])
     night(site)
     with site.db.read() as connection:
-        rows = [row for row in queries.history_of_scan(connection, "s0-003") if row["prior"] == "s0-000"]
+        rows = [row for row in history_of_scan(connection, "s0-003") if row["prior"] == "s0-000"]
     assert {(row["lane"], row["entered_why"], row["left_why"]) for row in rows} == {
         ("others", "new-scan", "person-changed"),
         ("own", "new-prior", ""),
@@ -114,14 +116,13 @@ def test_other_settings_are_the_reason_unless_somebody_was_forgotten(make_site):
         connection.execute(update(table_of(LaneOutcome)).values(rules=""))  # as `forget` asks again
     night(open_site(site.config))
     with site.db.read() as connection:
-        whys = [row["entered_why"] for row in queries.history_of_scan(connection, "s0-003")]
+        whys = [row["entered_why"] for row in history_of_scan(connection, "s0-003")]
     assert sorted(whys) == ["new-scan", "new-scan", "place-free"]
 
 
 def test_lists_of_an_encoder_that_took_over_say_so(make_site):
     from sqlalchemy import insert
 
-    from db import store
     from db.tables import Embedding, Encoder
 
     site, table = make_site(k="2"), at_angles(5, 10, 20, 0)
@@ -133,7 +134,7 @@ def test_lists_of_an_encoder_that_took_over_say_so(make_site):
         rows = [dict(r) | {"encoder": "new", "matched_night": None} for r in
                 connection.execute(select(vector)).mappings()]  # fmt: skip
         connection.execute(insert(vector), rows)
-        store.activate(connection, cover="2d", purpose="view", encoder="new", reason="test")
+        set_active_encoder(connection, cover="2d", purpose="view", encoder="new", reason="test")
     with night_ticket(site, version="0", tick_at=None) as ticket:
         match(site, ticket)
         end_night(site.db, ticket.right, night=ticket.night, state="finished", exit_code=0)

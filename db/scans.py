@@ -1,18 +1,17 @@
-"""Reads of scans, files and labels."""
+"""Scans, their patients and studies: reads and writes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, or_, select, update
 
 from db.base import table_of
 from db.rows import rows_of
-from db.tables import File, FurtherScan, Label, Patient, Scan
-from db.upsert import chunks
+from db.tables import FILE, FURTHER, IDENTITY_FILE, PATIENT, SCAN, Patient, Scan, Study
+from db.upsert import Row, change, chunks, upsert
 
 ACCEPTED, HELD_BACK, WITHDRAWN = "accepted", "held_back", "withdrawn"
-SCAN, FILE, FURTHER, PATIENT, LABEL = (table_of(model) for model in (Scan, File, FurtherScan, Patient, Label))
 
 
 def may_be_listed() -> ColumnElement[bool]:
@@ -34,12 +33,6 @@ def scans_of_studies(connection: Connection, studies: Iterable[str]) -> list[dic
         theirs = select(SCAN).where(SCAN.c.study.in_(some), SCAN.c.state == ACCEPTED)
         rows += rows_of(connection, theirs.order_by(SCAN.c.study, SCAN.c.key))
     return rows
-
-
-def files_with_code(connection: Connection, code: str, *, changed_since: int) -> int:
-    """Count files that ended with a code after night `changed_since`."""
-    theirs = select(func.count()).where(FILE.c.code == code, FILE.c.changed_night > changed_since)
-    return connection.scalar(theirs) or 0
 
 
 def series_of_scans(connection: Connection, scans: Iterable[str]) -> list[str]:
@@ -108,23 +101,80 @@ def scan_counts(connection: Connection, night: int) -> dict[str, int]:
     return {name: int(n) for name, n in rows_of(connection, counts)[0].items()}
 
 
-def file_counts(connection: Connection, *, changed_since: int | None = None) -> dict[str, int]:
-    """Count files by outcome; only those whose outcome changed in a later night than `changed_since`."""
-    counts = select(FILE.c.outcome, func.count()).group_by(FILE.c.outcome)
-    if changed_since is not None:
-        counts = counts.where(FILE.c.changed_night > changed_since)
-    return {outcome: n for outcome, n in connection.execute(counts).tuples()}
+def held_back_scans(connection: Connection) -> Iterator[dict[str, Any]]:
+    """Yield key, kind, patient and header (JSON, with identity) of scans that wait for a kind; for that door too."""
+    one_file = func.min(FILE.c.key).label("file")
+    held = select(SCAN.c.key, SCAN.c.kind, SCAN.c.patient, one_file).join(FILE, FILE.c.scan == SCAN.c.key)
+    held = held.where(SCAN.c.state == "held_back").group_by(SCAN.c.key, SCAN.c.kind, SCAN.c.patient)
+    by_file = {str(row["file"]): row for row in rows_of(connection, held)}
+    for some in chunks(sorted(by_file)):
+        read = select(IDENTITY_FILE.c.key, IDENTITY_FILE.c.header).where(IDENTITY_FILE.c.key.in_(some))
+        for file, header in connection.execute(read).tuples():
+            if header:
+                yield by_file[file] | {"header": header}
 
 
-def files_by_code(connection: Connection, *, outcome: str | None = None) -> list[dict[str, Any]]:
-    """Count files by outcome and code, most first; `newest_night` is when that last happened."""
-    columns = (FILE.c.outcome, FILE.c.code)
-    counts = select(*columns, func.count().label("n_files"), func.max(FILE.c.changed_night).label("newest_night"))
-    if outcome is not None:
-        counts = counts.where(FILE.c.outcome == outcome)
-    return rows_of(connection, counts.group_by(*columns).order_by(func.count().desc(), *columns))
+def scan_facts(connection: Connection, scans: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return key -> patient, study, kind, contrast, local date, what speaks against that, and scanner of scans."""
+    names = ("key", "patient", "study", "kind", "contrast", "acquired_local_date", "date_doubts", "manufacturer",
+             "model")  # fmt: skip
+    columns = [SCAN.c[name] for name in names]
+    facts: dict[str, dict[str, Any]] = {}
+    for some in chunks(scans):
+        facts.update({row["key"]: row for row in rows_of(connection, select(*columns).where(SCAN.c.key.in_(some)))})
+    return facts
 
 
-def labels(connection: Connection) -> list[dict[str, Any]]:
-    """Return every label, whole rows, in the order of import."""
-    return rows_of(connection, select(LABEL).order_by(LABEL.c.id))
+BLANK_SCAN = {"is_main": None, "main_rule": "", "code": "used", "pictures": 0}  # what a row may leave out
+
+
+def save_patients(connection: Connection, rows: Iterable[Row]) -> int:
+    """Save patients; where one falls when patients are divided is drawn once and never again."""
+    return upsert(connection, Patient, rows, once=("split", "first_night"))
+
+
+def save_studies(connection: Connection, rows: Iterable[Row]) -> int:
+    """Save studies."""
+    return upsert(connection, Study, rows, once=("first_night",))
+
+
+def delete_empty_studies(connection: Connection, keys: Iterable[str]) -> set[str]:
+    """Delete those of some studies that hold no scan, and return the others."""
+    study, left = table_of(Study), set[str]()
+    for some in chunks(keys):
+        held = select(Scan.key).where(Scan.study == study.c.key).exists()
+        connection.execute(delete(study).where(study.c.key.in_(some), ~held))
+        left.update(connection.scalars(select(study.c.key).where(study.c.key.in_(some))))
+    return left
+
+
+def save_scans(connection: Connection, rows: Iterable[Row]) -> int:
+    """Save scans; a column that a row leaves out stays as it is, or unknown in a new row.
+
+    One that was withdrawn and is back has `withdrawn_night` None in its row.
+    """
+    by_columns: dict[frozenset[str], list[Row]] = {}
+    for row in rows:
+        by_columns.setdefault(frozenset(row), []).append(row)
+    n_saved = 0
+    for given, some in by_columns.items():
+        blank = {name: value for name, value in BLANK_SCAN.items() if name not in given}
+        full = [{**row, **blank} for row in some]
+        n_saved += upsert(connection, Scan, full, once=("first_night", *blank))
+    return n_saved
+
+
+def save_main(connection: Connection, rows: Iterable[Row]) -> int:
+    """Save which scans stand for their study; rows hold key, is_main, main_rule and code."""
+    return change(connection, Scan, rows)
+
+
+def withdraw_scans(connection: Connection, scans: Iterable[str], night: int) -> int:
+    """Withdraw scans whose files have changed or gone; those withdrawn before keep their night."""
+    table = table_of(Scan)
+    n_withdrawn = 0
+    for keys in chunks(scans):
+        statement = update(table).where(table.c.key.in_(keys), table.c.state != WITHDRAWN)
+        withdrawn = {"state": WITHDRAWN, "code": WITHDRAWN, "is_main": False, "withdrawn_night": night}
+        n_withdrawn += connection.execute(statement.values(withdrawn)).rowcount
+    return n_withdrawn

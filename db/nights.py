@@ -1,24 +1,24 @@
-"""Reads of nights and stages, and of the work that is left."""
+"""Nights and stages, and the work that is left."""
 
 import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    func,
+    select,
+)
 
-from db import identity
-from db.archive_queries import SCAN, may_be_listed
-from db.base import table_of
-from db.encoder_queries import chosen
-from db.match_queries import EMBEDDING, active_encoders, scans_to_embed
 from db.rows import only_row, rows_of
-from db.tables import Night, Stage
+from db.tables import NIGHT, STAGE, Night
 
 SUCCESSES = ("finished", "nothing_new", "partial")
-NIGHT, STAGE = table_of(Night), table_of(Stage)
 
 
-def nights(connection: Connection, *, last: int = 10) -> list[dict[str, Any]]:
+def last_nights(connection: Connection, *, last: int = 10) -> list[dict[str, Any]]:
     """Return the last nights, newest first, whole rows."""
     return rows_of(connection, select(NIGHT).order_by(NIGHT.c.id.desc()).limit(last))
 
@@ -59,7 +59,7 @@ def last_begin(connection: Connection) -> datetime | None:
     return connection.scalar(select(NIGHT.c.begun_at).order_by(NIGHT.c.id.desc()).limit(1))
 
 
-def stages(connection: Connection, night: int) -> list[dict[str, Any]]:
+def stages_of(connection: Connection, night: int) -> list[dict[str, Any]]:
     """Return the stages of a night in the order they began."""
     return rows_of(connection, select(STAGE).where(STAGE.c.night == night).order_by(STAGE.c.begun_at, STAGE.c.name))
 
@@ -74,20 +74,30 @@ def last_stage_counts(connection: Connection, name: str, *, night: int | None = 
     return counts
 
 
-def backlog(connection: Connection) -> int:
-    """Count the work that waits: files, series, vectors and lists."""
-    return sum(backlog_parts(connection).values())
+def running_night(connection: Connection) -> int | None:
+    """Return the night that runs now, None when none does."""
+    newest: int | None = connection.scalar(select(func.max(NIGHT.c.id)).where(NIGHT.c.state == "running"))
+    return newest
 
 
-def backlog_parts(connection: Connection) -> dict[str, int]:
-    """Count what waits: files to read, series to group, scans to embed (also for chosen encoders), scans to match."""
-    active = active_encoders(connection)
-    embedding = [*active, *chosen(connection)]
-    unmatched = select(func.count()).select_from(EMBEDDING).join(SCAN, SCAN.c.key == EMBEDDING.c.scan)
-    waiting = and_(EMBEDDING.c.encoder.in_([row["id"] for row in active]), EMBEDDING.c.matched_night.is_(None))
-    return {
-        "files": len(identity.pending_files(connection, ["listed"])),
-        "series": len(identity.pending_series(connection)),
-        "embed": sum(len(scans_to_embed(connection, row["id"], row["cover"])) for row in embedding),
-        "match": connection.scalar(unmatched.where(waiting, may_be_listed())) or 0,
-    }
+def running_stage(connection: Connection) -> str | None:
+    """Return the name of the stage that runs now."""
+    return connection.scalar(select(STAGE.c.name).where(STAGE.c.state == "running").limit(1))
+
+
+def last_success_at(connection: Connection) -> datetime | None:
+    """Return when the newest good night ended: it published, and nothing failed in it."""
+    good = select(func.max(NIGHT.c.ended_at)).where(is_good())
+    at: datetime | None = connection.scalar(good)
+    return at
+
+
+def first_begun_at(connection: Connection) -> datetime | None:
+    """Return when the first night began."""
+    at: datetime | None = connection.scalar(select(func.min(NIGHT.c.begun_at)))
+    return at
+
+
+def newest_night(connection: Connection) -> int | None:
+    """Return the number of the newest night, None before the first."""
+    return connection.scalar(select(Night.id).order_by(Night.id.desc()).limit(1))

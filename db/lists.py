@@ -1,119 +1,16 @@
-"""Reads of encoders, vectors and lists."""
+"""Reads of the lists: matches, the outcomes of lanes, and what changed in them."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, literal, or_, select, true
+from sqlalchemy import Connection, and_, func, literal, or_, select
 
-from db.archive_queries import ACCEPTED, PATIENT, SCAN, may_be_listed
-from db.base import table_of
-from db.rows import count_of, only_row, rows_of
-from db.tables import Activation, Embedding, Encoder, LaneOutcome, Match
+from db.embeddings import kinds_of
+from db.encoders import active_encoders
+from db.rows import count_of, rows_of
+from db.scans import ACCEPTED, may_be_listed
+from db.tables import EMBEDDING, LANE, MATCH, SCAN
 from db.upsert import chunks
-
-MATCH, EMBEDDING, ENCODER = (table_of(model) for model in (Match, Embedding, Encoder))
-LANE, ACTIVATION = (table_of(model) for model in (LaneOutcome, Activation))
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Vectors of one encoder and kind with what the search filters by; columns of equal length.
-
-    Attributes:
-        scans: Keys.
-        patients: Keys.
-        studies: Keys.
-        own_lanes: Whether the patient's id can be trusted.
-        acquired_from: Begin of the acquisition, UTC; None when unknown.
-        acquired_until: End of that interval, not included.
-        matched_nights: Night that wrote the lanes of and to the scan; None: not yet.
-        vectors: Little-endian float32.
-    """
-
-    scans: Sequence[str]
-    patients: Sequence[str]
-    studies: Sequence[str]
-    own_lanes: Sequence[bool]
-    acquired_from: Sequence[datetime | None]
-    acquired_until: Sequence[datetime | None]
-    matched_nights: Sequence[int | None]
-    vectors: Sequence[bytes]
-
-
-def active_encoders(connection: Connection) -> list[dict[str, Any]]:
-    """Return the whole rows of the active encoders, at most one a cover and purpose."""
-    newest = select(func.max(ACTIVATION.c.id)).group_by(ACTIVATION.c.cover, ACTIVATION.c.purpose)
-    active = select(ENCODER).join(ACTIVATION, ACTIVATION.c.encoder == ENCODER.c.id)
-    rows = active.where(ACTIVATION.c.id.in_(newest)).order_by(ENCODER.c.cover.desc(), ENCODER.c.purpose)
-    return rows_of(connection, rows)
-
-
-def encoders(connection: Connection, cover: str) -> list[dict[str, Any]]:
-    """Return all encoders of a cover, oldest first."""
-    return rows_of(
-        connection,
-        select(ENCODER).where(ENCODER.c.cover == cover).order_by(ENCODER.c.created_at, ENCODER.c.id),
-    )
-
-
-def encoder_row(connection: Connection, encoder: str) -> dict[str, Any]:
-    """Return one encoder.
-
-    Raises:
-        LookupError: There is none of this id.
-    """
-    return only_row(connection, select(ENCODER).where(ENCODER.c.id == encoder), f"encoder {encoder}")
-
-
-def scans_to_embed(connection: Connection, encoder: str, cover: str) -> list[str]:
-    """Return the scans of a cover that wait for this encoder's vector, newest first."""
-    has = select(EMBEDDING.c.scan).where(EMBEDDING.c.scan == SCAN.c.key, EMBEDDING.c.encoder == encoder).exists()
-    waiting = select(SCAN.c.key).where(SCAN.c.state == ACCEPTED, SCAN.c.cover == cover, SCAN.c.tensor.is_not(None))
-    newest = (SCAN.c.acquired_from.is_(None), SCAN.c.acquired_from.desc(), SCAN.c.key)
-    return list(connection.scalars(waiting.where(~has).order_by(*newest)))
-
-
-def vector_of(connection: Connection, scan: str, encoder: str) -> bytes | None:
-    """Return one vector, little-endian float32, or None."""
-    found = select(EMBEDDING.c.vector).where(EMBEDDING.c.scan == scan, EMBEDDING.c.encoder == encoder)
-    return connection.scalar(found)
-
-
-def embeddings_of(
-    connection: Connection, encoder: str, kind: str, *, between: tuple[float, float] | None = None
-) -> Vectors:
-    """Return the vectors of the main scans of a kind: all that lists may hold, by scan key.
-
-    With `between` only those of patients whose number for divisions lies in [first, second).
-    """
-    columns = (
-        SCAN.c.key, SCAN.c.patient, SCAN.c.study, PATIENT.c.own_lane,
-        SCAN.c.acquired_from, SCAN.c.acquired_until, EMBEDDING.c.matched_night, EMBEDDING.c.vector,
-    )  # fmt: skip
-    drawn = true() if between is None else and_(PATIENT.c.split >= between[0], PATIENT.c.split < between[1])
-    rows = connection.execute(
-        select(*columns)
-        .select_from(SCAN)
-        .join(EMBEDDING, and_(EMBEDDING.c.scan == SCAN.c.key, EMBEDDING.c.encoder == encoder))
-        .join(PATIENT, PATIENT.c.key == SCAN.c.patient)
-        .where(SCAN.c.kind == kind, may_be_listed(), drawn)
-        .order_by(SCAN.c.key)
-    ).all()
-    return Vectors(*zip(*rows, strict=True)) if rows else Vectors(*([()] * len(columns)))
-
-
-def embedding_count(connection: Connection, night: int) -> int:
-    """Count the vectors that a night computed."""
-    return count_of(connection, EMBEDDING.c.night == night)
-
-
-def kinds_of(connection: Connection, encoder: str) -> list[str]:
-    """Return the kinds that have vectors of an encoder, or current matches from when they had."""
-    mine = select(SCAN.c.kind).join(EMBEDDING, EMBEDDING.c.scan == SCAN.c.key).where(EMBEDDING.c.encoder == encoder)
-    listed = select(MATCH.c.kind).where(MATCH.c.encoder == encoder, MATCH.c.left_night.is_(None))
-    return sorted({*connection.scalars(mine.distinct()), *connection.scalars(listed.distinct())})
 
 
 def kinds_to_match(connection: Connection, encoder: str, rules: str) -> list[str]:
@@ -279,3 +176,16 @@ def history_of_scan(connection: Connection, scan: str) -> list[dict[str, Any]]:
     mine = select(MATCH.c.id.label("match"), *(MATCH.c[name] for name in names)).where(MATCH.c.scan == scan)
     order = (MATCH.c.entered_night, MATCH.c.encoder, MATCH.c.lane.desc(), MATCH.c.rank.is_(None), MATCH.c.rank)
     return rows_of(connection, mine.order_by(*order, MATCH.c.id))
+
+
+def nearest_entered(connection: Connection, night: int, n: int) -> list[dict[str, Any]]:
+    """Return the n nearest current matches that entered in a night, each scan's first one only."""
+    scan, prior = SCAN.alias("scan"), SCAN.alias("prior")
+    columns = (
+        MATCH.c.id, MATCH.c.kind, MATCH.c.lane, MATCH.c.rank, MATCH.c.distance, MATCH.c.scan, MATCH.c.prior,
+        scan.c.acquired_local_date.label("scan_date"), prior.c.acquired_local_date.label("prior_date"),
+    )  # fmt: skip
+    entered = select(*columns).join(scan, scan.c.key == MATCH.c.scan).join(prior, prior.c.key == MATCH.c.prior)
+    first = and_(MATCH.c.lane == "others", MATCH.c.rank == 1)
+    entered = entered.where(MATCH.c.entered_night == night, MATCH.c.left_night.is_(None), first)
+    return rows_of(connection, entered.order_by(MATCH.c.distance, MATCH.c.scan).limit(n))

@@ -3,17 +3,24 @@
 import json
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import (
+    Connection,
+    and_,
+    case,
+    func,
+    select,
+)
 
-from db.archive_queries import FILE, SCAN, may_be_listed
-from db.match_queries import EMBEDDING, LANE, MATCH, active_encoders
-from db.night_queries import STAGE, last_success
+from db.encoders import active_encoders
+from db.nights import last_success
 from db.rows import rows_of
+from db.scans import may_be_listed
+from db.tables import EMBEDDING, FILE, LANE, MATCH, SCAN, STAGE
 
 UNMATCHED = ("no-prior", "no-similar-case")
 
 
-def brought(connection: Connection, night: int) -> list[dict[str, Any]]:
+def brought_by_kind(connection: Connection, night: int) -> list[dict[str, Any]]:
     """Return of the main scans embedded in a night, by active encoder and kind: how many, unmatched, and how near.
 
     Rows hold encoder, kind, scans, unmatched, nearest (how many have a first match), total and squares of its distance.
@@ -33,7 +40,7 @@ def brought(connection: Connection, night: int) -> list[dict[str, Any]]:
     return rows_of(connection, mine.where(active).group_by(LANE.c.encoder, SCAN.c.kind))
 
 
-def refused(connection: Connection) -> tuple[int, int]:
+def refused_files(connection: Connection) -> tuple[int, int]:
     """Return how many files changed since the last good night, and how many of these were quarantined."""
     counts = select(func.count(), func.count(case((FILE.c.outcome == "quarantined", 1))))
     row = connection.execute(counts.where(FILE.c.changed_night > (last_success(connection) or 0))).one()
@@ -50,7 +57,7 @@ def new_scanners(connection: Connection, night: int) -> list[dict[str, Any]]:
     return [row for row in found if row["kind"] in known]
 
 
-def figures_before(connection: Connection, night: int, *, last: int) -> list[dict[str, Any]]:
+def watched_before(connection: Connection, night: int, *, last: int) -> list[dict[str, Any]]:
     """Return the figures that the stage match left in the last nights before this one, newest first."""
     done = select(STAGE.c.counts).where(STAGE.c.name == "match", STAGE.c.state == "done", STAGE.c.night < night)
     kept = connection.scalars(done.order_by(STAGE.c.night.desc()).limit(last))
