@@ -19,10 +19,10 @@ def work_left_by_stage(connection: Connection) -> dict[str, int]:
     active = active_encoders(connection)
     embedding = [*active, *chosen_encoders(connection)]
     unmatched = select(func.count()).select_from(EMBEDDING).join(SCAN, SCAN.c.key == EMBEDDING.c.scan)
-    waiting = and_(EMBEDDING.c.encoder.in_([row["id"] for row in active]), EMBEDDING.c.matched_night.is_(None))
+    waiting = and_(EMBEDDING.c.encoder.in_([row.id for row in active]), EMBEDDING.c.matched_night.is_(None))
     return {
         "files": len(pending_files(connection, ["listed"])),
         "series": len(pending_series(connection)),
-        "embed": sum(len(scans_to_embed(connection, row["id"], row["cover"])) for row in embedding),
+        "embed": sum(len(scans_to_embed(connection, row.id, row.cover)) for row in embedding),
         "match": connection.scalar(unmatched.where(waiting, may_be_listed())) or 0,
     }

@@ -1,12 +1,13 @@
 """What distances are worth: calibrations, and the matches that were read from them."""
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from sqlalchemy import Connection, and_, func, or_, select
 
 from db.base import table_of
-from db.rows import rows_of
+from db.rows import columns_of, rows_as
 from db.scans import may_be_listed
 from db.tables import EMBEDDING, LANE, MATCH, PATIENT, SCAN, Calibration, LaneOutcome, Match
 from db.upsert import Row, change, upsert
@@ -15,44 +16,88 @@ CALIBRATION = table_of(Calibration)
 CURRENT = MATCH.c.left_night.is_(None)
 
 
-def calibration_of(connection: Connection, encoder: str, kind: str) -> dict[str, Any] | None:
+@dataclass(frozen=True, slots=True)
+class CalibrationRow:
+    """A row of calibration."""
+
+    encoder: str
+    kind: str
+    basis: str
+    n_patients: int
+    curve: str
+    why_not: str
+    cutoff: float | None
+    wrong_patient: float | None
+    same_person: float | None
+    rates: str
+    unchanged: str
+    night: int
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationScan:
+    """A scan of a trusted validation patient, as a calibration takes it."""
+
+    scan: str
+    study: str
+    patient: str
+    split: float
+    kind: str
+    acquired_from: datetime | None
+    acquired_until: datetime | None
+    acquired_local_date: date | None
+    manufacturer: str | None
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MatchToRead:
+    """A current match that was read from another calibration, and the scanners of both scans."""
+
+    id: int
+    distance: float
+    lane: str
+    manufacturer: str | None
+    model: str | None
+    prior_manufacturer: str | None
+    prior_model: str | None
+
+
+def calibration_of(connection: Connection, encoder: str, kind: str) -> CalibrationRow | None:
     """Return the calibration of an encoder and kind, None when there is none."""
-    mine = select(CALIBRATION).where(CALIBRATION.c.encoder == encoder, CALIBRATION.c.kind == kind)
-    return next(iter(rows_of(connection, mine)), None)
+    mine = select(*columns_of(CalibrationRow, CALIBRATION)).where(
+        CALIBRATION.c.encoder == encoder, CALIBRATION.c.kind == kind
+    )
+    return next(iter(rows_as(connection, mine, CalibrationRow)), None)
 
 
-def save_calibration(connection: Connection, row: Row) -> int:
+def save_calibration(connection: Connection, row: CalibrationRow | None) -> int:
     """Save a calibration; `night` is written only when something changed."""
     return upsert(connection, Calibration, [row], stamp=("night",))
 
 
 def calibration_scans(
     connection: Connection, encoder: str, kind: str, *, above: float, below: float
-) -> list[dict[str, Any]]:
-    """Return the scans with a vector of trusted patients drawn in [above, below), by scan.
-
-    Rows hold scan, study, patient, split, kind, dates, manufacturer and model.
-    """
+) -> list[CalibrationScan]:
+    """Return the scans with a vector of trusted patients drawn in [above, below), by scan."""
     columns = (SCAN.c.key.label("scan"), SCAN.c.study, SCAN.c.patient, PATIENT.c.split, SCAN.c.kind,
                SCAN.c.acquired_from, SCAN.c.acquired_until, SCAN.c.acquired_local_date, SCAN.c.manufacturer,
                SCAN.c.model)  # fmt: skip
     mine = select(*columns).join(PATIENT, PATIENT.c.key == SCAN.c.patient)
     mine = mine.join(EMBEDDING, and_(EMBEDDING.c.scan == SCAN.c.key, EMBEDDING.c.encoder == encoder))
     drawn = and_(PATIENT.c.split >= above, PATIENT.c.split < below, PATIENT.c.own_lane.is_(True))
-    return rows_of(connection, mine.where(SCAN.c.kind == kind, may_be_listed(), drawn).order_by(SCAN.c.key))
+    trusted = mine.where(SCAN.c.kind == kind, may_be_listed(), drawn).order_by(SCAN.c.key)
+    return rows_as(connection, trusted, CalibrationScan)
 
 
-def matches_to_read(connection: Connection, encoder: str, kind: str, basis: str) -> list[dict[str, Any]]:
-    """Return the current matches that were read from another calibration.
-
-    Rows hold id, distance, lane, and manufacturer and model of both scans (of the earlier one: prior_*).
-    """
+def matches_to_read(connection: Connection, encoder: str, kind: str, basis: str) -> list[MatchToRead]:
+    """Return the current matches that were read from another calibration."""
     later, prior = SCAN.alias("later"), SCAN.alias("prior_scan")
     columns = (MATCH.c.id, MATCH.c.distance, MATCH.c.lane, later.c.manufacturer, later.c.model,
                prior.c.manufacturer.label("prior_manufacturer"), prior.c.model.label("prior_model"))  # fmt: skip
     mine = select(*columns).join(later, later.c.key == MATCH.c.scan).join(prior, prior.c.key == MATCH.c.prior)
     mine = mine.where(MATCH.c.encoder == encoder, MATCH.c.kind == kind, CURRENT)
-    return rows_of(connection, mine.where(MATCH.c.chance_basis != basis))
+    return rows_as(connection, mine.where(MATCH.c.chance_basis != basis), MatchToRead)
 
 
 def save_shares(connection: Connection, rows: Iterable[Row]) -> int:

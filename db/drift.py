@@ -1,6 +1,7 @@
 """What a night brought, in the figures that are held against the nights before it."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -13,18 +14,38 @@ from sqlalchemy import (
 
 from db.encoders import active_encoders
 from db.nights import last_success
-from db.rows import rows_of
+from db.rows import rows_as
 from db.scans import may_be_listed
 from db.tables import EMBEDDING, FILE, LANE, MATCH, SCAN, STAGE
 
 UNMATCHED = ("no-prior", "no-similar-case")
 
 
-def brought_by_kind(connection: Connection, night: int) -> list[dict[str, Any]]:
-    """Return of the main scans embedded in a night, by active encoder and kind: how many, unmatched, and how near.
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """Main scans of a kind that a night embedded with an encoder: how many, and how near their first matches are."""
 
-    Rows hold encoder, kind, scans, unmatched, nearest (how many have a first match), total and squares of its distance.
-    """
+    encoder: str
+    kind: str
+    scans: int
+    unmatched: int
+    nearest: int  # how many have a first match
+    total: float  # of its distances
+    squares: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewScanner:
+    """A scanner that a kind shows for the first time in a night."""
+
+    kind: str
+    manufacturer: str | None
+    model: str | None
+    scans: int
+
+
+def brought_by_kind(connection: Connection, night: int) -> list[Brought]:
+    """Return of the main scans embedded in a night, by active encoder and kind: how many, unmatched, and how near."""
     first = and_(MATCH.c.scan == LANE.c.scan, MATCH.c.encoder == LANE.c.encoder, MATCH.c.lane == "others",
                  MATCH.c.rank == 1, MATCH.c.left_night.is_(None))  # fmt: skip
     columns = (
@@ -36,8 +57,8 @@ def brought_by_kind(connection: Connection, night: int) -> list[dict[str, Any]]:
     mine = select(*columns).select_from(LANE).join(SCAN, SCAN.c.key == LANE.c.scan)
     mine = mine.join(EMBEDDING, and_(EMBEDDING.c.scan == LANE.c.scan, EMBEDDING.c.encoder == LANE.c.encoder))
     mine = mine.outerjoin(MATCH, first).where(EMBEDDING.c.night == night, LANE.c.lane == "others", may_be_listed())
-    active = LANE.c.encoder.in_([row["id"] for row in active_encoders(connection)])
-    return rows_of(connection, mine.where(active).group_by(LANE.c.encoder, SCAN.c.kind))
+    active = LANE.c.encoder.in_([row.id for row in active_encoders(connection)])
+    return rows_as(connection, mine.where(active).group_by(LANE.c.encoder, SCAN.c.kind), Brought)
 
 
 def refused_files(connection: Connection) -> tuple[int, int]:
@@ -47,14 +68,15 @@ def refused_files(connection: Connection) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-def new_scanners(connection: Connection, night: int) -> list[dict[str, Any]]:
+def new_scanners(connection: Connection, night: int) -> list[NewScanner]:
     """Return kind, manufacturer, model and scans of scanners that a kind shows for the first time in a night."""
     columns = (SCAN.c.kind, SCAN.c.manufacturer, SCAN.c.model)
     counts = select(*columns, func.count().label("scans")).where(SCAN.c.state == "accepted")
-    found = rows_of(connection, counts.group_by(*columns).having(func.min(SCAN.c.first_night) == night))
+    first = counts.group_by(*columns).having(func.min(SCAN.c.first_night) == night)
+    found = rows_as(connection, first, NewScanner)
     kinds = select(SCAN.c.kind).where(SCAN.c.first_night < night).distinct()
     known = set(connection.scalars(kinds))
-    return [row for row in found if row["kind"] in known]
+    return [row for row in found if row.kind in known]
 
 
 def watched_before(connection: Connection, night: int, *, last: int) -> list[dict[str, Any]]:

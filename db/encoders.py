@@ -1,49 +1,101 @@
 """Encoders, which of them serve, and every switch: reads and writes."""
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
 
 from db.engine import database_time
-from db.rows import only_row, rows_of
+from db.rows import columns_of, only_as, rows_as
 from db.tables import ACTIVATION, ENCODER, Activation, Encoder
 from db.upsert import Row, change, upsert
 
 
-def active_encoders(connection: Connection) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class EncoderRow:
+    """A row of encoder."""
+
+    id: str
+    cover: str
+    purpose: str
+    backbone: str
+    dim: int
+    metric: str
+    recipe: str
+    origin: str
+    provisional: bool
+    folder: str
+    manifest: str
+    held_reason: str
+    chosen_reason: str
+    forgotten_patients: int
+    kernels: str
+    created_night: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSwitch:
+    """A row of activation: from then on an encoder is the active one of its cover and purpose."""
+
+    id: int
+    cover: str
+    purpose: str
+    encoder: str | None
+    night: int | None
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldEncoder:
+    """An encoder that waits in the shadow, and why."""
+
+    id: str
+    cover: str
+    purpose: str
+    held_reason: str
+
+
+def active_encoders(connection: Connection) -> list[EncoderRow]:
     """Return the whole rows of the active encoders, at most one a cover and purpose."""
     newest = select(func.max(ACTIVATION.c.id)).group_by(ACTIVATION.c.cover, ACTIVATION.c.purpose)
-    active = select(ENCODER).join(ACTIVATION, ACTIVATION.c.encoder == ENCODER.c.id)
+    active = select(*columns_of(EncoderRow, ENCODER)).join(ACTIVATION, ACTIVATION.c.encoder == ENCODER.c.id)
     rows = active.where(ACTIVATION.c.id.in_(newest)).order_by(ENCODER.c.cover.desc(), ENCODER.c.purpose)
-    return rows_of(connection, rows)
+    return rows_as(connection, rows, EncoderRow)
 
 
-def encoders_of(connection: Connection, cover: str) -> list[dict[str, Any]]:
+def encoders_of(connection: Connection, cover: str) -> list[EncoderRow]:
     """Return all encoders of a cover, oldest first."""
-    return rows_of(
-        connection,
-        select(ENCODER).where(ENCODER.c.cover == cover).order_by(ENCODER.c.created_at, ENCODER.c.id),
-    )
+    mine = select(*columns_of(EncoderRow, ENCODER)).where(ENCODER.c.cover == cover)
+    return rows_as(connection, mine.order_by(ENCODER.c.created_at, ENCODER.c.id), EncoderRow)
 
 
-def encoder_row(connection: Connection, encoder: str) -> dict[str, Any]:
+def encoder_row(connection: Connection, encoder: str) -> EncoderRow:
     """Return one encoder.
 
     Raises:
         LookupError: There is none of this id.
     """
-    return only_row(connection, select(ENCODER).where(ENCODER.c.id == encoder), f"encoder {encoder}")
+    return only_as(
+        connection,
+        select(*columns_of(EncoderRow, ENCODER)).where(ENCODER.c.id == encoder),
+        EncoderRow,
+        f"encoder {encoder}",
+    )
 
 
-def all_encoders(connection: Connection) -> list[dict[str, Any]]:
+def all_encoders(connection: Connection) -> list[EncoderRow]:
     """Return all encoders, whole rows, by cover, purpose and age."""
     order = (ENCODER.c.cover.desc(), ENCODER.c.purpose, ENCODER.c.created_at, ENCODER.c.id)
-    return rows_of(connection, select(ENCODER).order_by(*order))
+    return rows_as(connection, select(*columns_of(EncoderRow, ENCODER)).order_by(*order), EncoderRow)
 
 
-def encoder_switches(connection: Connection) -> list[dict[str, Any]]:
+def encoder_switches(connection: Connection) -> list[EncoderSwitch]:
     """Return every switch, newest first, whole rows."""
-    return rows_of(connection, select(ACTIVATION).order_by(ACTIVATION.c.id.desc()))
+    return rows_as(
+        connection, select(*columns_of(EncoderSwitch, ACTIVATION)).order_by(ACTIVATION.c.id.desc()), EncoderSwitch
+    )
 
 
 def lock_encoder(connection: Connection, encoder: str) -> None:
@@ -70,26 +122,27 @@ def unchoose_encoders(connection: Connection, cover: str, purpose: str | None, r
     connection.execute(mine.values(chosen_reason="", held_reason=reason))
 
 
-def chosen_encoders(connection: Connection) -> list[dict[str, Any]]:
+def chosen_encoders(connection: Connection) -> list[EncoderRow]:
     """Return the encoders that are to become active, whole rows, oldest first."""
-    mine = select(ENCODER).where(ENCODER.c.chosen_reason != "")
-    return rows_of(connection, mine.order_by(ENCODER.c.created_at, ENCODER.c.id))
+    mine = select(*columns_of(EncoderRow, ENCODER)).where(ENCODER.c.chosen_reason != "")
+    return rows_as(connection, mine.order_by(ENCODER.c.created_at, ENCODER.c.id), EncoderRow)
 
 
-def newest_held(connection: Connection) -> list[dict[str, Any]]:
+def newest_held(connection: Connection) -> list[EncoderRow]:
     """Return the newest encoder of each cover and purpose if it waits in the shadow, whole rows."""
-    waiting = {row["id"] for row in held_encoders(connection)}
-    newest = {(row["cover"], row["purpose"]): row for row in all_encoders(connection)}  # by age: the last one stays
-    return [row for row in newest.values() if row["id"] in waiting]
+    waiting = {row.id for row in held_encoders(connection)}
+    newest = {(row.cover, row.purpose): row for row in all_encoders(connection)}  # by age: the last one stays
+    return [row for row in newest.values() if row.id in waiting]
 
 
-def held_encoders(connection: Connection) -> list[dict[str, Any]]:
+def held_encoders(connection: Connection) -> list[HeldEncoder]:
     """Return id, cover, purpose and held_reason of encoders that wait in the shadow, newest first."""
     columns = (ENCODER.c.id, ENCODER.c.cover, ENCODER.c.purpose, ENCODER.c.held_reason)
     mine = select(*columns).where(ENCODER.c.held_reason != "")
     active = select(func.max(ACTIVATION.c.id)).group_by(ACTIVATION.c.cover, ACTIVATION.c.purpose)
     serving = select(ACTIVATION.c.encoder).where(ACTIVATION.c.id.in_(active), ACTIVATION.c.encoder.is_not(None))
-    return rows_of(connection, mine.where(ENCODER.c.id.not_in(serving)).order_by(ENCODER.c.created_at.desc()))
+    shadow = mine.where(ENCODER.c.id.not_in(serving)).order_by(ENCODER.c.created_at.desc())
+    return rows_as(connection, shadow, HeldEncoder)
 
 
 def save_encoder(connection: Connection, row: Row) -> int:

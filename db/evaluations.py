@@ -1,17 +1,47 @@
 """Evaluations: written once, numbered by the database, read by the newest first."""
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, and_, func, insert, or_, select
 
 from db.base import table_of
 from db.engine import database_time
 from db.evaluation_tables import Evaluation
-from db.rows import rows_of
+from db.rows import columns_of, rows_as
 from db.tables import Encoder, Patient, Scan
 from db.upsert import Row, plain_rows
 
 EVALUATION, ENCODER, PATIENT, SCAN = (table_of(model) for model in (Evaluation, Encoder, Patient, Scan))
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRow:
+    """A row of evaluation but its `result`."""
+
+    id: int
+    night: int | None
+    encoder: str | None
+    folds: int
+    cover: str
+    reading: int
+    task: str
+    kind: str
+    gallery: str
+    n_queries: int
+    n_patients: int
+    p_at_1: float | None
+    p_at_1_low: float | None
+    p_at_1_high: float | None
+    map_at_r: float | None
+    map_at_r_low: float | None
+    map_at_r_high: float | None
+    lift_over: str
+    lift: float | None
+    lift_low: float | None
+    lift_high: float | None
+    code: str
+    made_at: datetime
 
 
 def save_evaluation(connection: Connection, row: Row) -> int:
@@ -28,11 +58,11 @@ def save_evaluation(connection: Connection, row: Row) -> int:
     return reading
 
 
-def evaluations(connection: Connection, encoder: str | None = None) -> list[dict[str, Any]]:
+def evaluations(connection: Connection, encoder: str | None = None) -> list[EvaluationRow]:
     """Return the evaluations, of one encoder where it is named, whole rows but `result`, newest first."""
-    columns = [column for column in EVALUATION.c if column.name != "result"]
-    rows = select(*columns).order_by(EVALUATION.c.id.desc())
-    return rows_of(connection, rows if encoder is None else rows.where(EVALUATION.c.encoder == encoder))
+    rows = select(*columns_of(EvaluationRow, EVALUATION)).order_by(EVALUATION.c.id.desc())
+    mine = rows if encoder is None else rows.where(EVALUATION.c.encoder == encoder)
+    return rows_as(connection, mine, EvaluationRow)
 
 
 def patients_shown_to(connection: Connection, encoder: str) -> dict[str, float]:

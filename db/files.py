@@ -1,14 +1,35 @@
 """Files and their outcomes: reads and writes."""
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, or_, select
 
 from db.base import table_of
-from db.rows import rows_of
+from db.rows import rows_as
 from db.tables import FILE, IDENTITY_FILE, File, FurtherScan
 from db.upsert import Row, chunks, upsert
+
+
+@dataclass(frozen=True, slots=True)
+class FileCount:
+    """How many files have an outcome and code, and the night of the newest one."""
+
+    outcome: str
+    code: str
+    n_files: int
+    newest_night: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileEnding:
+    """Where a file ended; with its path, which is identity."""
+
+    path: str
+    outcome: str
+    code: str
+    why: str
+    scan: str | None
 
 
 def files_with_code(connection: Connection, code: str, *, changed_since: int) -> int:
@@ -25,18 +46,18 @@ def file_counts(connection: Connection, *, changed_since: int | None = None) -> 
     return {outcome: n for outcome, n in connection.execute(counts).tuples()}
 
 
-def files_by_code(connection: Connection, *, outcome: str | None = None) -> list[dict[str, Any]]:
+def files_by_code(connection: Connection, *, outcome: str | None = None) -> list[FileCount]:
     """Count files by outcome and code, most first; `newest_night` is when that last happened."""
     columns = (FILE.c.outcome, FILE.c.code)
     counts = select(*columns, func.count().label("n_files"), func.max(FILE.c.changed_night).label("newest_night"))
     if outcome is not None:
         counts = counts.where(FILE.c.outcome == outcome)
-    return rows_of(connection, counts.group_by(*columns).order_by(func.count().desc(), *columns))
+    return rows_as(connection, counts.group_by(*columns).order_by(func.count().desc(), *columns), FileCount)
 
 
 def files_with_outcome(
     connection: Connection, wanted: str | None, *, after: str = "", most: int = 1000
-) -> list[dict[str, Any]]:
+) -> list[FileEnding]:
     """Return path, outcome, code, why and scan of some files, by path; `wanted` is an outcome, a code, or None.
 
     Identity is joined here: for the operator's door alone. The next page begins after the last path of this one.
@@ -46,7 +67,7 @@ def files_with_outcome(
     joined = joined.where(IDENTITY_FILE.c.path > after)
     if wanted is not None:
         joined = joined.where(or_(FILE.c.outcome == wanted, FILE.c.code == wanted))
-    return rows_of(connection, joined.order_by(IDENTITY_FILE.c.path).limit(most))
+    return rows_as(connection, joined.order_by(IDENTITY_FILE.c.path).limit(most), FileEnding)
 
 
 def save_files(connection: Connection, rows: Iterable[Row]) -> int:

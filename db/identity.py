@@ -6,11 +6,13 @@ found again by this mark.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from db.base import table_of
+from db.rows import columns_of, rows_as
 from db.tables import IDENTITY_PATIENT, IdentityFile, IdentityPatient, IdentityRejection, IdentityStudy
 from db.upsert import Row, chunks, upsert
 
@@ -19,6 +21,44 @@ GONE, READ = "gone", "read"
 KNOWN_AT_ONCE = 5000  # rows
 NO_PATH = "//"  # before a key, in place of the path of a forgotten file; no path in an archive begins so
 IS_FORGOTTEN = func.substr(FILE.c.path, 1, len(NO_PATH)) == NO_PATH
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A row of identity.file: what is known of a file of the archive."""
+
+    key: str
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    inode: int
+    state: str
+    code: str
+    why: str
+    sop_uid: str
+    series: str
+    study: str
+    part: str
+    series_uid: str
+    file_sha256: str
+    pixel_sha256: str
+    person: str
+    header: str
+    grouped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesFile:
+    """A readable file of a series."""
+
+    key: str
+    path: str
+    series: str
+    part: str
+    size_bytes: int
+    mtime_ns: int
+    sop_uid: str
+    header: str  # as JSON
 
 
 def save_patients(connection: Connection, rows: Iterable[Row]) -> int:
@@ -92,22 +132,21 @@ def pending_series(connection: Connection, *, limit: int | None = None) -> list[
     return list(connection.scalars(ordered.limit(limit)))
 
 
-def file_rows(connection: Connection, keys: Iterable[str]) -> list[dict[str, Any]]:
+def file_rows(connection: Connection, keys: Iterable[str]) -> list[FileRow]:
     """Return whole rows of files by key."""
-    rows: list[dict[str, Any]] = []
+    rows: list[FileRow] = []
     for some in chunks(keys):
-        rows += _dicts(connection, select(FILE).where(FILE.c.key.in_(some)).order_by(FILE.c.key))
+        mine = select(*columns_of(FileRow, FILE)).where(FILE.c.key.in_(some))
+        rows += rows_as(connection, mine.order_by(FILE.c.key), FileRow)
     return rows
 
 
-def members_of_series(connection: Connection, series: Iterable[str]) -> list[dict[str, Any]]:
+def members_of_series(connection: Connection, series: Iterable[str]) -> list[SeriesFile]:
     """Return the readable files of series: key, path, series, part, size, time, sop_uid and header as JSON."""
-    names = ("key", "path", "series", "part", "size_bytes", "mtime_ns", "sop_uid", "header")
-    columns = [FILE.c[name] for name in names]
-    rows: list[dict[str, Any]] = []
+    rows: list[SeriesFile] = []
     for some in chunks(series):
-        present = select(*columns).where(FILE.c.series.in_(some), FILE.c.state == READ)
-        rows += _dicts(connection, present.order_by(FILE.c.series, FILE.c.key))
+        present = select(*columns_of(SeriesFile, FILE)).where(FILE.c.series.in_(some), FILE.c.state == READ)
+        rows += rows_as(connection, present.order_by(FILE.c.series, FILE.c.key), SeriesFile)
     return rows
 
 
@@ -309,10 +348,6 @@ def _keys(connection: Connection, column: Any, values: Iterable[str]) -> list[st
     for some in chunks(values):
         keys += connection.scalars(select(column.table.c.key).where(column.in_(some)))
     return sorted(keys)
-
-
-def _dicts(connection: Connection, statement: Select[Any]) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(statement).mappings()]
 
 
 def patients_by_id(connection: Connection) -> dict[str, list[str]]:

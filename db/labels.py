@@ -1,20 +1,42 @@
 """Labels: reads and writes."""
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from sqlalchemy import Connection, delete, select
 
 from db.engine import database_time
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
-from db.rows import rows_of
+from db.rows import columns_of, rows_as
 from db.tables import LABEL, Label
 from db.upsert import Row, upsert
 
 
-def read_labels(connection: Connection) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """A row of label."""
+
+    id: int
+    subject: str
+    subject_key: str
+    finding: str
+    value: str
+    kind: str
+    valid_from: date
+    valid_until: date
+    grade: str | None
+    size_mm: float | None
+    contrast_to_noise: float | None
+    site: str | None
+    source: str
+    night: int | None
+    at: datetime
+
+
+def read_labels(connection: Connection) -> list[LabelRow]:
     """Return every label, whole rows, in the order of import."""
-    return rows_of(connection, select(LABEL).order_by(LABEL.c.id))
+    return rows_as(connection, select(*columns_of(LabelRow, LABEL)).order_by(LABEL.c.id), LabelRow)
 
 
 LABEL_KEY = ("subject", "subject_key", "finding", "kind", "valid_from", "valid_until", "source")

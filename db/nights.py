@@ -1,6 +1,7 @@
 """Nights and stages, and the work that is left."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,24 +13,58 @@ from sqlalchemy import (
     select,
 )
 
-from db.rows import only_row, rows_of
+from db.rows import columns_of, only_as, rows_as
 from db.tables import NIGHT, STAGE, Night
 
 SUCCESSES = ("finished", "nothing_new", "partial")
 
 
-def last_nights(connection: Connection, *, last: int = 10) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class NightRow:
+    """A row of night."""
+
+    id: int
+    fence: int
+    owner: str
+    state: str
+    exit_code: int | None
+    begun_at: datetime
+    ended_at: datetime | None
+    tick_at: datetime | None
+    settings_digest: str
+    key_id: str
+    version: str
+    summary: str
+    error_code: str
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """A row of stage."""
+
+    night: int
+    name: str
+    state: str
+    begun_at: datetime
+    seconds: float | None
+    counts: str
+
+
+def last_nights(connection: Connection, *, last: int = 10) -> list[NightRow]:
     """Return the last nights, newest first, whole rows."""
-    return rows_of(connection, select(NIGHT).order_by(NIGHT.c.id.desc()).limit(last))
+    newest = select(*columns_of(NightRow, NIGHT)).order_by(NIGHT.c.id.desc()).limit(last)
+    return rows_as(connection, newest, NightRow)
 
 
-def night_row(connection: Connection, night: int) -> dict[str, Any]:
+def night_row(connection: Connection, night: int) -> NightRow:
     """Return one night.
 
     Raises:
         LookupError: There is none of this number.
     """
-    return only_row(connection, select(NIGHT).where(NIGHT.c.id == night), f"night {night}")
+    mine = select(*columns_of(NightRow, NIGHT)).where(NIGHT.c.id == night)
+    return only_as(connection, mine, NightRow, f"night {night}")
 
 
 def last_success(connection: Connection) -> int | None:
@@ -59,9 +94,10 @@ def last_begin(connection: Connection) -> datetime | None:
     return connection.scalar(select(NIGHT.c.begun_at).order_by(NIGHT.c.id.desc()).limit(1))
 
 
-def stages_of(connection: Connection, night: int) -> list[dict[str, Any]]:
+def stages_of(connection: Connection, night: int) -> list[StageRow]:
     """Return the stages of a night in the order they began."""
-    return rows_of(connection, select(STAGE).where(STAGE.c.night == night).order_by(STAGE.c.begun_at, STAGE.c.name))
+    mine = select(*columns_of(StageRow, STAGE)).where(STAGE.c.night == night)
+    return rows_as(connection, mine.order_by(STAGE.c.begun_at, STAGE.c.name), StageRow)
 
 
 def last_stage_counts(connection: Connection, name: str, *, night: int | None = None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, select, update
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, and_, delete, func, select, update
 from db.base import table_of
 from db.engine import database_time
 from db.person_tables import IdentityMerge, IdentityPerson, IdentityScan
-from db.rows import rows_of
+from db.rows import columns_of, rows_as
 from db.tables import IdentityFile, Patient, Scan
 from db.upsert import Row, change, chunks, upsert
 
@@ -17,6 +18,19 @@ PERSON, MERGE, FILE = (table_of(model) for model in (IdentityPerson, IdentityMer
 SCAN, PATIENT = table_of(Scan), table_of(Patient)
 SAID = ("patient_id", "issuer", "name", "birth_date")
 Id = tuple[str, str]  # patient id, issuer
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """A row of identity.person."""
+
+    key: str
+    patient_id: str
+    issuer: str
+    name: str
+    birth_date: str
+    sex: str
+    patient: str
 
 
 def person_row(identity: Mapping[str, Any], sex: str) -> dict[str, str]:
@@ -45,10 +59,11 @@ def disturb_persons(connection: Connection, persons: Iterable[str]) -> None:
         connection.execute(update(FILE).where(FILE.c.series.in_(series), FILE.c.state == "read").values(grouped=False))
 
 
-def present_persons(connection: Connection) -> list[dict[str, Any]]:
+def present_persons(connection: Connection) -> list[PersonRow]:
     """Return the persons who have a readable file, whole rows, by key."""
     has = select(FILE.c.key).where(FILE.c.person == PERSON.c.key, FILE.c.state == "read").exists()
-    return rows_of(connection, select(PERSON).where(has).order_by(PERSON.c.key))
+    mine = select(*columns_of(PersonRow, PERSON)).where(has).order_by(PERSON.c.key)
+    return rows_as(connection, mine, PersonRow)
 
 
 def n_files(connection: Connection) -> dict[str, int]:
@@ -57,22 +72,23 @@ def n_files(connection: Connection) -> dict[str, int]:
     return {person: n for person, n in connection.execute(counts).tuples()}
 
 
-def all_persons(connection: Connection) -> list[dict[str, Any]]:
+def all_persons(connection: Connection) -> list[PersonRow]:
     """Return every person, whole rows, by key."""
-    return rows_of(connection, select(PERSON).order_by(PERSON.c.key))
+    return rows_as(connection, select(*columns_of(PersonRow, PERSON)).order_by(PERSON.c.key), PersonRow)
 
 
-def persons_of_id(connection: Connection, patient_id: str, issuer: str) -> list[dict[str, Any]]:
+def persons_of_id(connection: Connection, patient_id: str, issuer: str) -> list[PersonRow]:
     """Return the persons of one id, whole rows."""
-    mine = select(PERSON).where(PERSON.c.patient_id == patient_id, PERSON.c.issuer == issuer)
-    return rows_of(connection, mine.order_by(PERSON.c.key))
+    mine = select(*columns_of(PersonRow, PERSON)).where(PERSON.c.patient_id == patient_id, PERSON.c.issuer == issuer)
+    return rows_as(connection, mine.order_by(PERSON.c.key), PersonRow)
 
 
-def persons_by_key(connection: Connection, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+def persons_by_key(connection: Connection, keys: Iterable[str]) -> dict[str, PersonRow]:
     """Return person -> whole row."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, PersonRow] = {}
     for some in chunks(keys):
-        found.update({row["key"]: row for row in rows_of(connection, select(PERSON).where(PERSON.c.key.in_(some)))})
+        mine = select(*columns_of(PersonRow, PERSON)).where(PERSON.c.key.in_(some))
+        found.update({row.key: row for row in rows_as(connection, mine, PersonRow)})
     return found
 
 

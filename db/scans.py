@@ -1,17 +1,112 @@
 """Scans, their patients and studies: reads and writes."""
 
 from collections.abc import Iterable, Iterator
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, or_, select, update
 
 from db.base import table_of
-from db.rows import rows_of
+from db.rows import columns_of, rows_as, rows_of
 from db.tables import FILE, FURTHER, IDENTITY_FILE, PATIENT, SCAN, Patient, Scan, Study
 from db.upsert import Row, change, chunks, upsert
 
 ACCEPTED, HELD_BACK, WITHDRAWN = "accepted", "held_back", "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRow:
+    """A row of scan."""
+
+    key: str
+    study: str
+    patient: str
+    series: str
+    cover: str
+    acquisition: str | None
+    kind: str
+    kind_rule: str
+    state: str
+    code: str
+    is_main: bool | None
+    main_rule: str
+    acquired_from: datetime | None
+    acquired_until: datetime | None
+    acquired_local_date: date | None
+    date_precision: str
+    date_doubts: str
+    dated_ahead: date | None
+    age_years: float | None
+    sex: str | None
+    tensor: str | None
+    recipe: str | None
+    pictures: int
+    n_slices: int | None
+    n_rows: int | None
+    n_columns: int | None
+    spacing_z_mm: float | None
+    spacing_y_mm: float | None
+    spacing_x_mm: float | None
+    coverage_mm: float | None
+    largest_gap_mm: float | None
+    smallest_gap_mm: float | None
+    n_missing: int | None
+    tilt_deg: float | None
+    orientation: str | None
+    slice_thickness_mm: float | None
+    manufacturer: str | None
+    model: str | None
+    kernel: str | None
+    sequence: str | None
+    contrast: str | None
+    transfer_syntax: str | None
+    photometric: str | None
+    image_type: str | None
+    rescale_slope: float | None
+    rescale_intercept: float | None
+    rescale_varies: bool | None
+    padding: int | None
+    decoder: str | None
+    burned_in: str | None
+    slice_order: str | None
+    n_files: int | None
+    repairs: str | None
+    first_night: int
+    withdrawn_night: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EligibleScan(ScanRow):
+    """A main scan that may be listed, with what divides its patient from others."""
+
+    split: float
+    own_lane: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScanFacts:
+    """What a list says of a scan."""
+
+    key: str
+    patient: str
+    study: str
+    kind: str
+    contrast: str | None
+    acquired_local_date: date | None
+    date_doubts: str
+    manufacturer: str | None
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBackScan:
+    """A scan that waits for a kind, with the header of one of its files as JSON: it holds identity."""
+
+    key: str
+    kind: str
+    patient: str
+    header: str
 
 
 def may_be_listed() -> ColumnElement[bool]:
@@ -19,19 +114,21 @@ def may_be_listed() -> ColumnElement[bool]:
     return and_(SCAN.c.state == ACCEPTED, SCAN.c.is_main.is_(True))
 
 
-def find_scans(connection: Connection, prefix: str, *, limit: int = 100) -> list[dict[str, Any]]:
+def find_scans(connection: Connection, prefix: str, *, limit: int = 100) -> list[ScanRow]:
     """Return the scans whose key begins so."""
     # A range, not LIKE: keys are compared byte by byte, and % means nothing.
     begins = and_(SCAN.c.key >= prefix, func.substr(SCAN.c.key, 1, len(prefix)) == prefix)
-    return rows_of(connection, select(SCAN).where(begins).order_by(SCAN.c.key).limit(limit))
+    return rows_as(
+        connection, select(*columns_of(ScanRow, SCAN)).where(begins).order_by(SCAN.c.key).limit(limit), ScanRow
+    )
 
 
-def scans_of_studies(connection: Connection, studies: Iterable[str]) -> list[dict[str, Any]]:
+def scans_of_studies(connection: Connection, studies: Iterable[str]) -> list[ScanRow]:
     """Return the accepted scans of some studies, whole rows."""
-    rows: list[dict[str, Any]] = []
+    rows: list[ScanRow] = []
     for some in chunks(studies):
-        theirs = select(SCAN).where(SCAN.c.study.in_(some), SCAN.c.state == ACCEPTED)
-        rows += rows_of(connection, theirs.order_by(SCAN.c.study, SCAN.c.key))
+        theirs = select(*columns_of(ScanRow, SCAN)).where(SCAN.c.study.in_(some), SCAN.c.state == ACCEPTED)
+        rows += rows_as(connection, theirs.order_by(SCAN.c.study, SCAN.c.key), ScanRow)
     return rows
 
 
@@ -83,11 +180,14 @@ def studies_without_main(connection: Connection) -> list[str]:
     return sorted(set(connection.scalars(groups.having(or_(undecided > 0, n_main != 1)))))
 
 
-def eligible_scans(connection: Connection, cover: str, recipe: str) -> list[dict[str, Any]]:
+def eligible_scans(connection: Connection, cover: str, recipe: str) -> list[EligibleScan]:
     """Return main scans of a cover whose input was made by a recipe, with `split` and `own_lane` of their patients."""
-    rows = select(SCAN, PATIENT.c.split, PATIENT.c.own_lane).join(PATIENT, PATIENT.c.key == SCAN.c.patient)
+    rows = select(*columns_of(ScanRow, SCAN), PATIENT.c.split, PATIENT.c.own_lane).join(
+        PATIENT, PATIENT.c.key == SCAN.c.patient
+    )
     made = and_(SCAN.c.recipe == recipe, SCAN.c.tensor.is_not(None))
-    return rows_of(connection, rows.where(may_be_listed(), SCAN.c.cover == cover, made).order_by(SCAN.c.key))
+    eligible = rows.where(may_be_listed(), SCAN.c.cover == cover, made).order_by(SCAN.c.key)
+    return rows_as(connection, eligible, EligibleScan)
 
 
 def scan_counts(connection: Connection, night: int) -> dict[str, int]:
@@ -101,27 +201,26 @@ def scan_counts(connection: Connection, night: int) -> dict[str, int]:
     return {name: int(n) for name, n in rows_of(connection, counts)[0].items()}
 
 
-def held_back_scans(connection: Connection) -> Iterator[dict[str, Any]]:
+def held_back_scans(connection: Connection) -> Iterator[HeldBackScan]:
     """Yield key, kind, patient and header (JSON, with identity) of scans that wait for a kind; for that door too."""
     one_file = func.min(FILE.c.key).label("file")
     held = select(SCAN.c.key, SCAN.c.kind, SCAN.c.patient, one_file).join(FILE, FILE.c.scan == SCAN.c.key)
     held = held.where(SCAN.c.state == "held_back").group_by(SCAN.c.key, SCAN.c.kind, SCAN.c.patient)
-    by_file = {str(row["file"]): row for row in rows_of(connection, held)}
+    by_file = {row.file: row for row in connection.execute(held)}
     for some in chunks(sorted(by_file)):
         read = select(IDENTITY_FILE.c.key, IDENTITY_FILE.c.header).where(IDENTITY_FILE.c.key.in_(some))
         for file, header in connection.execute(read).tuples():
             if header:
-                yield by_file[file] | {"header": header}
+                scan = by_file[file]
+                yield HeldBackScan(scan.key, scan.kind, scan.patient, header)
 
 
-def scan_facts(connection: Connection, scans: Iterable[str]) -> dict[str, dict[str, Any]]:
+def scan_facts(connection: Connection, scans: Iterable[str]) -> dict[str, ScanFacts]:
     """Return key -> patient, study, kind, contrast, local date, what speaks against that, and scanner of scans."""
-    names = ("key", "patient", "study", "kind", "contrast", "acquired_local_date", "date_doubts", "manufacturer",
-             "model")  # fmt: skip
-    columns = [SCAN.c[name] for name in names]
-    facts: dict[str, dict[str, Any]] = {}
+    facts: dict[str, ScanFacts] = {}
     for some in chunks(scans):
-        facts.update({row["key"]: row for row in rows_of(connection, select(*columns).where(SCAN.c.key.in_(some)))})
+        theirs = select(*columns_of(ScanFacts, SCAN)).where(SCAN.c.key.in_(some))
+        facts.update({row.key: row for row in rows_as(connection, theirs, ScanFacts)})
     return facts
 
 

@@ -1,6 +1,8 @@
 """What people said of pairs, and the random controls among these: reads and writes."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, select
@@ -8,24 +10,52 @@ from sqlalchemy import Connection, and_, func, insert, select
 from db.base import table_of
 from db.engine import database_time
 from db.nights import newest_night
-from db.rows import rows_of
+from db.rows import rows_as, rows_of
 from db.tables import CONTROL, LANE, MATCH, SCAN, VERDICT, Control, Match, Verdict
 from db.upsert import Row, plain_rows, upsert
 
 
-def wrong_patient_verdicts(connection: Connection) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class NewestVerdict:
+    """The newest judgement of a reader on a pair, with what chance would have shown."""
+
+    id: int
+    scan: str
+    prior: str
+    by: str
+    verdict: str
+    study: str
+    kind: str
+    prior_study: str
+    prior_kind: str
+    lane: str | None  # of the match that was shown; empty when it is gone
+    chance_code: str | None
+    chance_share: float | None
+    chance_below: float | None
+    gallery_patients: int | None  # of the list of other patients now
+    is_control: bool  # a random control was shown
+
+
+@dataclass(frozen=True, slots=True)
+class WrongPatient:
+    """A judgement that asks the operator to check two patients' numbers."""
+
+    match: int | None
+    scan: str
+    prior: str
+    by: str
+    at: datetime
+
+
+def wrong_patient_verdicts(connection: Connection) -> list[WrongPatient]:
     """Return the verdicts that ask the operator to check two patients' numbers."""
     columns = (VERDICT.c.match, VERDICT.c.scan, VERDICT.c.prior, VERDICT.c.by, VERDICT.c.at)
-    return rows_of(connection, select(*columns).where(VERDICT.c.verdict == "wrong-patient").order_by(VERDICT.c.id))
+    alarming = select(*columns).where(VERDICT.c.verdict == "wrong-patient").order_by(VERDICT.c.id)
+    return rows_as(connection, alarming, WrongPatient)
 
 
-def newest_verdicts(connection: Connection) -> list[dict[str, Any]]:
-    """Return the newest judgement of each reader on each pair, oldest first.
-
-    Rows hold id, scan, prior, by, verdict, the study and kind of both scans, lane and chance_* of the match that was
-    shown (empty when it is gone), is_control (true: a random control was shown), and gallery_patients of the list of
-    other patients now.
-    """
+def newest_verdicts(connection: Connection) -> list[NewestVerdict]:
+    """Return the newest judgement of each reader on each pair, oldest first."""
     last = select(func.max(VERDICT.c.id)).group_by(VERDICT.c.scan, VERDICT.c.prior, VERDICT.c.by)
     later, prior = SCAN.alias("later"), SCAN.alias("prior_scan")
     columns = (
@@ -40,7 +70,7 @@ def newest_verdicts(connection: Connection) -> list[dict[str, Any]]:
     shown = and_(CONTROL.c.scan == VERDICT.c.scan, CONTROL.c.prior == VERDICT.c.prior,
                  CONTROL.c.encoder == VERDICT.c.encoder, VERDICT.c.match.is_(None))  # fmt: skip
     found = found.outerjoin(CONTROL, shown)
-    return rows_of(connection, found.where(VERDICT.c.id.in_(last)).order_by(VERDICT.c.id))
+    return rows_as(connection, found.where(VERDICT.c.id.in_(last)).order_by(VERDICT.c.id), NewestVerdict)
 
 
 def save_controls(connection: Connection, *, scan: str, encoder: str, priors: Iterable[str]) -> int:

@@ -11,9 +11,16 @@ from sqlalchemy import Connection
 
 from db.backlog import work_left_by_stage
 from db.embeddings import scans_to_embed
-from db.encoders import active_encoders, chosen_encoders, encoder_switches, held_encoders
-from db.lists import list_changes, match_counts
-from db.nights import night_row, stages_of
+from db.encoders import (
+    EncoderRow,
+    EncoderSwitch,
+    active_encoders,
+    chosen_encoders,
+    encoder_switches,
+    held_encoders,
+)
+from db.lists import ListChange, list_changes, match_counts
+from db.nights import StageRow, night_row, stages_of
 from db.scans import scan_counts
 from review import rows
 from review.lanes import CardMaker, entered_groups
@@ -57,7 +64,7 @@ def gather(
         LookupError: No such night.
     """
     row = night_row(connection, night)
-    state = state or str(row["state"])
+    state = state or str(row.state)
     since = rows.last_good_night_before(connection, night)
     counts = rows.files_by_code(connection, since=since, night=night)
     files = _by_outcome(counts)
@@ -69,8 +76,8 @@ def gather(
         night=night,
         state=state,
         headline=headline(night, state, files, scans, matches, running_stage=_running(stages)),
-        begun=moment(row["begun_at"], zone),
-        version=plain(row["version"]),
+        begun=moment(row.begun_at, zone),
+        version=plain(row.version),
         next_command=next_command,
         files=files,
         codes=tuple(_code_count(item["outcome"], item) for item in counts if item["outcome"] != "used"),
@@ -80,20 +87,20 @@ def gather(
         matches=matches,
         backlog=_backlog(connection),
         undone=tuple(_left(code, n) for code, n in undone.items()),
-        trouble=_trouble(state, str(row["error_code"])),
+        trouble=_trouble(state, str(row.error_code)),
         groups=entered_groups(connection, night, encoders, CardMaker(connection, store)),
         changes=tuple(_list_change(row) for row in list_changes(connection, night)),
         training=_training(connection, night),
-        stages=tuple(StageRow(plain(stage["name"]), stage["state"], stage["seconds"]) for stage in stages),
+        stages=tuple(StageRow(plain(stage.name), stage.state, stage.seconds) for stage in stages),
         nights=_nights(connection, night, state, zone),
         encoders=_encoders(connection, encoders),
         watched=_watched(stages),
-        held=tuple((_named(row["id"], row), plain(row["held_reason"])) for row in held_encoders(connection)),
+        held=tuple((_named(row.id, row), plain(row.held_reason)) for row in held_encoders(connection)),
         chosen=tuple(_chosen(connection, row) for row in chosen_encoders(connection)),
         switched=tuple(
-            (_named(row["encoder"], row), plain(row["reason"]))
+            (_named(row.encoder, row), plain(row.reason))
             for row in encoder_switches(connection)
-            if row["night"] == night and row["encoder"] is not None
+            if row.night == night and row.encoder is not None
         ),
     )
 
@@ -128,9 +135,9 @@ def _n(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _running(stages: Sequence[dict[str, Any]]) -> str:
+def _running(stages: Sequence[StageRow]) -> str:
     """Return the stage that a failed night broke off in."""
-    return next((str(s["name"]) for s in reversed(stages) if s["state"] in ("failed", "running")), "")
+    return next((str(s.name) for s in reversed(stages) if s.state in ("failed", "running")), "")
 
 
 def _by_outcome(counts: Sequence[dict[str, Any]]) -> dict[str, tuple[int, int]]:
@@ -192,9 +199,9 @@ def _left(code: str, n: int) -> Trouble:
     return Trouble(code, f"{meaning} {n:,} left.", action)
 
 
-def _watched(stages: Sequence[dict[str, Any]]) -> tuple[Trouble, ...]:
+def _watched(stages: Sequence[StageRow]) -> tuple[Trouble, ...]:
     """Say what stands out from the nights before; the stage match keeps it."""
-    counts = next((str(stage["counts"]) for stage in stages if stage["name"] == "match"), "")
+    counts = next((str(stage.counts) for stage in stages if stage.name == "match"), "")
     alarms = json.loads(counts).get("watch", {}).get("alarms", ()) if counts.startswith("{") else ()
     told = ((alarm, *code_words(alarm["code"])) for alarm in alarms)
     return tuple(Trouble(plain(a["code"]), f"{meaning} {plain(a['facts'])}.", action) for a, meaning, action in told)
@@ -219,34 +226,34 @@ def _nights(connection: Connection, night: int, state: str, zone: tzinfo) -> tup
     )
 
 
-def _encoders(connection: Connection, encoders: Sequence[dict[str, Any]]) -> tuple[EncoderRow, ...]:
+def _encoders(connection: Connection, encoders: Sequence[EncoderRow]) -> tuple[EncoderRow, ...]:
     switches = rows.activations(connection)
     return tuple(
         EncoderRow(
-            id=short(row["id"]),
-            cover=row["cover"],
-            purpose=plain(row["purpose"]),
-            backbone=f"{plain(row['backbone'])}, {row['dim']} numbers, {row['metric']}",
-            origin=row["origin"],
-            is_provisional=row["provisional"],
-            since=_since(switches.get(row["id"])),
+            id=short(row.id),
+            cover=row.cover,
+            purpose=plain(row.purpose),
+            backbone=f"{plain(row.backbone)}, {row.dim} numbers, {row.metric}",
+            origin=row.origin,
+            is_provisional=row.provisional,
+            since=_since(switches.get(row.id)),
         )
         for row in encoders
     )
 
 
-def _list_change(row: dict[str, Any]) -> ListChange:
-    meaning = code_words(row["code"])[0] if row["code"] else MOVED
-    return ListChange(row["what"], row["lane"], row["code"] or "rank", meaning, row["n"])
+def _list_change(row: ListChange) -> ListChange:
+    meaning = code_words(row.code)[0] if row.code else MOVED
+    return ListChange(row.what, row.lane, row.code or "rank", meaning, row["n"])
 
 
-def _named(encoder: str, row: dict[str, Any]) -> str:
-    return f"{short(encoder)} ({row['cover']}, purpose {plain(row['purpose'])})"
+def _named(encoder: str, row: EncoderSwitch) -> str:
+    return f"{short(encoder)} ({row.cover}, purpose {plain(row.purpose)})"
 
 
-def _chosen(connection: Connection, row: dict[str, Any]) -> tuple[str, str, int]:
-    n_waiting = len(scans_to_embed(connection, row["id"], row["cover"]))
-    return _named(row["id"], row), plain(row["chosen_reason"]), n_waiting
+def _chosen(connection: Connection, row: EncoderRow) -> tuple[str, str, int]:
+    n_waiting = len(scans_to_embed(connection, row.id, row.cover))
+    return _named(row.id, row), plain(row.chosen_reason), n_waiting
 
 
 def _since(switch: dict[str, Any] | None) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db.encoders import active_encoders
-from db.lists import lanes_of_scan
+from db.encoders import EncoderRow, active_encoders
+from db.lists import ListedMatch, ScanLane, lanes_of_scan
 from review import rows
 from review.page import MatchesPage, Pair, PairGroup, PairsPage, ScanFacts
 from review.pictures import PictureShelf
@@ -79,19 +79,19 @@ class CardMaker:
 
 
 def entered_groups(
-    connection: Connection, night: int, encoders: Sequence[Row], cards: CardMaker
+    connection: Connection, night: int, encoders: Sequence[EncoderRow], cards: CardMaker
 ) -> tuple[PairGroup, ...]:
     """Return the nearest matches that entered this night, own lanes first, each encoder by itself."""
     limits = {"own": OWN_SHOWN, "others": PAIRS_SHOWN}
     groups = []
     for lane, shown in limits.items():
         for encoder in encoders:
-            n_in_all = rows.n_entered(connection, night, encoder=encoder["id"], lane=lane)
+            n_in_all = rows.n_entered(connection, night, encoder=encoder.id, lane=lane)
             if n_in_all == 0:
                 continue
             limit = max(FEWEST_OF_ENCODER, shown // len(encoders))
             depth = 1 if lane == "own" else DEEPEST_RANK
-            found = rows.entered(connection, night, encoder=encoder["id"], lane=lane, deepest_rank=depth, limit=limit)
+            found = rows.entered(connection, night, encoder=encoder.id, lane=lane, deepest_rank=depth, limit=limit)
             groups.append(_group(lane, encoder, found, cards, n_in_all=n_in_all))
     return tuple(groups)
 
@@ -110,15 +110,13 @@ def gather_matches(connection: Connection, scan: str, *, store: Path) -> Matches
     looked_at = cards.facts(scan, planes=ALL_PLANES)
     lanes = lanes_of_scan(connection, scan)
     verdicts = rows.judged(connection, scan)
-    encoders = {row["id"]: row for row in active_encoders(connection)}
+    encoders = {row.id: row for row in active_encoders(connection)}
     groups = []
     for lane in lanes:
-        matches = [_reviewed(match, verdicts) for match in lane["matches"]]
+        matches = [_reviewed(match, verdicts) for match in lane.matches]
         sentence = _lane_sentence(lane)
         groups.append(
-            _group(
-                lane["lane"], encoders[lane["encoder"]], matches, cards, sentence=sentence, n_detailed=DETAILED_PAIRS
-            )
+            _group(lane.lane, encoders[lane.encoder], matches, cards, sentence=sentence, n_detailed=DETAILED_PAIRS)
         )
     return MatchesPage(
         scan=looked_at,
@@ -138,7 +136,7 @@ def gather_pairs(connection: Connection, scan: str, priors: Sequence[str], *, st
 
 def _group(
     lane: str,
-    encoder: Row,
+    encoder: EncoderRow,
     matches: Sequence[Row],
     cards: CardMaker,
     *,
@@ -149,36 +147,36 @@ def _group(
     cards.load(key for match in matches for key in (match["scan"], match["prior"]))
     return PairGroup(
         lane=lane,
-        encoder=short(encoder["id"]),
-        cover=encoder["cover"],
-        purpose=plain(encoder["purpose"]),
-        metric=encoder["metric"],
-        is_provisional=encoder["provisional"],
+        encoder=short(encoder.id),
+        cover=encoder.cover,
+        purpose=plain(encoder.purpose),
+        metric=encoder.metric,
+        is_provisional=encoder.provisional,
         pairs=tuple(cards.pair(match, planes=ALL_PLANES if i < n_detailed else 1) for i, match in enumerate(matches)),
         sentence=sentence,
         n_in_all=n_in_all or len(matches),
     )
 
 
-def _reviewed(match: Row, verdicts: Mapping[int, Row]) -> Row:
+def _reviewed(match: ListedMatch, verdicts: Mapping[int, Row]) -> Row:
     """Put a current match into the form of match_for_review."""
-    return {**match, "match": match["id"], **verdicts.get(match["id"], rows.UNJUDGED)}
+    return {**match, "match": match.id, **verdicts.get(match.id, rows.UNJUDGED)}
 
 
-def _lane_sentence(lane: Row) -> str:
+def _lane_sentence(lane: ScanLane) -> str:
     """Say why a lane is short, and among how many patients it was chosen."""
-    meaning, action = code_words(lane["code"])
-    why = [] if lane["code"] == FULL else [meaning, "" if action == NOTHING else action]
-    if lane["alarm"].startswith("possible-"):
-        why += [part for part in code_words(lane["alarm"]) if part != NOTHING]
-    among = f"Chosen among {lane['gallery_patients']:,} patients with a comparable earlier scan."
-    return " ".join(part for part in (*why, among if lane["lane"] == "others" else "") if part)
+    meaning, action = code_words(lane.code)
+    why = [] if lane.code == FULL else [meaning, "" if action == NOTHING else action]
+    if lane.alarm.startswith("possible-"):
+        why += [part for part in code_words(lane.alarm) if part != NOTHING]
+    among = f"Chosen among {lane.gallery_patients:,} patients with a comparable earlier scan."
+    return " ".join(part for part in (*why, among if lane.lane == "others" else "") if part)
 
 
-def _headline(scan: str, lanes: Sequence[Row]) -> str:
+def _headline(scan: str, lanes: Sequence[ScanLane]) -> str:
     if not lanes:
         return f"Scan {scan} has no lists."
-    priors = {name: {m["prior"] for lane in lanes if lane["lane"] == name for m in lane["matches"]} for name in LANES}
+    priors = {name: {m.prior for lane in lanes if lane.lane == name for m in lane.matches} for name in LANES}
     n_own, n_others = len(priors["own"]), len(priors["others"])
     own = f"{n_own:,} earlier {'study' if n_own == 1 else 'studies'} of the same patient"
     others = f"{n_others:,} similar earlier {'case' if n_others == 1 else 'cases'} of other patients"
@@ -193,7 +191,7 @@ def _meaning(connection: Connection, scan: Row, *, is_listed: bool) -> str:
         main = rows.main_scan_beside(connection, scan)
         instead = f"Its study's lists are those of scan {short(main)}." if main and main != scan["key"] else ""
         return " ".join(part for part in (*code_words(scan["code"]), instead) if part)
-    encoders = [row["id"] for row in active_encoders(connection) if row["cover"] == scan["cover"]]
+    encoders = [row.id for row in active_encoders(connection) if row.cover == scan["cover"]]
     if not encoders:
         return " ".join(code_words("no-encoder"))
     has = rows.has_vector(connection, scan["key"], encoders)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from db.lists import lanes_of_scan
-from db.scans import scan_facts
+from db.lists import ScanLane, lanes_of_scan
+from db.scans import ScanFacts, scan_facts
 from db.verdicts import controls_of, save_controls
 from flows.records.lookup import NotFound, find_scan
 from flows.records.space import order_of, read_space
@@ -30,14 +30,14 @@ def list_to_judge(config: Path, scan: str, *, page: Path | None = None) -> dict[
     with site.db.read() as connection:
         key = str(find_scan(connection, scan)["key"])
         every = lanes_of_scan(connection, key)
-        lanes = [lane for lane in every if lane["lane"] == "others" and lane["matches"]]
-        drawn = {str(lane["encoder"]): draw(site, connection, key, lane) for lane in lanes}
+        lanes = [lane for lane in every if lane.lane == "others" and lane.matches]
+        drawn = {str(lane.encoder): draw(site, connection, key, lane) for lane in lanes}
     if not lanes:
         raise NotFound("this scan has no list of similar cases to judge; `scantwin similar` says why")
     with site.db.write() as connection:
         for encoder, priors in drawn.items():
             save_controls(connection, scan=key, encoder=encoder, priors=priors)
-    shown = {str(match["prior"]) for lane in lanes for match in lane["matches"]}.union(*drawn.values())
+    shown = {str(match.prior) for lane in lanes for match in lane.matches}.union(*drawn.values())
     ordered = sorted(shown, key=lambda prior: site.keys.key("judged", key, prior))
     with site.db.read() as connection:
         facts = scan_facts(connection, ordered)
@@ -48,19 +48,19 @@ def list_to_judge(config: Path, scan: str, *, page: Path | None = None) -> dict[
     return {"schema": 1, "scan": key, "pairs": [_pair(key, prior, facts[prior]) for prior in ordered]}
 
 
-def draw(site: Site, connection: Any, scan: str, lane: dict[str, Any]) -> list[str]:
+def draw(site: Site, connection: Any, scan: str, lane: ScanLane) -> list[str]:
     """Return the priors to mix into a list: a share of what is shown, those of before as long as they may be.
 
     One a patient, of patients whom the list does not show, equally likely; drawn by the site's secret, so that the same
     archive draws the same.
     """
-    share, n_listed = site.settings.siamese.control_share, len(lane["matches"])
+    share, n_listed = site.settings.siamese.control_share, len(lane.matches)
     wanted = max(1, round(n_listed * share / (1 - share))) if share else 0
     if not wanted:
         return []
-    before = set(controls_of(connection, scan, str(lane["encoder"])))
-    listed = {str(match["patient"]) for match in lane["matches"]}
-    space = read_space(site, connection, str(lane["encoder"]), str(lane["matches"][0]["kind"]))
+    before = set(controls_of(connection, scan, str(lane.encoder)))
+    listed = {str(match.patient) for match in lane.matches}
+    space = read_space(site, connection, str(lane.encoder), str(lane.matches[0].kind))
     row = list(space.gallery.keys).index(scan)
     patients = {code: patient for patient, code in space.patient_codes.items()}
     rows = eligible_priors(space.gallery, row, order=order_of(site))
@@ -83,7 +83,7 @@ def _one_a_patient(site: Site, scan: str, may: Sequence[tuple[str, str]], before
     return [prior for _, prior in ordered]
 
 
-def _pair(scan: str, prior: str, facts: dict[str, Any]) -> dict[str, Any]:
-    date = facts["acquired_local_date"]
-    return {"pair": f"{short(scan)}:{short(prior)}", "scan": prior, "patient": facts["patient"],
-            "acquired": date.isoformat() if date else "", "contrast": facts["contrast"] or "unknown"}  # fmt: skip
+def _pair(scan: str, prior: str, facts: ScanFacts) -> dict[str, Any]:
+    date = facts.acquired_local_date
+    return {"pair": f"{short(scan)}:{short(prior)}", "scan": prior, "patient": facts.patient,
+            "acquired": date.isoformat() if date else "", "contrast": facts.contrast or "unknown"}  # fmt: skip

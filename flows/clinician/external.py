@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db import calibrations
-from db.encoders import active_encoders
+from db.encoders import EncoderRow, active_encoders
 from db.engine import utc_microseconds
-from db.scans import scan_facts
+from db.scans import ScanFacts, scan_facts
 from flows.clinician.expectations import new_change, new_expectation
 from flows.records.dating import dated, today
 from flows.records.lookup import NotFound
@@ -107,10 +107,10 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
     lanes: list[dict[str, Any]] = []
     with site.db.read() as connection:
         for encoder in active_encoders(connection):
-            if encoder["cover"] == stack.kind.cover:
+            if encoder.cover == stack.kind.cover:
                 siamese = site.settings.siamese
-                network = loaded_encoder(site.store / str(encoder["folder"]), siamese.threads)
-                device = device_or_cpu(site, str(encoder["id"]))
+                network = loaded_encoder(site.store / str(encoder.folder), siamese.threads)
+                device = device_or_cpu(site, str(encoder.id))
                 vector = embed(network, [tensor], batch_size=siamese.batch_size, device=device)[0]
                 lanes += lanes_of(site, connection, encoder, query, vector)
     code = "ok" if stack.kind.known else "kind-unknown"
@@ -119,27 +119,27 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
 
 
 def lanes_of(
-    site: Site, connection: Any, encoder: dict[str, Any], query: Query, vector: NDArray[np.float32]
+    site: Site, connection: Any, encoder: EncoderRow, query: Query, vector: NDArray[np.float32]
 ) -> list[dict[str, Any]]:
     """Both lanes of a vector among the main scans of its kind, by one encoder."""
-    space = read_space(site, connection, str(encoder["id"]), query.kind)
+    space = read_space(site, connection, str(encoder.id), query.kind)
     if not len(space.gallery):
         found: dict[str, list[Neighbour]] = {"own": [], "others": []}
         n_patients = 0
     else:
         found, n_patients = _search(site, space, query, vector)
-    calibration = calibrations.calibration_of(connection, str(encoder["id"]), query.kind)
-    cutoff = None if calibration is None else calibration["cutoff"]
+    calibration = calibrations.calibration_of(connection, str(encoder.id), query.kind)
+    cutoff = None if calibration is None else calibration.cutoff
     dated = query.acquired_from is not None or site.settings.scans.dates != "true"
     facts = scan_facts(connection, [space.gallery.keys[n.index] for some in found.values() for n in some])
     same = {n.index: same_scanner(query.scanner, scanner_of(facts[space.gallery.keys[n.index]])) for n in found["own"]}
     return [
         {
-            "lane": lane, "purpose": encoder["purpose"], "encoder": encoder["id"],
+            "lane": lane, "purpose": encoder.purpose, "encoder": encoder.id,
             "outcome": _within(site, cutoff, lane, some, _code(site, lane, len(some), query.own_lane, dated)),
             "gallery_patients": n_patients if lane == "others" else int(bool(some)), "alarm": "",
             "matches": [
-                _shown(space, near, facts, bool(encoder["provisional"]))
+                _shown(space, near, facts, bool(encoder.provisional))
                 | {
                     "expected_by_chance": new_expectation(calibration, near.distance, n_patients),
                     "change": new_change(calibration, near.distance, same=same[near.index]) if lane == "own" else None,
@@ -195,17 +195,17 @@ def doubts_in(lanes: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
     return {match["scan"]: codes for match in matches if (codes := match.pop("date_doubts"))}
 
 
-def doubts_of(scan: dict[str, Any]) -> list[str]:
+def doubts_of(scan: ScanFacts) -> list[str]:
     """The codes of what speaks against a scan's date."""
-    return str(scan["date_doubts"]).split(", ") if scan["date_doubts"] else []
+    return str(scan.date_doubts).split(", ") if scan.date_doubts else []
 
 
-def _shown(space: Space, near: Neighbour, facts: dict[str, dict[str, Any]], provisional: bool) -> dict[str, Any]:
+def _shown(space: Space, near: Neighbour, facts: dict[str, ScanFacts], provisional: bool) -> dict[str, Any]:
     key = space.gallery.keys[near.index]
-    date = facts[key]["acquired_local_date"]
+    date = facts[key].acquired_local_date
     return {
-        "match": None, "rank": near.rank, "scan": key, "patient": facts[key]["patient"],
+        "match": None, "rank": near.rank, "scan": key, "patient": facts[key].patient,
         "acquired": date.isoformat() if date else "", "distance": near.distance,
-        "contrast": facts[key]["contrast"] or "unknown", "date_doubts": doubts_of(facts[key]),
+        "contrast": facts[key].contrast or "unknown", "date_doubts": doubts_of(facts[key]),
         "provisional": provisional,
     }  # fmt: skip

@@ -9,8 +9,8 @@ import numpy as np
 
 from db import calibrations
 from db.embeddings import vector_of
-from db.encoders import active_encoders
-from db.lists import history_of_scan, lanes_of_scan
+from db.encoders import EncoderRow, active_encoders
+from db.lists import ScanLane, history_of_scan, lanes_of_scan
 from flows.clinician import external
 from flows.clinician.expectations import new_expectation, stored_change, stored_expectation
 from flows.records.lookup import NotFound, WrongUsage, find_scan, main_scans
@@ -78,20 +78,20 @@ def _answer(site: Site, connection: Any, scan: dict[str, Any]) -> dict[str, Any]
             "prior_date_doubts": external.doubts_in(lanes), "lanes": lanes}  # fmt: skip
 
 
-def _stored(lane: dict[str, Any]) -> dict[str, Any]:
+def _stored(lane: ScanLane) -> dict[str, Any]:
     """One lane as the last night left it."""
     return {
-        "lane": lane["lane"], "purpose": lane["purpose"], "encoder": lane["encoder"], "outcome": lane["code"],
-        "gallery_patients": lane["gallery_patients"], "alarm": lane["alarm"],
+        "lane": lane.lane, "purpose": lane.purpose, "encoder": lane.encoder, "outcome": lane["code"],
+        "gallery_patients": lane.gallery_patients, "alarm": lane.alarm,
         "matches": [
             {
-                "match": str(row["id"]), "rank": row["rank"], "scan": row["prior"], "patient": row["patient"],
-                "acquired": _date(row["acquired_local_date"]), "distance": row["distance"],
-                "contrast": row["contrast"] or "unknown", "date_doubts": external.doubts_of(row),
-                "expected_by_chance": stored_expectation(row, lane["n_unrelated"]), "change": stored_change(row),
-                "provisional": bool(lane["provisional"]),
+                "match": str(row.id), "rank": row.rank, "scan": row["prior"], "patient": row["patient"],
+                "acquired": _date(row.acquired_local_date), "distance": row.distance,
+                "contrast": row.contrast or "unknown", "date_doubts": external.doubts_of(row),
+                "expected_by_chance": stored_expectation(row, lane.n_unrelated), "change": stored_change(row),
+                "provisional": bool(lane.provisional),
             }
-            for row in lane["matches"]
+            for row in lane.matches
         ],
     }  # fmt: skip
 
@@ -100,7 +100,7 @@ def _on_request(site: Site, connection: Any, scan: dict[str, Any]) -> list[dict[
     """Lanes of a scan that does not stand for its study, searched now among the main scans."""
     lanes = []
     for encoder in active_encoders(connection):
-        vector = vector_of(connection, str(scan["key"]), str(encoder["id"]))
+        vector = vector_of(connection, str(scan["key"]), str(encoder.id))
         if vector is not None:
             query = external.Query(str(scan["kind"]), str(scan["patient"]), str(scan["study"]), scan["acquired_from"],
                                   scan["acquired_until"], True, scanner_of(scan))  # fmt: skip
@@ -119,10 +119,10 @@ def compare_scans(config: Path, a: str, b: str) -> dict[str, Any]:
         first, second = find_scan(connection, a), find_scan(connection, b)
         found = []
         for encoder in active_encoders(connection):
-            vectors = [vector_of(connection, str(scan["key"]), str(encoder["id"])) for scan in (first, second)]
+            vectors = [vector_of(connection, str(scan["key"]), str(encoder.id)) for scan in (first, second)]
             if None not in vectors:
                 left, right = (np.frombuffer(v, "<f4") for v in vectors if v is not None)
-                found.append(_compared(connection, encoder, (first, second), distance(left, right, encoder["metric"])))
+                found.append(_compared(connection, encoder, (first, second), distance(left, right, encoder.metric)))
     if not found:
         raise NotFound("no active encoder has vectors of both scans: one 2-D and one 3-D, or a night is due")
     return {
@@ -132,18 +132,18 @@ def compare_scans(config: Path, a: str, b: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _compared(connection: Any, encoder: dict[str, Any], scans: Any, value: float) -> dict[str, Any]:
-    manifest = Manifest.from_json(str(encoder["manifest"]))
+def _compared(connection: Any, encoder: EncoderRow, scans: Any, value: float) -> dict[str, Any]:
+    manifest = Manifest.from_json(str(encoder.manifest))
     cutoff = manifest.figures.get("validation", {}).get("cutoff")
     place = place_of(value, manifest.histograms.get("validation"), cutoff)
     calibration, n_patients = None, 0
     if scans[0]["kind"] == scans[1]["kind"]:
         later = max(scans, key=lambda scan: (str(scan["acquired_from"] or ""), str(scan["key"])))
-        calibration = calibrations.calibration_of(connection, str(encoder["id"]), str(later["kind"]))
+        calibration = calibrations.calibration_of(connection, str(encoder.id), str(later["kind"]))
         lanes = lanes_of_scan(connection, str(later["key"]))
-        n_patients = max((lane["n_unrelated"] for lane in lanes if lane["encoder"] == encoder["id"]), default=0)
+        n_patients = max((lane.n_unrelated for lane in lanes if lane.encoder == encoder.id), default=0)
     return {
-        "encoder": encoder["id"], "purpose": encoder["purpose"], "provisional": bool(encoder["provisional"]),
+        "encoder": encoder.id, "purpose": encoder.purpose, "provisional": bool(encoder.provisional),
         "distance": value, "expected_by_chance": new_expectation(calibration, value, n_patients), **asdict(place),
     }  # fmt: skip
 

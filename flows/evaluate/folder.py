@@ -98,12 +98,12 @@ def _encoder_folder(config: Path, encoder: str) -> Path:
     site = open_site(config)
     with site.db.read() as connection:
         every = [row for cover in ("3d", "2d") for row in encoders_of(connection, cover)]
-    named = [row for row in every if str(row["id"]).startswith(encoder)]
+    named = [row for row in every if str(row.id).startswith(encoder)]
     if len(named) != 1:
         raise NotFound(
             f"{len(named)} encoders of {config} have an id that begins with {encoder!r}; name a folder or an id"
         )
-    return site.store / str(named[0]["folder"])
+    return site.store / str(named[0].folder)
 
 
 def _activate(site: Site, folder: Path) -> str:
@@ -112,11 +112,11 @@ def _activate(site: Site, folder: Path) -> str:
 
     manifest = load(folder).manifest
     with site.db.read() as connection:
-        others = [row for row in active_encoders(connection) if row["cover"] == manifest.cover]
+        others = [row for row in active_encoders(connection) if row.cover == manifest.cover]
     with day_ticket(site) as ticket:
         keep(site, ticket, folder, manifest, origin="starter" if manifest.origin == "starter" else "imported")
         with site.db.write(ticket.right) as connection:
-            for purpose in {str(row["purpose"]) for row in others} - {manifest.purpose}:
+            for purpose in {str(row.purpose) for row in others} - {manifest.purpose}:
                 set_active_encoder(connection, cover=manifest.cover, purpose=purpose, encoder=None, reason="evaluation")
             set_active_encoder(
                 connection, cover=manifest.cover, purpose=manifest.purpose, encoder=manifest.id, reason="evaluation"

@@ -122,8 +122,8 @@ def read_pools(site: Site, task: Task | None, kind: str, labels: Labels | None) 
         used = read_labels(connection) if labels is None else labels
         for cover in COVERS:
             rows = eligible_scans(connection, cover, recipe_for(cover).digest())
-            rows = [row for row in rows if is_of_kind(row, kind) and (task == "finding" or row["own_lane"])]
-            n_patients = len({row["patient"] for row in rows})
+            rows = [row for row in rows if is_of_kind(row, kind) and (task == "finding" or row.own_lane)]
+            n_patients = len({row.patient for row in rows})
             counts.append(f"{n_patients} patients with {cover} scans")
             if n_patients >= FEWEST_PATIENTS:
                 examples = examples_of(site, connection, rows, used, recipe_for(cover).digest())

@@ -99,7 +99,7 @@ def _curve(
     report = _report(pool, kind, settings, curve_of(points))
     with day_ticket(site) as ticket:
         with site.db.read() as connection:
-            there = {str(row["key"]) for row in eligible_scans(connection, pool.cover, str(_recipe(pool)))}
+            there = {str(row.key) for row in eligible_scans(connection, pool.cover, str(_recipe(pool)))}
         if not there.issuperset(example.scan for example in pool.examples):
             shutil.rmtree(work, ignore_errors=True)
             raise NotFound("scans were withdrawn or forgotten meanwhile, nothing was recorded: draw the curve again")

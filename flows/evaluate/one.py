@@ -119,13 +119,13 @@ def _encoders(connection: Any, task: Task, encoder: str | None) -> list[Mapping[
     """Return the encoder that was named, or the active one of each cover, made for the task where there is one."""
     if encoder is not None:
         every = [row for cover in COVERS for row in encoders_of(connection, cover)]
-        named = [row for row in every if encoder and str(row["id"]).startswith(encoder)]
+        named = [row for row in every if encoder and str(row.id).startswith(encoder)]
         if len(named) != 1:
-            known = ", ".join(str(row["id"]) for row in every) or "none yet"
+            known = ", ".join(str(row.id) for row in every) or "none yet"
             raise NotFound(f"{len(named)} encoders have an id that begins with {encoder!r}; there are {known}")
         return list(named)
     active = active_encoders(connection)
-    chosen = [sorted((r for r in active if r["cover"] == c), key=lambda r: r["purpose"] != task)[:1] for c in COVERS]
+    chosen = [sorted((r for r in active if r.cover == c), key=lambda r: r.purpose != task)[:1] for c in COVERS]
     return [row for some in chosen for row in some]
 
 
@@ -158,7 +158,7 @@ def _check_all_there(site: Site, asked: Asked) -> None:
     encoder = asked.encoder
     with site.db.read() as connection:
         found = eligible_scans(connection, str(encoder["cover"]), str(encoder["recipe"]))
-    if not {str(row["key"]) for row in found}.issuperset(asked.cohort.keys):
+    if not {str(row.key) for row in found}.issuperset(asked.cohort.keys):
         raise NotFound("scans were withdrawn or forgotten meanwhile, nothing was recorded: evaluate again")
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from db.drift import brought_by_kind, new_scanners, refused_files, watched_before
+from db.drift import NewScanner, brought_by_kind, new_scanners, refused_files, watched_before
 from flows.site.opened import Site
 from flows.work.lease import Ticket
 
@@ -77,10 +77,10 @@ def _shares(hits: int, n: int, usual_hits: int, usual_n: int) -> str:
     return f"{hits} of {n} ({hits / n:.0%}), usually {usual_hits / usual_n:.0%}"
 
 
-def _is_many(row: Figures) -> bool:
-    return bool(row["scans"] >= FEWEST_OF_SCANNER)
+def _is_many(row: NewScanner) -> bool:
+    return bool(row.scans >= FEWEST_OF_SCANNER)
 
 
-def _scanner(row: Figures) -> dict[str, str]:
+def _scanner(row: NewScanner) -> dict[str, str]:
     name = " ".join(str(row[part]) for part in ("manufacturer", "model") if row[part]) or "unnamed"
-    return {"code": "new-scanner", "facts": f"{row['kind']}: {row['scans']} scans of {name}"}
+    return {"code": "new-scanner", "facts": f"{row.kind}: {row.scans} scans of {name}"}

@@ -58,7 +58,7 @@ def whole_night(config: Path) -> dict[str, Any]:
         ended = run_night(site.config)
     with site.db.read() as connection:
         row = night_row(connection, int(ended["night"]))
-    summary: dict[str, Any] = json.loads(str(row["summary"]))
+    summary: dict[str, Any] = json.loads(str(row.summary))
     return summary
 
 

@@ -101,7 +101,7 @@ def _undone(connection: Any, ticket: Ticket, backlog: int) -> Counter[str]:
     since = last_success(connection) or 0
     found["files-unread"] = files_with_code(connection, "disk-error", changed_since=since)
     if not +found and not ticket.is_late():
-        waiting = (scans_to_embed(connection, row["id"], row["cover"]) for row in chosen(connection))
+        waiting = (scans_to_embed(connection, row.id, row.cover) for row in chosen(connection))
         found["work-left"] = max(0, backlog - sum(len(scans) for scans in waiting))
     return +found
 
@@ -120,7 +120,7 @@ def counted(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def _seconds(connection: Any, night: int) -> dict[str, float]:
-    found = {str(row["name"]): float(row["seconds"] or 0.0) for row in stages_of(connection, night)}
+    found = {str(row.name): float(row.seconds or 0.0) for row in stages_of(connection, night)}
     return {name: round(found.get(name, 0.0), 3) for name in STAGE_NAMES}
 
 

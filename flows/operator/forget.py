@@ -74,7 +74,7 @@ def _found_in_headers(site: Site, patient_id: str, issuer: str | None) -> list[s
     """
     with site.db.read() as connection:
         rows, merges = persons.present_persons(connection), persons.merges(connection)
-    mine = {r["key"] for r in rows if r["patient_id"] == patient_id and issuer in (None, r["issuer"])}
+    mine = {r.key for r in rows if r.patient_id == patient_id and issuer in (None, r.issuer)}
     now = patients_of(site, rows, merges) if mine else {}
     if mine and not any(now[key] for key in mine):
         raise NotFound("files with this patient id were read by a night that was cut off; run a night, then ask again")

@@ -22,15 +22,15 @@ def unknown_kinds(config: Path) -> dict[str, Any]:
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     with open_site(config).db.read() as connection:
         for row in held_back_scans(connection):
-            header = Header.from_json(row["header"])
+            header = Header.from_json(row.header)
             tags = _tags(header)
-            key = (str(row["kind"]), header.modality, *tags.values())
+            key = (str(row.kind), header.modality, *tags.values())
             some = found.setdefault(key, {
-                "kind": row["kind"], "modality": header.modality, "tags": tags, "scans": 0, "patients": set(),
-                "add": _line(str(row["kind"]), tags),
+                "kind": row.kind, "modality": header.modality, "tags": tags, "scans": 0, "patients": set(),
+                "add": _line(str(row.kind), tags),
             })  # fmt: skip
             some["scans"] += 1
-            some["patients"].add(row["patient"])
+            some["patients"].add(row.patient)
     rows = [row | {"patients": len(row["patients"])} for row in found.values()]
     return {"schema": 1, "combinations": sorted(rows, key=lambda row: (-row["scans"], row["kind"], str(row["tags"])))}
 

@@ -64,7 +64,7 @@ def conflicts(config: Path) -> list[dict[str, Any]]:
         n_files, merges = persons.n_files(connection), persons.merges(connection)
     by_id: dict[Id, list[dict[str, Any]]] = {}
     for row in rows:
-        by_id.setdefault((row["patient_id"], row["issuer"]), []).append(row)
+        by_id.setdefault((row.patient_id, row.issuer), []).append(row)
     why = {who: "a placeholder" if is_placeholder(site, who[0]) else conflict(some) for who, some in by_id.items()}
     files = {who: sum(n_files[row["key"]] for row in some) for who, some in by_id.items()}
     trusted = {who: some for who, some in by_id.items() if not why[who]}

@@ -9,11 +9,11 @@ from typing import Any
 
 from db.backlog import work_left
 from db.embeddings import scans_to_embed
-from db.encoders import active_encoders, chosen_encoders, held_encoders
-from db.files import file_counts, files_by_code, files_with_outcome
+from db.encoders import EncoderRow, active_encoders, chosen_encoders, held_encoders
+from db.files import FileCount, FileEnding, file_counts, files_by_code, files_with_outcome
 from db.grants import reads_identity
 from db.identity import paths_of_files
-from db.nights import last_nights, last_stage_counts, last_success_at, running_night
+from db.nights import NightRow, last_nights, last_stage_counts, last_success_at, running_night
 from db.verdicts import wrong_patient_verdicts
 from flows.night.summary import counted
 from flows.operator.verdict_statistics import review_figures
@@ -55,8 +55,8 @@ def standing(config: Path) -> dict[str, Any]:
         }
 
 
-def _chosen(connection: Any, row: dict[str, Any]) -> dict[str, Any]:
-    waiting = len(scans_to_embed(connection, str(row["id"]), str(row["cover"])))
+def _chosen(connection: Any, row: EncoderRow) -> dict[str, Any]:
+    waiting = len(scans_to_embed(connection, str(row.id), str(row.cover)))
     return {name: row[name] for name in ("id", "cover", "purpose", "chosen_reason")} | {"waiting": waiting}
 
 
@@ -64,11 +64,11 @@ def _overdue(hours: float, last_good: datetime | None, now: datetime) -> bool:
     return last_good is None or (now - last_good).total_seconds() > hours * 3600
 
 
-def _night(row: dict[str, Any]) -> dict[str, Any]:
-    summary = json.loads(str(row["summary"]) or "{}")
-    begun, ended = row["begun_at"], row["ended_at"]
+def _night(row: NightRow) -> dict[str, Any]:
+    summary = json.loads(str(row.summary) or "{}")
+    begun, ended = row.begun_at, row.ended_at
     return {
-        "night": row["id"], "state": row["state"], "exit": row["exit_code"], "error": row["error_code"],
+        "night": row.id, "state": row.state, "exit": row.exit_code, "error": row["error_code"],
         "begun": begun.astimezone(UTC).isoformat(timespec="seconds"),
         "seconds": None if ended is None else round((ended - begun).total_seconds(), 1),
         "undone": summary.get("undone", []),
@@ -77,10 +77,10 @@ def _night(row: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _code(row: dict[str, Any]) -> dict[str, Any]:
-    known = outcome(str(row["code"]))
+def _code(row: FileCount) -> dict[str, Any]:
+    known = outcome(str(row.code))
     return {
-        "outcome": row["outcome"], "code": row["code"], "files": row["n_files"], "meaning": known.meaning,
+        "outcome": row.outcome, "code": row.code, "files": row.n_files, "meaning": known.meaning,
         "action": known.action,
     }  # fmt: skip
 
@@ -104,19 +104,19 @@ def _ends(site: Site, wanted: str | None) -> Iterator[dict[str, Any]]:
     while True:
         with site.db.read() as connection:
             rows = files_with_outcome(connection, wanted, after=last)
-            paths = paths_of_files(connection, {key for row in rows for key in OTHER_FILE.findall(row["why"])})
+            paths = paths_of_files(connection, {key for row in rows for key in OTHER_FILE.findall(row.why)})
         if not rows:
             return
         yield from (_explained(row, paths) for row in rows)
-        last = rows[-1]["path"]
+        last = rows[-1].path
 
 
-def _explained(row: dict[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
+def _explained(row: FileEnding, paths: Mapping[str, str]) -> dict[str, Any]:
     """A file's end in words; other files that the reason names by key are shown by path."""
-    known = outcome(str(row["code"]))
-    others = [paths[key] for key in OTHER_FILE.findall(row["why"]) if key in paths]
-    why = OTHER_FILE.sub(lambda found: paths.get(found[1], found[0]), row["why"])
+    known = outcome(str(row.code))
+    others = [paths[key] for key in OTHER_FILE.findall(row.why) if key in paths]
+    why = OTHER_FILE.sub(lambda found: paths.get(found[1], found[0]), row.why)
     return {
-        "path": row["path"], "outcome": row["outcome"], "code": row["code"], "why": why or known.meaning,
-        "meaning": known.meaning, "action": known.action, "scan": row["scan"], "others": others,
+        "path": row.path, "outcome": row.outcome, "code": row.code, "why": why or known.meaning,
+        "meaning": known.meaning, "action": known.action, "scan": row.scan, "others": others,
     }  # fmt: skip

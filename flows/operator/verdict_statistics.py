@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from db.labels import delete_labels, save_labels
-from db.verdicts import newest_verdicts
+from db.verdicts import NewestVerdict, newest_verdicts
 from flows.site.opened import open_site
 from siamese.statistics.intervals import wilson
 
@@ -23,9 +23,9 @@ Rows = Sequence[Mapping[str, Any]]
 def review_figures(connection: Any) -> dict[str, Any]:
     """Return precision by reader and band of expected-by-chance, and agreement of each two readers."""
     rows = newest_verdicts(connection)
-    matches = [row for row in rows if row["lane"] == "others"]
+    matches = [row for row in rows if row.lane == "others"]
     return {
-        "precision": precision([*matches, *(row for row in rows if row["is_control"])]),
+        "precision": precision([*matches, *(row for row in rows if row.is_control)]),
         "agreement": agreement(matches),
     }
 
@@ -64,12 +64,12 @@ def _share(counts: Mapping[str, int]) -> dict[str, Any]:
             "precision": n_relevant / n if n else None, "low": low, "high": high}  # fmt: skip
 
 
-def agreement(rows: Rows) -> list[dict[str, Any]]:
+def agreement(rows: list[NewestVerdict]) -> list[dict[str, Any]]:
     """Return for each two readers how many pairs both judged, the share that they agree on, and Cohen's kappa."""
     said: dict[str, dict[tuple[str, str], bool]] = defaultdict(dict)
     for row in rows:
-        if row["verdict"] in JUDGED:
-            said[str(row["by"])][str(row["scan"]), str(row["prior"])] = JUDGED[str(row["verdict"])]
+        if row.verdict in JUDGED:
+            said[str(row.by)][str(row.scan), str(row.prior)] = JUDGED[str(row["verdict"])]
     found = []
     for a, b in combinations(sorted(said), 2):
         both = sorted(said[a].keys() & said[b].keys())
@@ -94,7 +94,7 @@ def labels_from_verdicts(config: Path) -> dict[str, Any]:
     """
     site = open_site(config)
     with site.db.read() as connection:
-        rows = [row for row in newest_verdicts(connection) if row["lane"] == "others"]
+        rows = [row for row in newest_verdicts(connection) if row.lane == "others"]
     labels, n_split = label_rows(rows)
     with site.db.write() as connection:
         n_gone = delete_labels(connection, SOURCE, keep=labels)
@@ -102,22 +102,22 @@ def labels_from_verdicts(config: Path) -> dict[str, Any]:
     return {"schema": 1, "labels": len(labels), "new_or_changed": n_new, "taken_back": n_gone, "disagreed": n_split}
 
 
-def label_rows(rows: Rows) -> tuple[list[dict[str, Any]], int]:
+def label_rows(rows: list[NewestVerdict]) -> tuple[list[dict[str, Any]], int]:
     """Return the labels of judgements, and on how many pairs readers disagree."""
     said: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
-        if row["verdict"] in JUDGED:
-            said[str(row["scan"]), str(row["prior"])].append(row)
+        if row.verdict in JUDGED:
+            said[str(row.scan), str(row.prior)].append(row)
     agreed = {pair: some[0] for pair, some in said.items() if len({row["verdict"] for row in some}) == 1}
     first: dict[str, int] = {}
     for row in rows:
-        first[str(row["scan"])] = min(int(row["id"]), first.get(str(row["scan"]), int(row["id"])))
+        first[str(row.scan)] = min(int(row.id), first.get(str(row.scan), int(row["id"])))
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for (scan, _), row in sorted(agreed.items()):
         finding = f"as judged {first[scan]}"  # no key in a name: keys may change, and names outlive scans
-        found[str(row["study"]), finding] = _label(row["study"], row["kind"], finding, "present")
-        value = "present" if JUDGED[str(row["verdict"])] else "absent"
-        found[str(row["prior_study"]), finding] = _label(row["prior_study"], row["prior_kind"], finding, value)
+        found[str(row.study), finding] = _label(row.study, row.kind, finding, "present")
+        value = "present" if JUDGED[str(row.verdict)] else "absent"
+        found[str(row.prior_study), finding] = _label(row.prior_study, row.prior_kind, finding, value)
     return list(found.values()), len(said) - len(agreed)
 
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.embeddings import embeddings_of
+from db.encoders import EncoderRow
 from db.engine import utc_microseconds
 from db.evaluations import patients_shown_to
-from db.labels import read_labels
-from db.scans import eligible_scans
+from db.labels import LabelRow, read_labels
+from db.scans import EligibleScan, eligible_scans
 from evaluation.baselines import Baseline, by_columns, by_pictures
 from evaluation.cohort import Cohort, Fold
 from evaluation.questions import Task
@@ -53,7 +54,7 @@ class Asked:
 
 
 def read_asked(
-    site: Site, connection: Any, encoder: Mapping[str, Any], *, task: Task, kind: str = "", labels: Labels | None = None
+    site: Site, connection: Any, encoder: EncoderRow, *, task: Task, kind: str = "", labels: Labels | None = None
 ) -> Asked | None:
     """Read the main scans of an encoder's cover that are embedded, of patients whom it never saw.
 
@@ -71,48 +72,50 @@ def read_asked(
     Raises:
         NotFound: Too few patients are left.
     """
-    scans = eligible_scans(connection, str(encoder["cover"]), str(encoder["recipe"]))
+    scans = eligible_scans(connection, str(encoder.cover), str(encoder.recipe))
     scans = [row for row in scans if is_of_kind(row, kind)]
-    vectors, trusted = _vectors(connection, encoder, sorted({str(row["kind"]) for row in scans}))
-    scans = [row for row in scans if row["key"] in vectors and (task == "finding" or trusted[row["key"]])]
+    vectors, trusted = _vectors(connection, encoder, sorted({str(row.kind) for row in scans}))
+    scans = [row for row in scans if row.key in vectors and (task == "finding" or trusted[row.key])]
     if not scans:
         return None
-    shown = patients_shown_to(connection, str(encoder["id"]))
+    shown = patients_shown_to(connection, str(encoder.id))
     seen = frozenset(patient for patient, split in shown.items() if split_of(split) != "test")
-    n_all = len({row["patient"] for row in scans})
-    scans = [row for row in scans if row["patient"] not in seen]
-    n_asked = len({row["patient"] for row in scans})
+    n_all = len({row.patient for row in scans})
+    scans = [row for row in scans if row.patient not in seen]
+    n_asked = len({row.patient for row in scans})
     if n_asked < FEWEST_PATIENTS:
         raise NotFound(
-            f"{n_asked} of {n_all} patients with embedded {encoder['cover']} scans were never shown to encoder "
-            f"{encoder['id']}, wanted at least {FEWEST_PATIENTS}: nothing can be said yet; take in more scans, or "
+            f"{n_asked} of {n_all} patients with embedded {encoder.cover} scans were never shown to encoder "
+            f"{encoder.id}, wanted at least {FEWEST_PATIENTS}: nothing can be said yet; take in more scans, or "
             f"evaluate a folder: scantwin evaluate --folder DIR --against labels.csv"
         )
     cohort = cohort_of(site, connection, scans, read_labels(connection) if labels is None else labels)
-    stacked = np.stack([vectors[str(row["key"])] for row in scans])
+    stacked = np.stack([vectors[str(row.key)] for row in scans])
     fold = Fold("test", np.arange(len(scans)), stacked, seen)
-    return Asked(encoder, cohort, [fold], scans, _who(str(encoder["origin"]), len(seen), n_asked))
+    return Asked(encoder, cohort, [fold], scans, _who(str(encoder.origin), len(seen), n_asked))
 
 
-def is_of_kind(scan: Mapping[str, Any], kind: str) -> bool:
+def is_of_kind(scan: EligibleScan, kind: str) -> bool:
     """True when a scan is of this kind or of one below it; "" is every kind."""
-    return not kind or scan["kind"] == kind or str(scan["kind"]).startswith(kind + "/")
+    return not kind or scan.kind == kind or str(scan.kind).startswith(kind + "/")
 
 
 def _vectors(
-    connection: Any, encoder: Mapping[str, Any], kinds: Sequence[str]
+    connection: Any, encoder: EncoderRow, kinds: Sequence[str]
 ) -> tuple[dict[str, NDArray[np.float32]], dict[str, bool]]:
     """Return the vector of each main scan, and whether its patient's id can be trusted."""
     vectors, trusted = {}, {}
     for kind in kinds:
-        found = embeddings_of(connection, str(encoder["id"]), kind)
+        found = embeddings_of(connection, str(encoder.id), kind)
         for scan, content, own in zip(found.scans, found.vectors, found.own_lanes, strict=True):
             vectors[scan] = np.frombuffer(content, "<f4").astype(np.float32)
             trusted[scan] = bool(own)
     return vectors, trusted
 
 
-def cohort_of(site: Site, connection: Any, scans: Sequence[Mapping[str, Any]], labels: Labels) -> Cohort:
+def cohort_of(
+    site: Site, connection: Any, scans: Sequence[EligibleScan], labels: list[LabelRow] | Sequence[Mapping[str, Any]]
+) -> Cohort:
     """Return rows of scan with their labels as an evaluation takes them."""
     by_subject = labels_by_subject(labels, aliases(site, connection))
     is_dated = site.settings.scans.dates == "true"  # else order across patients means nothing
@@ -129,10 +132,10 @@ def cohort_of(site: Site, connection: Any, scans: Sequence[Mapping[str, Any]], l
         "time": newest_quarter(from_us),
     }
     return Cohort(
-        keys=[str(row["key"]) for row in scans],
-        patients=[str(row["patient"]) for row in scans],
-        studies=[str(row["study"]) for row in scans],
-        kinds=[str(row["kind"]) for row in scans],
+        keys=[str(row.key) for row in scans],
+        patients=[str(row.patient) for row in scans],
+        studies=[str(row.study) for row in scans],
+        kinds=[str(row.kind) for row in scans],
         from_us=from_us,
         until_us=moments("acquired_until"),
         present=[findings_of(row, by_subject, "present") for row in scans],
@@ -140,14 +143,14 @@ def cohort_of(site: Site, connection: Any, scans: Sequence[Mapping[str, Any]], l
         traits={
             "scanner": [_scanner(row) for row in scans],
             **({"site": sites} if any(sites) else {}),
-            "sex": [row["sex"] or None for row in scans],
-            "age_decade": [_decade(row["age_years"]) for row in scans],
+            "sex": [row.sex or None for row in scans],
+            "age_decade": [_decade(row.age_years) for row in scans],
         },
         strata={name: values for name, values in strata.items() if any(values)},
     )
 
 
-def _scanner(row: Mapping[str, Any]) -> str | None:
+def _scanner(row: EligibleScan) -> str | None:
     return " ".join(str(row[name]) for name in ("manufacturer", "model") if row[name]) or None
 
 

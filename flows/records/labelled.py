@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from db.labels import read_labels
+from db.labels import LabelRow, read_labels
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
-from db.scans import eligible_scans
+from db.scans import EligibleScan, eligible_scans
 from flows.records.persons import aliases
 from flows.site.opened import Site
 from siamese.pairs import Example
@@ -22,27 +22,27 @@ def read_examples(site: Site, connection: Any, cover: str) -> list[Example]:
 
 
 def examples_of(
-    site: Site, connection: Any, rows: Sequence[Mapping[str, Any]], labels: Sequence[Mapping[str, Any]], recipe: str
+    site: Site, connection: Any, rows: Sequence[EligibleScan], labels: Sequence[LabelRow], recipe: str
 ) -> list[Example]:
     """Return rows of `eligible_scans` as examples, with what these rows of label say of them."""
     by_subject = labels_by_subject(labels, aliases(site, connection))
     return [
         Example(
-            scan=str(row["key"]),
-            patient=str(row["patient"]),
-            study=str(row["study"]),
-            kind=str(row["kind"]),
-            tensor=site.tensor(recipe, str(row["key"])),
+            scan=str(row.key),
+            patient=str(row.patient),
+            study=str(row.study),
+            kind=str(row.kind),
+            tensor=site.tensor(recipe, str(row.key)),
             present=findings_of(row, by_subject, "present"),
             absent=findings_of(row, by_subject, "absent"),
-            split_number=float(row["split"]),
+            split_number=float(row.split),
         )
         for row in rows
     ]
 
 
 def findings_of(
-    scan: Mapping[str, Any], labels: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], value: str
+    scan: EligibleScan, labels: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], value: str
 ) -> frozenset[str]:
     """Findings that labels of the scan's study or patient give this value, for its kind and time."""
     return frozenset(str(row["finding"]) for row in _labels_of(scan, labels) if row["value"] == value)
@@ -57,7 +57,7 @@ class Described:
     site: str | None  # None too where labels name several
 
 
-def described(scan: Mapping[str, Any], labels: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]) -> Described:
+def described(scan: EligibleScan, labels: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]) -> Described:
     """Size and contrast of the largest finding of a scan, and the site where it was made."""
     about = _labels_of(scan, labels)
     sites = {str(row["site"]) for row in about if row["site"]}
@@ -71,14 +71,14 @@ def described(scan: Mapping[str, Any], labels: Mapping[tuple[str, str], Sequence
 
 
 def _labels_of(
-    scan: Mapping[str, Any], labels: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
+    scan: EligibleScan, labels: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
 ) -> list[Mapping[str, Any]]:
     """Return the labels of the scan's study or patient that hold for its kind and time."""
-    about = [*labels.get(("study", scan["study"]), ()), *labels.get(("patient", scan["patient"]), ())]
+    about = [*labels.get(("study", scan.study), ()), *labels.get(("patient", scan["patient"]), ())]
     return [row for row in about if _holds(row, scan)]
 
 
-def _holds(label: Mapping[str, Any], scan: Mapping[str, Any]) -> bool:
+def _holds(label: Mapping[str, Any], scan: EligibleScan) -> bool:
     kind, date = str(label["kind"]), scan["acquired_local_date"]
     if kind and kind != scan["kind"] and not str(scan["kind"]).startswith(kind + "/"):
         return False
@@ -89,11 +89,11 @@ def _holds(label: Mapping[str, Any], scan: Mapping[str, Any]) -> bool:
 
 
 def labels_by_subject(
-    rows: Sequence[Mapping[str, Any]], aliases: Mapping[str, str]
+    rows: Sequence[LabelRow], aliases: Mapping[str, str]
 ) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
     """Return the labels of each (subject, key); a merged patient's count for the person they are now."""
     found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
-        key = str(row["subject_key"])
-        found[(str(row["subject"]), aliases.get(key, key))].append(row)
+        key = str(row.subject_key)
+        found[(str(row.subject), aliases.get(key, key))].append(row)
     return found

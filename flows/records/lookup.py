@@ -41,7 +41,7 @@ def main_scans(connection: Any, *, study_uid: str | None = None, accession: str 
     if not studies:
         asked = "study UID" if study_uid else "accession number"
         raise NotFound(f"no study has this {asked}; it may not have arrived yet: see `scantwin status`")
-    scans = [row for row in scans_of_studies(connection, studies) if row["is_main"]]
+    scans = [row for row in scans_of_studies(connection, studies) if row.is_main]
     if not scans:
         raise NotFound("that study has no scan that could be compared; `scantwin files` says why")
     return sorted((dict(row) for row in scans), key=lambda row: str(row["kind"]))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from db import persons
-from db.persons import Id
+from db.persons import Id, PersonRow
 from flows.site.opened import Site
 from flows.work.lease import Ticket
 from scans.birth import known_birth_date
@@ -38,18 +38,18 @@ def settle_persons(site: Site, ticket: Ticket) -> int:
             return 0
         rows, merges = persons.present_persons(connection), persons.merges(connection)
     now = patients_of(site, rows, merges)
-    changed = {str(row["key"]): now[row["key"]] for row in rows if row["patient"] != now[row["key"]]}
+    changed = {str(row.key): now[row.key] for row in rows if row.patient != now[row.key]}
     if changed:
         with site.db.write(ticket.right) as connection:
             persons.set_patients(connection, changed)
     return len(changed)
 
 
-def patients_of(site: Site, rows: Sequence[Mapping[str, Any]], merges: Mapping[Id, Id]) -> dict[str, str]:
+def patients_of(site: Site, rows: Sequence[PersonRow], merges: Mapping[Id, Id]) -> dict[str, str]:
     """Return person -> patient key, "" where each study has to count for itself."""
     by_id: dict[Id, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
-        by_id[(row["patient_id"], row["issuer"])].append(row)
+        by_id[(row.patient_id, row.issuer)].append(row)
     found = {}
     for who, some in by_id.items():
         is_one = not is_placeholder(site, who[0]) and not conflict(some)
@@ -108,7 +108,7 @@ def person_of(header: Header) -> dict[str, str]:
 def patient_outside(site: Site, connection: Any, header: Header) -> tuple[str, bool]:
     """Return the patient key of a file that is not in the archive, and whether its id can be trusted."""
     row = person_of(header)
-    known = [r for r in persons.persons_of_id(connection, row["patient_id"], row["issuer"]) if r["key"] != row["key"]]
+    known = [r for r in persons.persons_of_id(connection, row["patient_id"], row["issuer"]) if r.key != row["key"]]
     key = patients_of(site, [*known, row], persons.merges(connection))[row["key"]]
     return key or site.keys.patient("", "", header.identity.study_uid), bool(key)
 

@@ -45,17 +45,17 @@ def read_space(
     until_us = _microseconds(columns.acquired_until, is_dated)
     ends = np.where(until_us == UNKNOWN_US, NEVER_US, until_us).tolist()
     order = sorted(range(len(ends)), key=lambda i: (ends[i], columns.scans[i]))
-    vectors = np.frombuffer(b"".join(columns.vectors[i] for i in order), "<f4").reshape(-1, row["dim"])
+    vectors = np.frombuffer(b"".join(columns.vectors[i] for i in order), "<f4").reshape(-1, row.dim)
     patient_codes, patients = _coded(columns.patients[i] for i in order)
     study_codes, studies = _coded(columns.studies[i] for i in order)
     keys = [columns.scans[i] for i in order]
     gallery = Gallery(keys, vectors, patients, from_us[order], until_us[order], studies)
     outcomes = lane_outcomes(connection, encoder, kind)
     return Space(
-        encoder, kind, row["metric"], gallery,
+        encoder, kind, row.metric, gallery,
         np.array([columns.own_lanes[i] for i in order], bool),
         np.array([columns.matched_nights[i] is None for i in order], bool),
-        {(str(some["scan"]), str(some["lane"])): some for some in outcomes}, patient_codes, study_codes,
+        {(str(some.scan), str(some.lane)): some for some in outcomes}, patient_codes, study_codes,
     )  # fmt: skip
 
 

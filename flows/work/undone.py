@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from db.nights import StageRow
 from scans.outcome import outcome
 
 MARK = "undone:"  # before the code, in the counts of a batch or stage
@@ -24,11 +25,11 @@ def codes_of(counts: Mapping[str, Any]) -> Counter[str]:
     return Counter({name.removeprefix(MARK): int(n) for name, n in counts.items() if name.startswith(MARK) and n})
 
 
-def of_stages(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
+def of_stages(rows: Iterable[StageRow]) -> Counter[str]:
     """Code -> how many pieces of work were left, over the rows of a night's stages."""
     found: Counter[str] = Counter()
     for row in rows:
-        found += codes_of(json.loads(str(row["counts"]) or "{}"))
+        found += codes_of(json.loads(str(row.counts) or "{}"))
     return found
 
 

@@ -45,7 +45,7 @@ def backlog(site: Site) -> dict[str, list[str]]:
     """Scans that wait for a vector, newest first, for each active encoder."""
     with site.db.read() as connection:
         return {
-            str(encoder["id"]): scans_to_embed(connection, str(encoder["id"]), str(encoder["cover"]))
+            str(encoder.id): scans_to_embed(connection, str(encoder.id), str(encoder.cover))
             for encoder in active_encoders(connection)
         }
 
@@ -61,13 +61,13 @@ def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str
     scans = [pair.split(" ", 1)[1] for pair in pairs]
     with site.db.read() as connection:
         row = encoder_row(connection, encoder_id)
-    encoder = loaded_encoder(site.store / str(row["folder"]), site.settings.siamese.threads)
-    found = {scan: _input(site.tensor(str(row["recipe"]), scan), encoder.recipe) for scan in scans}
+    encoder = loaded_encoder(site.store / str(row.folder), site.settings.siamese.threads)
+    found = {scan: _input(site.tensor(str(row.recipe), scan), encoder.recipe) for scan in scans}
     inputs = {scan: tensor for scan, tensor in found.items() if tensor is not None}
     device = device_for(site, encoder_id)
     vectors = _vectors(encoder, inputs, site.settings.siamese.batch_size, device)
     rows = [
-        {"scan": scan, "encoder": encoder_id, "dim": int(row["dim"]), "vector": vector.astype("<f4").tobytes(),
+        {"scan": scan, "encoder": encoder_id, "dim": int(row.dim), "vector": vector.astype("<f4").tobytes(),
          "device": device, "kernels": kernels(device), "night": ticket.night, "matched_night": None}
         for scan, vector in vectors.items()
     ]  # fmt: skip
@@ -114,7 +114,7 @@ def _vectors(encoder: Any, inputs: Mapping[str, Any], batch_size: int, device: s
 def _make_again(site: Site, ticket: Ticket) -> int:
     """Ask for inputs that are missing or damaged to be made from their files, by the next night; returns how many."""
     with site.db.read() as connection:
-        recipes = {str(row["id"]): str(row["recipe"]) for row in active_encoders(connection)}
+        recipes = {str(row.id): str(row.recipe) for row in active_encoders(connection)}
     waiting = {scan: recipes[encoder] for encoder, scans in backlog(site).items() for scan in scans}
     bad = [scan for scan, recipe in waiting.items() if not _is_whole(site.tensor(recipe, scan), recipe)]
     for scan in bad:

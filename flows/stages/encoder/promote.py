@@ -41,23 +41,23 @@ def decide_on(site: Site, ticket: Ticket, candidate: str, active: str) -> Decisi
         made = _vectors(connection, candidate)
     if not _embed(site, ticket, candidate, sorted(vectors.keys() - made.keys())):
         return None
-    task: Task = "finding" if row["purpose"] == "finding" else "patient"
+    task: Task = "finding" if row.purpose == "finding" else "patient"
     try:
         with site.db.read() as connection:
             asked = read_asked(site, connection, row, task=task)
     except NotFound:
         return None
-    if asked is None or not set(asked.cohort.keys) <= vectors.keys() or rival["metric"] != row["metric"]:
+    if asked is None or not set(asked.cohort.keys) <= vectors.keys() or rival.metric != row.metric:
         return None
     theirs = np.stack([vectors[key] for key in asked.cohort.keys])
     found = evaluate(
         asked.cohort, [asked.fold], baselines_of(site, asked), task=task, rivals={ACTIVE: theirs},
-        metric=row["metric"],
+        metric=row.metric,
     )  # fmt: skip
     reading = record(site, ticket, report_of(asked, found, task, ""), night=ticket.night)
     decision = decide_by(found, ACTIVE)
-    alike = overlap(site, asked, theirs, row["metric"])
-    told = (f"reading {reading} of {row['cover']} test patients", f"overlap@10 with the active encoder {alike:.2f}")
+    alike = overlap(site, asked, theirs, row.metric)
+    told = (f"reading {reading} of {row.cover} test patients", f"overlap@10 with the active encoder {alike:.2f}")
     return Decision(decision.promote, decision.provisional, (*decision.reasons, *told))
 
 

@@ -1,11 +1,13 @@
 """Encoders: which there are, which is active since when and why, and the switch by hand."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from db.embeddings import scans_to_embed, vector_counts, vector_kernels
 from db.encoders import (
+    EncoderRow,
+    EncoderSwitch,
     active_encoders,
     all_encoders,
     chosen_encoders,
@@ -25,35 +27,35 @@ def list_encoders(config: Path) -> dict[str, Any]:
     """Every encoder with its evidence, and every switch, newest first."""
     site = open_site(config)
     with site.db.read() as connection:
-        active = {str(row["id"]) for row in active_encoders(connection)}
+        active = {str(row.id) for row in active_encoders(connection)}
         rows = all_encoders(connection)
         switches = encoder_switches(connection)
         n_vectors = vector_counts(connection)
         made_by = vector_kernels(connection)
         n_waiting = {
-            str(row["id"]): len(scans_to_embed(connection, str(row["id"]), str(row["cover"])))
+            str(row.id): len(scans_to_embed(connection, str(row.id), str(row.cover)))
             for row in chosen_encoders(connection)
         }
-    since = {str(row["encoder"]): row["at"].isoformat(timespec="seconds") for row in reversed(switches)}
+    since = {str(row.encoder): row.at.isoformat(timespec="seconds") for row in reversed(switches)}
     return {
         "schema": 1,
         "encoders": [
-            _told(row, str(row["id"]) in active, n_vectors.get(str(row["id"]), 0), since.get(str(row["id"])))
-            | {"waiting": n_waiting.get(str(row["id"]), 0), "vector_kernels": made_by.get(str(row["id"]), {})}
+            _told(row, str(row.id) in active, n_vectors.get(str(row.id), 0), since.get(str(row.id)))
+            | {"waiting": n_waiting.get(str(row.id), 0), "vector_kernels": made_by.get(str(row.id), {})}
             for row in rows
         ],
-        "history": [{**row, "at": row["at"].isoformat(timespec="seconds")} for row in switches],
+        "history": [{**row, "at": row.at.isoformat(timespec="seconds")} for row in switches],
     }
 
 
-def _told(row: dict[str, Any], is_active: bool, n_vectors: int, since: str | None) -> dict[str, Any]:
-    figures = Manifest.from_json(str(row["manifest"])).figures
+def _told(row: EncoderRow, is_active: bool, n_vectors: int, since: str | None) -> dict[str, Any]:
+    figures = Manifest.from_json(str(row.manifest)).figures
     names = ("id", "cover", "purpose", "origin", "backbone", "dim", "metric", "provisional", "forgotten_patients",
              "kernels")  # fmt: skip
     return {name: row[name] for name in names} | {
         "active": is_active, "since": since if is_active else None, "vectors": n_vectors,
-        "created": row["created_at"].isoformat(timespec="seconds"), "held_reason": row["held_reason"],
-        "chosen_reason": row["chosen_reason"],
+        "created": row.created_at.isoformat(timespec="seconds"), "held_reason": row.held_reason,
+        "chosen_reason": row.chosen_reason,
         "validation": dict(figures.get("validation", {})),
     }  # fmt: skip
 
@@ -87,58 +89,57 @@ def roll_back(config: Path, cover: str | None = None, purpose: str | None = None
     site = open_site(config)
     with site.db.read() as connection:
         switches = encoder_switches(connection)
-        rows = {str(row["id"]): row for row in all_encoders(connection)}
-    mine = [s for s in switches if cover in (None, s["cover"]) and purpose in (None, s["purpose"])]
+        rows = {str(row.id): row for row in all_encoders(connection)}
+    mine = [s for s in switches if cover in (None, s.cover) and purpose in (None, s.purpose)]
     newest = [s for s in mine if _together(s, mine[0])]
-    before = {s["purpose"]: _before(s, [other for other in mine if other not in newest]) for s in newest}
+    before = {s.purpose: _before(s, [other for other in mine if other not in newest]) for s in newest}
     if not any(before.values()):
         raise NotFound("nothing was active before the newest switch, so there is nothing to go back to")
     for encoder in filter(None, before.values()):
         check_usable(site, rows[encoder])
     with site.db.write() as connection:
-        unchoose_encoders(connection, newest[0]["cover"], None, BY_HAND)
+        unchoose_encoders(connection, newest[0].cover, None, BY_HAND)
         for switch in newest:
             set_active_encoder(
-                connection, cover=switch["cover"], purpose=switch["purpose"], encoder=before[switch["purpose"]],
-                reason=f"rolled back by hand from {switch['encoder'] or 'none'}",
+                connection, cover=switch.cover, purpose=switch.purpose, encoder=before[switch.purpose],
+                reason=f"rolled back by hand from {switch.encoder or 'none'}",
             )  # fmt: skip
-    return _switched(newest[0]["cover"], *next((p, e) for p, e in before.items() if e), True)
+    return _switched(newest[0].cover, *next((p, e) for p, e in before.items() if e), True)
 
 
-def _together(switch: dict[str, Any], newest: dict[str, Any]) -> bool:
-    if switch["night"] is None or newest["night"] is None:
-        return bool(switch["id"] == newest["id"])
-    return (switch["night"], switch["cover"]) == (newest["night"], newest["cover"])
+def _together(switch: EncoderSwitch, newest: EncoderSwitch) -> bool:
+    if switch.night is None or newest.night is None:
+        return bool(switch.id == newest.id)
+    return (switch.night, switch.cover) == (newest.night, newest["cover"])
 
 
-def _before(switch: dict[str, Any], earlier: list[dict[str, Any]]) -> str | None:
+def _before(switch: EncoderSwitch, earlier: list[dict[str, Any]]) -> str | None:
     """What was active for a cover and purpose before a switch."""
-    same = (s["encoder"] for s in earlier if (s["cover"], s["purpose"]) == (switch["cover"], switch["purpose"]))
+    same = (s["encoder"] for s in earlier if (s["cover"], s["purpose"]) == (switch.cover, switch.purpose))
     return next(same, None)
 
 
-def _named(rows: list[dict[str, Any]], text: str) -> dict[str, Any]:
-    found = [row for row in rows if text and str(row["id"]).startswith(text)]
+def _named(rows: Sequence[EncoderRow], text: str) -> dict[str, Any]:
+    found = [row for row in rows if text and str(row.id).startswith(text)]
     if len(found) != 1:
-        known = ", ".join(str(row["id"]) for row in rows) or "none yet"
+        known = ", ".join(str(row.id) for row in rows) or "none yet"
         raise NotFound(f"{len(found)} encoders have an id that begins with {text!r}; there are {known}")
     return found[0]
 
 
-def check_usable(site: Site, row: Mapping[str, Any]) -> None:
+def check_usable(site: Site, row: EncoderRow) -> None:
     """Refuse an encoder of other preprocessing, or whose files are gone: a night would only fail on it.
 
     Raises:
         NotFound: It cannot be used; the text says why and what to do.
     """
-    wanted = recipe_for(row["cover"]).digest()
-    if row["recipe"] != wanted:
+    wanted = recipe_for(row.cover).digest()
+    if row.recipe != wanted:
         raise NotFound(
-            f"encoder {row['id']} was made for inputs of recipe {row['recipe']}, this version writes {wanted}: "
-            "train anew"
+            f"encoder {row.id} was made for inputs of recipe {row.recipe}, this version writes {wanted}: train anew"
         )
-    if not (site.store / str(row["folder"]) / "manifest.json").exists():
-        raise NotFound(f"the files of encoder {row['id']} are not in the store: put store/{row['folder']} back")
+    if not (site.store / str(row.folder) / "manifest.json").exists():
+        raise NotFound(f"the files of encoder {row.id} are not in the store: put store/{row.folder} back")
 
 
 def _switched(cover: str, purpose: str, encoder: str | None, did: bool) -> dict[str, Any]:

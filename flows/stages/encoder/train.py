@@ -62,7 +62,7 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
     """Decide whether to train for a cover; `asked` (by a person) overrides the policy, not the evidence needed."""
     wanted = new_scans_wanted(site.settings.siamese.train_when)
     with site.db.read() as connection:
-        trained = [row for row in encoders_of(connection, cover) if row["origin"] == "trained"]
+        trained = [row for row in encoders_of(connection, cover) if row.origin == "trained"]
     if not asked and wanted is None:
         return Plan(None, 'train_when = "never"')
     if not asked and trained and wanted == 0:
@@ -109,7 +109,7 @@ def register_starter(site: Site, ticket: Ticket, cover: str) -> int:
     from siamese.encoder import read_manifest, starter
 
     with site.db.read() as connection:
-        if any(row["cover"] == cover for row in active_encoders(connection)):
+        if any(row.cover == cover for row in active_encoders(connection)):
             return 0
     manifest = read_manifest(starter(cover))
     keep(site, ticket, starter(cover), manifest)
@@ -131,9 +131,9 @@ def train_cover(site: Site, ticket: Ticket, covers: Sequence[str], *, asked: boo
     if chosen.purpose is None:
         return Counter()
     with site.db.read() as connection:
-        active = [row for row in active_encoders(connection) if row["cover"] == cover]
+        active = [row for row in active_encoders(connection) if row.cover == cover]
     work = work_folder(site, cover, chosen.purpose, chosen.examples)
-    reference = load(site.store / str(active[0]["folder"])) if active else None
+    reference = load(site.store / str(active[0].folder)) if active else None
     try:
         trained = fit(
             chosen.examples, cover=cover, purpose=chosen.purpose, settings=training_settings(site), work=work,

@@ -10,6 +10,7 @@ from functools import partial
 
 from db import forgetting, identity, persons
 from db.files import save_files
+from db.identity import FileRow
 from db.nights import last_stage_counts
 from flows.records.dating import regroup_what_has_come
 from flows.records.persons import person_of, settle_persons
@@ -134,7 +135,7 @@ def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[st
         listed = identity.file_rows(connection, files)
         buried = forgetting.tombstones(connection)
     rows, notes, people, n_bare = [], [], {}, 0
-    headers = guard_of(site).headers([real_path(site.archive, str(row["path"])) for row in listed])
+    headers = guard_of(site).headers([real_path(site.archive, str(row.path)) for row in listed])
     for row, found in zip(listed, headers, strict=True):
         read = _read_one(site, row, found)
         if read.header is not None and is_forgotten(site, buried, read.header):
@@ -160,7 +161,7 @@ class _Read:
         self.row, self.header = row, header
 
 
-def _read_one(site: Site, row: dict[str, object], found: Found) -> _Read:
+def _read_one(site: Site, row: FileRow, found: Found) -> _Read:
     gone = _Read({**row, "state": "gone", "code": "gone", "grouped": False}, None)
     if isinstance(found, Refusal):
         stat_row = row | UNSETTLED if found.code in LOOK_AGAIN else row
@@ -171,10 +172,10 @@ def _read_one(site: Site, row: dict[str, object], found: Found) -> _Read:
         raise found
     header = found
     try:
-        seen = size_and_time(real_path(site.archive, str(row["path"])))
+        seen = size_and_time(real_path(site.archive, str(row.path)))
     except (FileNotFoundError, NotADirectoryError):
         return gone
-    if seen != (row["size_bytes"], row["mtime_ns"]):
+    if seen != (row.size_bytes, row.mtime_ns):
         return _Read({**row, **UNSETTLED, "state": "arriving", "code": "still-arriving", "grouped": False}, None)
     who = header.identity
     return _Read(
@@ -200,8 +201,7 @@ def settle_files(site: Site, ticket: Ticket) -> None:
         with site.db.read() as connection:
             rows = identity.file_rows(connection, some)
         files = [
-            file_row(ticket, str(r["key"]), str(r["code"]) or "gone", why=str(r["why"]), size_bytes=r["size_bytes"])
-            for r in rows
+            file_row(ticket, str(r.key), str(r.code) or "gone", why=str(r.why), size_bytes=r.size_bytes) for r in rows
         ]
         with site.db.write(ticket.right) as connection:
             save_files(connection, files)

@@ -9,6 +9,7 @@ from pathlib import Path
 from db import identity, matches, persons
 from db.files import save_files, save_further_scans
 from db.scans import (
+    ScanRow,
     acquired_of_scans,
     delete_empty_studies,
     save_main,
@@ -263,18 +264,18 @@ def _add_scan(site: Site, ticket: Ticket, rows: Rows, stack: Stack, row: Row) ->
     rows.scans.append(row)
 
 
-def _chosen(scans: Sequence[Mapping[str, object]]) -> list[Row]:
+def _chosen(scans: Sequence[ScanRow]) -> list[Row]:
     """Main or alternate, for every accepted scan of the studies given."""
     groups: dict[tuple[object, object], list[Mapping[str, object]]] = {}
     for scan in scans:
-        groups.setdefault((scan["study"], scan["kind"]), []).append(scan)
+        groups.setdefault((scan.study, scan.kind), []).append(scan)
     rows: list[Row] = []
     for some in groups.values():
         key, rule = main_scan([MainCandidate.from_row(scan) for scan in some])
         for scan in some:
-            is_main = scan["key"] == key
+            is_main = scan.key == key
             rows.append({
-                "key": scan["key"], "is_main": is_main, "main_rule": rule,
+                "key": scan.key, "is_main": is_main, "main_rule": rule,
                 "code": outcome("used" if is_main else "alternate-reconstruction").code,
             })  # fmt: skip
     return rows

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from db import calibrations
+from db.calibrations import CalibrationRow, CalibrationScan, MatchToRead
 from db.embeddings import kinds_of
-from db.encoders import active_encoders, encoder_row
+from db.encoders import EncoderRow, active_encoders, encoder_row
 from db.labels import read_labels
-from db.lists import lane_outcomes
+from db.lists import LaneRow, lane_outcomes
+from db.scans import ScanFacts
 from evaluation.relevance import related
 from flows.records.labelled import findings_of, labels_by_subject
 from flows.records.persons import aliases
@@ -44,9 +46,9 @@ def calibrate(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     """Bring calibrations up to date, and with them what matches and lists say."""
     with site.db.read() as connection:
         spaces = [
-            f"{encoder['id']} {kind}"
+            f"{encoder.id} {kind}"
             for encoder in active_encoders(connection)
-            for kind in kinds_of(connection, str(encoder["id"]))
+            for kind in kinds_of(connection, str(encoder.id))
         ]
     counts: Counter[str] = Counter()
     for space in spaces:
@@ -66,13 +68,13 @@ def calibrate_space(site: Site, ticket: Ticket, spaces: Sequence[str]) -> Counte
             )
             labels = _labels(site, connection, scans)
             known = calibrations.calibration_of(connection, encoder, kind)
-        wanted = wanted_of(site, str(row["purpose"]))
+        wanted = wanted_of(site, str(row.purpose))
         basis = _basis(row, wanted, scans, labels, site.settings.scans.dates)
-        if known is None or known["basis"] != basis:
+        if known is None or known.basis != basis:
             with site.db.read() as connection:
                 space = read_space(site, connection, encoder, kind, between=VALIDATION)
             gallery = _chosen(space, scans)
-            worth = _measured(space, gallery, scans, labels if row["purpose"] == "finding" else None, wanted)
+            worth = _measured(space, gallery, scans, labels if row.purpose == "finding" else None, wanted)
             known = _row(space, basis, worth) | {
                 "unchanged": _unchanged(space, gallery, scans, labels), "night": ticket.night
             }  # fmt: skip
@@ -90,18 +92,18 @@ def wanted_of(site: Site, purpose: str) -> Wanted:
     return Wanted(s.cutoff_fpir, s.cutoff_patients, s.alarm_fpir, purpose == "patient")
 
 
-def curve_of(row: Mapping[str, Any] | None) -> Calibration | None:
+def curve_of(row: CalibrationRow | None) -> Calibration | None:
     """The curve of a row of calibration, None where there is none."""
-    if row is None or not row["curve"]:
+    if row is None or not row.curve:
         return None
-    return Calibration(**json.loads(str(row["curve"])))
+    return Calibration(**json.loads(str(row.curve)))
 
 
-def _first_patients(scans: Rows) -> Rows:
+def _first_patients(scans: list[CalibrationScan]) -> Rows:
     """The scans of at most 500 patients, those with the lowest numbers."""
-    patients = sorted({(row["split"], row["patient"]) for row in scans})[:MOST_PATIENTS]
+    patients = sorted({(row.split, row.patient) for row in scans})[:MOST_PATIENTS]
     chosen = {patient for _, patient in patients}
-    return [row for row in scans if row["patient"] in chosen]
+    return [row for row in scans if row.patient in chosen]
 
 
 def _labels(site: Site, connection: Any, scans: Rows) -> Labels:
@@ -117,11 +119,11 @@ def _labels(site: Site, connection: Any, scans: Rows) -> Labels:
     return told
 
 
-def _basis(encoder: Mapping[str, Any], wanted: Wanted, scans: Rows, labels: Labels, dates: str) -> str:
+def _basis(encoder: EncoderRow, wanted: Wanted, scans: Rows, labels: Labels, dates: str) -> str:
     """16 hex digits that change when anything does that the calibration is made from."""
     names = ("scan", "study", "patient", "acquired_from", "acquired_until", "manufacturer", "model")
     rows = [[row[name] for name in names] for row in scans]
-    told = [VERSION, encoder["purpose"], encoder["metric"], asdict(wanted), dates, rows, sorted(labels.items())]
+    told = [VERSION, encoder.purpose, encoder.metric, asdict(wanted), dates, rows, sorted(labels.items())]
     return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:16]
 
 
@@ -142,7 +144,7 @@ def _unchanged(space: Space, gallery: Gallery, scans: Rows, labels: Labels) -> s
     return json.dumps(references(lengths, same, gallery.patients[rows]))
 
 
-def scanner_of(row: Mapping[str, Any], prefix: str = "") -> str:
+def scanner_of(row: ScanFacts, prefix: str = "") -> str:
     """Maker and model of a scan's machine, "" where neither is known."""
     return " ".join(str(row[prefix + name]) for name in ("manufacturer", "model") if row[prefix + name])
 
@@ -152,9 +154,9 @@ def same_scanner(a: str, b: str) -> bool | None:
     return a == b if a and b else None
 
 
-def change_of(row: Mapping[str, Any] | None, distance: float, *, same: bool | None) -> dict[str, Any]:
+def change_of(row: CalibrationRow | None, distance: float, *, same: bool | None) -> dict[str, Any]:
     """The columns change_* of a distance to an own prior, by a row of calibration."""
-    known = json.loads(str(row["unchanged"])) if row is not None and row["unchanged"] else {}
+    known = json.loads(str(row.unchanged)) if row is not None and row.unchanged else {}
     found = change(distance, known, same_scanner=same)
     return {"change_code": found.code, "change_percentile": found.percentile,
             "change_references": found.n_references, "change_scanner": found.scanner}  # fmt: skip
@@ -202,15 +204,15 @@ def _threshold(found: Any) -> float | None:
     return NEVER if found.distance is None else float(found.distance)
 
 
-def _read_shares(site: Site, ticket: Ticket, known: Mapping[str, Any]) -> int:
+def _read_shares(site: Site, ticket: Ticket, known: CalibrationRow | None) -> int:
     """Write F(d) on every current match that was read from another calibration, or from none."""
-    encoder, kind, basis, curve = str(known["encoder"]), str(known["kind"]), str(known["basis"]), curve_of(known)
+    encoder, kind, basis, curve = str(known.encoder), str(known.kind), str(known.basis), curve_of(known)
     with site.db.read() as connection:
         waiting = calibrations.matches_to_read(connection, encoder, kind, basis)
     for some in slices(waiting, ROWS_PER_WRITE):
-        shares = shares_within(curve, np.array([match["distance"] for match in some]))
+        shares = shares_within(curve, np.array([match.distance for match in some]))
         rows = [
-            {"id": match["id"], "chance_code": s.code, "chance_share": s.share, "chance_below": s.below,
+            {"id": match.id, "chance_code": s.code, "chance_share": s.share, "chance_below": s.below,
              "chance_low": s.low, "chance_high": s.high, "chance_basis": basis} | _change(known, match)
             for match, s in zip(some, shares, strict=True)
         ]  # fmt: skip
@@ -219,27 +221,27 @@ def _read_shares(site: Site, ticket: Ticket, known: Mapping[str, Any]) -> int:
     return len(waiting)
 
 
-def _change(known: Mapping[str, Any], match: Mapping[str, Any]) -> dict[str, Any]:
-    if match["lane"] != "own":
+def _change(known: CalibrationRow | None, match: MatchToRead) -> dict[str, Any]:
+    if match.lane != "own":
         return UNCHANGED_OF_OTHERS
     same = same_scanner(scanner_of(match), scanner_of(match, "prior_"))
-    return change_of(known, float(match["distance"]), same=same)
+    return change_of(known, float(match.distance), same=same)
 
 
-def _mark_lanes(site: Site, ticket: Ticket, known: Mapping[str, Any], *, has_alarms: bool) -> int:
+def _mark_lanes(site: Site, ticket: Ticket, known: CalibrationRow | None, *, has_alarms: bool) -> int:
     """Write on the lists of a kind what cut-off and alarms say; nothing where there are none and were none."""
-    encoder, kind = str(known["encoder"]), str(known["kind"])
+    encoder, kind = str(known.encoder), str(known.kind)
     with site.db.read() as connection:
         marked = calibrations.flagged_lanes(connection, encoder, kind, "no-similar-case")
-        if known["cutoff"] is None and not has_alarms and not marked:
+        if known.cutoff is None and not has_alarms and not marked:
             return 0
         nearest = calibrations.nearest_of_lanes(connection, encoder, kind)
         lanes = lane_outcomes(connection, encoder, kind)
     rows = []
     for lane in lanes:
-        found = _marks(site, known, lane, nearest.get((str(lane["scan"]), str(lane["lane"]))), has_alarms)
-        if found != (lane["code"], lane["alarm"]):
-            rows.append({"scan": lane["scan"], "encoder": encoder, "lane": lane["lane"], "code": found[0],
+        found = _marks(site, known, lane, nearest.get((str(lane.scan), str(lane.lane))), has_alarms)
+        if found != (lane.code, lane.alarm):
+            rows.append({"scan": lane.scan, "encoder": encoder, "lane": lane.lane, "code": found[0],
                          "alarm": found[1], "night": ticket.night})  # fmt: skip
     for some in slices(rows, ROWS_PER_WRITE):
         with site.db.write(ticket.right) as connection:
@@ -248,11 +250,11 @@ def _mark_lanes(site: Site, ticket: Ticket, known: Mapping[str, Any], *, has_ala
 
 
 def _marks(
-    site: Site, known: Mapping[str, Any], lane: Mapping[str, Any], nearest: float | None, has_alarms: bool
+    site: Site, known: CalibrationRow | None, lane: LaneRow, nearest: float | None, has_alarms: bool
 ) -> tuple[str, str]:
     """Code and alarm that a list should bear."""
-    if lane["lane"] == "own":
-        return str(lane["code"]), own_alarm(nearest, known["wrong_patient"]) if has_alarms else ""
-    k, n = site.settings.siamese.k, int(lane["n_matches"])
-    code = lane_code(str(lane["code"]), nearest, known["cutoff"], n_matches=n, k=k)
-    return code, others_alarm(nearest, known["same_person"]) if has_alarms else ""
+    if lane.lane == "own":
+        return str(lane.code), own_alarm(nearest, known.wrong_patient) if has_alarms else ""
+    k, n = site.settings.siamese.k, int(lane.n_matches)
+    code = lane_code(str(lane.code), nearest, known.cutoff, n_matches=n, k=k)
+    return code, others_alarm(nearest, known.same_person) if has_alarms else ""

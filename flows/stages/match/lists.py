@@ -52,9 +52,9 @@ def match(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
 def spaces_to_match(site: Site, connection: Any) -> list[str]:
     """Return "ENCODER KIND" of every space whose lists may change."""
     return [
-        f"{encoder['id']} {kind}"
+        f"{encoder.id} {kind}"
         for encoder in active_encoders(connection)
-        for kind in kinds_to_match(connection, encoder["id"], rules_of(site, encoder["metric"]))
+        for kind in kinds_to_match(connection, encoder.id, rules_of(site, encoder.metric))
     ]
 
 

@@ -1,7 +1,7 @@
 """`match --verify`: every list once more, by a plain loop, beside what the tables hold."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from db import calibrations
 from db.embeddings import embeddings_of, kinds_of
-from db.encoders import active_encoders
+from db.encoders import EncoderRow, active_encoders
 from db.lists import list_ends, listed_entries, listed_scans
 from flows.site.opened import Site
 from flows.stages.match.plain_lists import Entry, PlainLists, Row
@@ -30,8 +30,8 @@ def verify_matches(site: Site) -> dict[str, Any]:
     n_lists, differences, waiting = 0, list[str](), 0
     with site.db.read() as connection:
         for encoder in active_encoders(connection):
-            for kind in kinds_of(connection, str(encoder["id"])):
-                found = embeddings_of(connection, str(encoder["id"]), kind)
+            for kind in kinds_of(connection, str(encoder.id)):
+                found = embeddings_of(connection, str(encoder.id), kind)
                 waiting += sum(night is None for night in found.matched_nights)
                 n_lists += 2 * len(found.scans)
                 differences += _differences(site, connection, encoder, kind, found)
@@ -41,14 +41,14 @@ def verify_matches(site: Site) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _differences(site: Site, connection: Any, encoder: Mapping[str, Any], kind: str, found: Any) -> Iterator[str]:
-    identifier, s = str(encoder["id"]), site.settings
-    vectors = np.frombuffer(b"".join(found.vectors), "<f4").reshape(len(found.scans), int(encoder["dim"]))
+def _differences(site: Site, connection: Any, encoder: EncoderRow, kind: str, found: Any) -> Iterator[str]:
+    identifier, s = str(encoder.id), site.settings
+    vectors = np.frombuffer(b"".join(found.vectors), "<f4").reshape(len(found.scans), int(encoder.dim))
     columns = (found.scans, found.patients, found.studies, found.own_lanes, found.acquired_from, found.acquired_until)
     rows = [Row(*row) for row in zip(*columns, strict=True)]
-    plain = PlainLists(rows, vectors, metric=encoder["metric"], dates=s.scans.dates, k=s.siamese.k)
+    plain = PlainLists(rows, vectors, metric=encoder.metric, dates=s.scans.dates, k=s.siamese.k)
     known = calibrations.calibration_of(connection, identifier, kind)
-    cutoff = None if known is None else known["cutoff"]
+    cutoff = None if known is None else known.cutoff
     answers = plain.others()
     while some := list(islice(answers, SCANS_AT_ONCE)):
         scans = [plain.rows[place].scan for place, _ in some]
