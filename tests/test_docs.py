@@ -66,10 +66,7 @@ def quoted(text):
         words = QUOTED.findall(line)
         if line.startswith("#"):
             folders = [ROOT / word for word in words if FOLDER.fullmatch(word)]
-            heading = (*folders, *(folder.parent for folder in folders)) or (ROOT,)
-            words = [word for word in words if FOLDER.fullmatch(word)]
-            yield from ((word, (ROOT,)) for word in words)
-            continue
+            heading = (*folders, *(folder.parent for folder in folders if len(folders) > 1)) or (ROOT,)
         first = FOLDER.fullmatch(words[0]) if line.startswith("* ") and words else None
         inner = tuple(place / words[0] for place in heading if first and (place / words[0]).is_dir())
         yield from ((word, (*(inner if n else ()), *heading, ROOT)) for n, word in enumerate(words))
