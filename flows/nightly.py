@@ -17,7 +17,6 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 
 from flows.night import conductor
 from flows.night.conductor import conduct
-from flows.night.failure import may_retry
 from flows.night.scheduled import ended, told_if_refused
 from flows.night.summary import Summary
 from flows.site.environment import is_alone, keep_private
@@ -28,6 +27,7 @@ from flows.stages.encoder import train
 from flows.stages.ingest import headers, scans
 from flows.stages.match import calibrate, lists
 from flows.work.batch import Batch, Call
+from flows.work.failure import may_retry
 from flows.work.lease import Ticket
 from flows.work.prefect_runs import end_dead_runs
 from flows.work.told import told

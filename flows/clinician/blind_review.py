@@ -10,8 +10,9 @@ from typing import Any
 from db.lists import ScanLane, lanes_of_scan
 from db.scans import ScanFacts, scan_facts
 from db.verdicts import controls_of, save_controls
-from flows.records.lookup import NotFound, find_scan
+from flows.records.lookup import find_scan
 from flows.records.space import order_of, read_space
+from flows.site.errors import NotFound
 from flows.site.opened import Site, open_site
 from flows.work.outputs import require_new_file
 from review.words import short

@@ -18,10 +18,10 @@ from db.engine import utc_microseconds
 from db.scans import ScanFacts, scan_facts
 from flows.clinician.expectations import new_change, new_expectation
 from flows.records.dating import dated, today
-from flows.records.lookup import NotFound
 from flows.records.persons import patient_outside
 from flows.records.space import Space, order_of, read_space
 from flows.records.whose import study_outside
+from flows.site.errors import NotFound
 from flows.site.opened import Site
 from flows.stages.match.calibrate import same_scanner, scanner_of
 from flows.work.sandbox import guard_of

@@ -13,7 +13,8 @@ from db.encoders import EncoderRow, active_encoders
 from db.lists import ScanLane, history_of_scan, lanes_of_scan
 from flows.clinician import external
 from flows.clinician.expectations import new_expectation, stored_change, stored_expectation
-from flows.records.lookup import NotFound, WrongUsage, find_scan, main_scans
+from flows.records.lookup import find_scan, main_scans
+from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site, open_site
 from flows.stages.match.calibrate import scanner_of
 from flows.work.outputs import require_new_file

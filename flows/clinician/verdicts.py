@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from db.verdicts import save_pair_verdict, save_verdict
-from flows.records.lookup import NotFound, WrongUsage, find_scan
+from flows.records.lookup import find_scan
+from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site, open_site
 
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from flows.records.lookup import NotFound, WrongUsage, find_scan
+from flows.records.lookup import find_scan
 from flows.records.series import read_series
+from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site, open_site
 from flows.work.outputs import require_new_file
 from flows.work.sandbox import guard_of

@@ -12,7 +12,7 @@ from flows.evaluate.one import Step, evaluate_site
 from flows.night.conductor import conduct
 from flows.night.run import ready_site
 from flows.operator.new_site import new_site
-from flows.records.lookup import NotFound, WrongUsage
+from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site, open_site
 from flows.stages.encoder.train import keep
 from flows.work.lease import day_ticket

@@ -22,7 +22,7 @@ from flows.evaluate.one import STEPS, Step, counted, evaluate_asked, task_of, to
 from flows.records.cohort import FEWEST_PATIENTS, Asked, Labels, cohort_of, is_of_kind
 from flows.records.labelled import examples_of
 from flows.records.labels import label_rows
-from flows.records.lookup import NotFound
+from flows.site.errors import NotFound
 from flows.site.opened import Site, open_site
 from flows.stages.encoder.train import COVERS, ENCODER, training_settings
 from flows.work.lease import day_ticket
@@ -76,7 +76,7 @@ def evaluate_folds(
 
     Raises:
         NotFound: No cover has pairs enough for five trainings; the text says why.
-        flows.records.lookup.WrongUsage: The CSV is none of labels.
+        flows.site.errors.WrongUsage: The CSV is none of labels.
         db.errors.NightRunning: A night is at work; nothing was recorded.
     """
     site = open_site(config)

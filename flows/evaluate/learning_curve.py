@@ -17,7 +17,7 @@ from flows.evaluate.folds import Pool, digest_of, read_pools, settings_of
 from flows.evaluate.one import Step, counted, curve_name, told
 from flows.records.cohort import FEWEST_PATIENTS, cohort_of
 from flows.records.labels import label_rows
-from flows.records.lookup import NotFound, WrongUsage
+from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site, open_site
 from flows.work.lease import day_ticket
 from flows.work.outputs import require_outside_archive

@@ -16,7 +16,7 @@ from evaluation.protocol import Evaluation, evaluate
 from evaluation.questions import Task
 from flows.records.cohort import Asked, Labels, baselines_of, read_asked
 from flows.records.labels import label_rows
-from flows.records.lookup import NotFound
+from flows.site.errors import NotFound
 from flows.site.opened import Site, open_site
 from flows.stages.encoder.train import COVERS
 from flows.work.lease import Ticket, day_ticket
@@ -58,7 +58,7 @@ def evaluate_site(
 
     Raises:
         NotFound: Nothing can be evaluated; the text says what to do.
-        flows.records.lookup.WrongUsage: The CSV is none of labels.
+        flows.site.errors.WrongUsage: The CSV is none of labels.
         db.errors.NightRunning: A night is at work; nothing was recorded.
     """
     site = open_site(config)

@@ -22,6 +22,7 @@ from flows.stages.ingest.headers import ingest
 from flows.stages.match.lists import match
 from flows.work import interrupt
 from flows.work.batch import Call, direct
+from flows.work.failure import tolerated
 from flows.work.lease import Ticket, night_ticket
 
 Stage = Callable[[Site, Ticket, Call], Counter[str]]
@@ -51,7 +52,7 @@ def run_stage(name: str, site: Site, ticket: Ticket, call: Call = direct) -> Cou
         state = "done"
         return counts
     finally:
-        with failure.tolerated(state == "failed"), site.db.write(ticket.right) as connection:
+        with tolerated(state == "failed"), site.db.write(ticket.right) as connection:
             facts = dict(counts) | ({"rules": reading_rules(site)} if name == "ingest" else {}) | watched
             lease.end_stage(connection, ticket.night, name, state=state, seconds=time.monotonic() - begun, counts=facts)
 
@@ -74,7 +75,7 @@ def conduct(
         on_begin: Called once the lease is held.
 
     Raises:
-        flows.night.preflight.PreflightRefused: The night must not begin; nothing was written.
+        flows.site.errors.PreflightRefused: The night must not begin; nothing was written.
         db.errors.NightRunning: Another night is at work.
     """
     begun = time.monotonic()

@@ -15,19 +15,11 @@ from flows.site.settings import read_settings
 from flows.work import interrupt
 
 
-class NightFailed(Exception):
-    """A night ended badly; `exit` is the command's exit code."""
-
-    def __init__(self, sentence: str, exit: int = 1) -> None:
-        super().__init__(sentence)
-        self.exit = exit
-
-
 def ready_site(config: Path) -> Site:
     """Open the site, making a database that is not there yet, and check that a night may begin.
 
     Raises:
-        flows.night.preflight.PreflightRefused: It may not.
+        flows.site.errors.PreflightRefused: It may not.
     """
     keep_prefect_quiet()
     settings = read_settings(config)

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from flows.records.lookup import WrongUsage
 from flows.site.environment import QUIET
+from flows.site.errors import WrongUsage
 from flows.site.opened import place
 from flows.site.settings import Settings, read_settings
 
@@ -23,7 +23,7 @@ def deploy(config: Path) -> dict[str, Any]:
 
     Raises:
         WrongUsage: No server was named.
-        flows.night.cluster.ClusterTrouble: It does not answer.
+        flows.site.errors.ClusterTrouble: It does not answer.
     """
     import os
 

@@ -13,8 +13,9 @@ from db.address import without_password
 from db.engine import current_revision
 from db.errors import DatabaseError
 from flows.night import cluster
-from flows.night.preflight import CHECKS, PreflightRefused
+from flows.night.preflight import CHECKS
 from flows.operator.deploy import NIGHT_POOL
+from flows.site.errors import ClusterTrouble, PreflightRefused
 from flows.site.opened import Site, database_url, open_site
 from flows.site.places import wrong_place
 from flows.site.settings import ConfigError, read_settings
@@ -74,7 +75,7 @@ def _of_site(site: Site) -> Iterator[Finding]:
 def _told(check: str, ask: Callable[[], str]) -> Finding:
     try:
         return Finding(check, True, ask())
-    except cluster.ClusterTrouble as error:
+    except ClusterTrouble as error:
         return Finding(check, False, str(error))
     except Exception as error:  # a check that breaks is a finding, whatever broke it
         return Finding(check, False, f"{type(error).__name__}: {error}")
@@ -140,7 +141,7 @@ def prefect() -> str:
     """Prefect's version and where its server is: whether it answers, tells others, or asks for a password.
 
     Raises:
-        flows.night.cluster.ClusterTrouble: It does not answer, or is not safe.
+        ClusterTrouble: It does not answer, or is not safe.
         ValueError: It is of another version.
     """
     from importlib.metadata import version
@@ -160,7 +161,7 @@ def shard_pool(site: Site) -> str:
     """The pool that embeds has its deployment and a worker.
 
     Raises:
-        flows.night.cluster.ClusterTrouble: It has not.
+        ClusterTrouble: It has not.
     """
     pool = str(cluster.gpu_deployment_is_there(site).get("work_pool_name") or "")
     return cluster.workers_are_online(pool)

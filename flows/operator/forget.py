@@ -16,8 +16,8 @@ from db.address import sqlite_files
 from db.engine import open_db
 from db.errors import DatabaseError
 from db.forgetting import Studied, Theirs
-from flows.records.lookup import NotFound, WrongUsage
 from flows.records.persons import patients_of, settle_persons
+from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site, open_site
 from flows.work.lease import Ticket, day_ticket
 from review.words import short

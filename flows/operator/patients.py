@@ -9,8 +9,8 @@ from db import forgetting, persons
 from db.persons import Id
 from flows.operator.alike import merges_to_ask_for
 from flows.records.labels import RefusedLine
-from flows.records.lookup import WrongUsage
 from flows.records.persons import conflict, is_placeholder, patients_of, resolved
+from flows.site.errors import WrongUsage
 from flows.site.opened import Site, open_site
 from siamese.pairs import split_of
 

@@ -15,9 +15,9 @@ from typing import Any
 from db import rekeying
 from db.belonging import owner, take
 from flows.operator.forget import TEXTS
-from flows.records.lookup import WrongUsage
 from flows.records.whose import part_key
 from flows.site.belonging import FORMER, ours
+from flows.site.errors import WrongUsage
 from flows.site.keys import SECRET_BYTES, Keys, read_keys, write_secret
 from flows.site.opened import Site, forget_opened, next_secret, open_site, secret_path
 from flows.site.settings import ConfigError

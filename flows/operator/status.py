@@ -17,7 +17,7 @@ from db.nights import NightRow, last_nights, last_stage_counts, last_success_at,
 from db.verdicts import wrong_patient_verdicts
 from flows.night.summary import counted
 from flows.operator.verdict_statistics import review_figures
-from flows.records.lookup import WrongUsage
+from flows.site.errors import WrongUsage
 from flows.site.opened import Site, open_site
 from scans.outcome import OUTCOMES, outcome
 

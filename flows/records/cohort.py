@@ -19,8 +19,8 @@ from evaluation.cohort import Cohort, Fold
 from evaluation.questions import Task
 from evaluation.strata import contrast_classes, newest_quarter, size_classes
 from flows.records.labelled import described, findings_of, labels_by_subject
-from flows.records.lookup import NotFound
 from flows.records.persons import aliases
+from flows.site.errors import NotFound
 from flows.site.opened import Site
 from siamese.pairs import split_of
 from siamese.search.gallery import UNKNOWN_US

@@ -11,8 +11,8 @@ from db import identity
 from db.identity import patients_by_id
 from db.labels import save_labels
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
-from flows.records.lookup import WrongUsage
 from flows.records.persons import merged_ids
+from flows.site.errors import WrongUsage
 from flows.site.opened import Site, open_site
 
 SUBJECTS = ("patient", "study")

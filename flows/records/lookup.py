@@ -4,16 +4,7 @@ from typing import Any
 
 from db.identity import studies_by_accession, studies_by_uid
 from db.scans import find_scans, scans_of_studies
-
-
-class WrongUsage(Exception):
-    """The words of the command, or a file that it was given, cannot be used."""
-
-
-class NotFound(Exception):
-    """Nothing in the archive answers to what was asked; the text says what to try."""
-
-    exit = 1
+from flows.site.errors import NotFound
 
 
 def find_scan(connection: Any, key: str) -> dict[str, Any]:

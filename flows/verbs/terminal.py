@@ -410,9 +410,9 @@ def confirmed(question: str) -> bool:
     """Ask a person at a terminal.
 
     Raises:
-        flows.records.lookup.WrongUsage: There is no terminal to ask at.
+        flows.site.errors.WrongUsage: There is no terminal to ask at.
     """
-    from flows.records.lookup import WrongUsage
+    from flows.site.errors import WrongUsage
 
     if not sys.stdin.isatty():
         raise WrongUsage("nobody is there to confirm this; give --yes")

@@ -29,6 +29,6 @@ def print_json_list(rows: Iterable[Any]) -> None:
 
 def wrong(text: str) -> Exception:
     """Return the error for words that do not go together."""
-    from flows.records.lookup import WrongUsage
+    from flows.site.errors import WrongUsage
 
     return WrongUsage(text)

@@ -10,7 +10,7 @@ from evaluation.baselines import REQUIRED
 from flows.evaluate import folds
 from flows.evaluate.folds import evaluate_folds
 from flows.evaluate.seeds import evaluate_seeds, spreads
-from flows.records.lookup import NotFound
+from flows.site.errors import NotFound
 from siamese.training.fit import fit
 
 FEW = {"n_resamples": 50, "n_permutations": 20}

@@ -16,7 +16,7 @@ from flows.operator.forget import forget_patient, found_patient
 from flows.operator.patients import correct
 from flows.operator.rotate import rotate_secret
 from flows.records.labels import read_labels
-from flows.records.lookup import NotFound
+from flows.site.errors import NotFound
 from flows.site.opened import open_site
 from flows.stages.match.verify import verify_matches
 

@@ -17,9 +17,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from db import shards
-from flows.night import failure
 from flows.site.opened import Site
-from flows.work import interrupt
+from flows.work import failure, interrupt
 from flows.work.batch import slices
 from flows.work.lease import Ticket
 from flows.work.prefect_runs import CANCELLED, COMPLETED, CRASHED, FAILED, SCHEDULED, NotHandedOut, PrefectRuns, Runs

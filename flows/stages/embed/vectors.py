@@ -10,6 +10,7 @@ from db import identity
 from db.embeddings import embedding_devices, save_embeddings, scans_to_embed
 from db.encoders import active_encoders, encoder_row, lock_encoder
 from db.scans import series_of_scans
+from flows.site.errors import DeviceMissing, OtherDevice
 from flows.site.opened import Site
 from flows.work.batch import Call, direct, run_batches
 from flows.work.lease import Ticket
@@ -131,14 +132,6 @@ def _is_whole(path: Path, recipe: str) -> bool:
 
     known = next((some for some in RECIPES.values() if some.digest() == recipe), None)
     return known is None or _input(path, known) is not None
-
-
-class OtherDevice(Exception):
-    """Vectors of CPU and GPU differ in their last bits and must not mix within one encoder."""
-
-
-class DeviceMissing(Exception):
-    """The GPU that the configuration asks for is not there."""
 
 
 def device_for(site: Site, encoder: str) -> str:

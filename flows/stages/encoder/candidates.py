@@ -20,9 +20,9 @@ from db.encoders import (
     set_active_encoder,
     unchoose_encoders,
 )
-from flows.records.lookup import NotFound
+from flows.site.errors import DeviceMissing, NotFound, OtherDevice
 from flows.site.opened import Site
-from flows.stages.embed.vectors import DeviceMissing, OtherDevice, embed_backlog, embed_scans
+from flows.stages.embed.vectors import embed_backlog, embed_scans
 from flows.stages.encoder.overlap import archive_overlap
 from flows.stages.encoder.registry import check_usable
 from flows.work import interrupt

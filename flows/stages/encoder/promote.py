@@ -13,8 +13,8 @@ from evaluation.protocol import evaluate
 from evaluation.questions import Task
 from flows.evaluate.one import record, report_of
 from flows.records.cohort import Asked, baselines_of, read_asked
-from flows.records.lookup import NotFound
 from flows.records.space import order_of
+from flows.site.errors import NotFound
 from flows.site.opened import Site
 from flows.stages.embed.vectors import embed_scans
 from flows.stages.encoder.overlap import shared

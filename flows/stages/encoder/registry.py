@@ -15,7 +15,7 @@ from db.encoders import (
     set_active_encoder,
     unchoose_encoders,
 )
-from flows.records.lookup import NotFound
+from flows.site.errors import NotFound
 from flows.site.opened import Site, open_site
 from siamese.manifest import Manifest
 from siamese.recipe import recipe_for

@@ -15,6 +15,7 @@ from db.nights import last_stage_counts
 from flows.records.dating import regroup_what_has_come
 from flows.records.persons import person_of, settle_persons
 from flows.records.whose import settle_studies_of_people
+from flows.site.errors import ArchiveShrank
 from flows.site.opened import Site
 from flows.site.rules import reading_rules
 from flows.stages.ingest.forgotten import file_key, forgotten_row, is_forgotten
@@ -33,10 +34,6 @@ UNSETTLED = {
     "inode": UNSETTLED_INODE,
 }  # of a file to look at again, so that it counts as changed
 LOOK_AGAIN = ("no-permission", "disk-error")  # refusals that may pass without the file changing
-
-
-class ArchiveShrank(Exception):
-    """So many files are gone at once that the archive is probably not mounted."""
 
 
 def ingest(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from db.tables import Patient
 from flows.evaluate.learning_curve import learning_curves
 from flows.evaluate.one import evaluate_site
-from flows.records.lookup import NotFound, WrongUsage
+from flows.site.errors import NotFound, WrongUsage
 from siamese.training.fit import fit
 
 SMALL = {"epochs": "1", "steps_per_epoch": "1", "dim": "64", "fewest_patients": "1000"}

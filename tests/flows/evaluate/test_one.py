@@ -22,7 +22,7 @@ from flows.evaluate.folder import evaluate_folder
 from flows.evaluate.one import evaluate_site, without_keys
 from flows.operator.forget import forget_patient, found_patient
 from flows.records.cohort import read_asked
-from flows.records.lookup import NotFound, WrongUsage
+from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import open_site
 from review.words import short
 from siamese.pairs import split_of

@@ -13,11 +13,10 @@ from db import forgetting
 from db.base import Base, table_of
 from db.errors import NightRunning
 from db.tables import Encoder, File, IdentityFile, Night
-from flows.night.preflight import PreflightRefused
 from flows.operator.forget import forget_patient, found_patient
 from flows.operator.new_site import backup_database, restore_database
 from flows.operator.patients import correct
-from flows.records.lookup import NotFound, WrongUsage
+from flows.site.errors import NotFound, PreflightRefused, WrongUsage
 from flows.site.opened import open_site
 from flows.stages.match.verify import verify_matches
 from flows.work.lease import night_ticket

@@ -8,7 +8,7 @@ from db.base import table_of
 from db.tables import Encoder, Match, Patient, Scan
 from flows.operator.patients import correct
 from flows.records.labels import read_labels
-from flows.records.lookup import WrongUsage
+from flows.site.errors import WrongUsage
 from flows.stages.match.verify import verify_matches
 
 HEAD = "from_id,from_issuer,to_id,to_issuer\n"

@@ -13,10 +13,9 @@ from db.base import Base, table_of
 from db.errors import NightRunning
 from db.rekeying import COLUMNS
 from db.tables import File, Scan
-from flows.night.preflight import PreflightRefused
 from flows.operator.forget import forget_patient, found_patient
 from flows.operator.rotate import _write_next, rotate_secret, undo_rotation
-from flows.records.lookup import WrongUsage
+from flows.site.errors import PreflightRefused, WrongUsage
 from flows.site.opened import forget_opened, next_secret, open_site, secret_path
 from flows.stages.match.verify import verify_matches
 from flows.work.lease import day_ticket

@@ -11,9 +11,10 @@ from db.embeddings import embedding_devices, save_embeddings
 from db.nights import night_row
 from flows.operator.doctor import prefect
 from flows.operator.status import standing
+from flows.site.errors import OtherDevice
 from flows.site.settings import ConfigError, read_settings
 from flows.stages.embed import vectors
-from flows.stages.embed.vectors import OtherDevice, backlog, device_for, embed_scans
+from flows.stages.embed.vectors import backlog, device_for, embed_scans
 from flows.stages.encoder.train import choose_encoders
 from flows.work.lease import night_ticket
 from flows.work.undone import undone
@@ -165,7 +166,8 @@ def test_doctor_says_that_no_server_listens(make_site, monkeypatch, call):
     ],
 )
 def test_a_server_that_anybody_may_command_or_that_tells_others_is_not_well(address, password, analytics, word):
-    from flows.night.cluster import ClusterTrouble, Server, server_is_safe
+    from flows.night.cluster import Server, server_is_safe
+    from flows.site.errors import ClusterTrouble
 
     server = Server(address, "3.8.8", password, analytics)
     if word is None:
@@ -196,8 +198,8 @@ def test_the_files_for_machines_follow_the_configuration(make_site, tmp_path, ca
 
 
 def test_a_scheduled_night_that_is_refused_calls_the_operator(told_site, tmp_path, monkeypatch):
-    from flows.night.preflight import PreflightRefused
     from flows.night.scheduled import told_if_refused
+    from flows.site.errors import PreflightRefused
 
     with pytest.raises(PreflightRefused), told_if_refused(told_site.config):
         raise PreflightRefused("nobody is told: somebody sits at the terminal")
@@ -209,7 +211,8 @@ def test_a_scheduled_night_that_is_refused_calls_the_operator(told_site, tmp_pat
 
 
 def test_a_scheduled_night_that_left_work_fails_in_prefect_with_codes_alone(told_site, monkeypatch):
-    from flows.night.scheduled import LeftUndone, ended
+    from flows.night.scheduled import ended
+    from flows.site.errors import LeftUndone
 
     monkeypatch.setitem(sys.modules["flows.night.conductor"].STAGES, "embed", lambda *_: undone("no-worker", 7))
     found = run(told_site)

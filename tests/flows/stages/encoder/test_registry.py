@@ -8,7 +8,7 @@ from db.base import table_of
 from db.encoders import active_encoders, all_encoders, held_encoders, hold_encoder, set_active_encoder
 from db.nights import last_nights
 from db.tables import Activation, Encoder
-from flows.records.lookup import NotFound
+from flows.site.errors import NotFound
 from flows.stages.encoder.registry import activate_encoder, list_encoders, roll_back
 from flows.stages.encoder.train import held_reason
 from flows.stages.match.verify import verify_matches
