@@ -93,7 +93,8 @@ def _stacks(site: Site, paths: Sequence[Path], reasons: list[str]) -> list[Stack
 
 
 def _ask(site: Site, stack: Stack) -> dict[str, Any]:
-    from flows.stages.embed.vectors import device_or_cpu, loaded_encoder
+    from flows.records.loaded_encoder import loaded_encoder
+    from flows.stages.embed.vectors import device_or_cpu
     from siamese.embedding import embed
 
     header = stack.members[0].header

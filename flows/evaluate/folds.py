@@ -22,9 +22,10 @@ from flows.evaluate.one import STEPS, Step, counted, evaluate_asked, task_of, to
 from flows.records.cohort import FEWEST_PATIENTS, Asked, Labels, cohort_of, is_of_kind
 from flows.records.labelled import examples_of
 from flows.records.labels import label_rows
+from flows.site.covers import COVERS
 from flows.site.errors import NotFound
 from flows.site.opened import Site, open_site
-from flows.stages.encoder.train import COVERS, ENCODER, training_settings
+from flows.stages.encoder.train import ENCODER, training_settings
 from flows.work.lease import day_ticket
 from flows.work.outputs import require_outside_archive
 from siamese.pairs import Example, split

@@ -16,7 +16,8 @@ from flows.night.summary import Summary, summarise
 from flows.site import belonging
 from flows.site.opened import Site
 from flows.site.rules import reading_rules
-from flows.stages.embed.vectors import embed
+from flows.stages.embed.vectors import backlog, embed_backlog, make_again
+from flows.stages.encoder.candidates import embed_candidates
 from flows.stages.encoder.train import choose_encoders, train_now
 from flows.stages.ingest.headers import ingest
 from flows.stages.match.lists import match
@@ -24,9 +25,19 @@ from flows.work import interrupt
 from flows.work.batch import Call, direct
 from flows.work.failure import tolerated
 from flows.work.lease import Ticket, night_ticket
+from flows.work.undone import MARK
 
 Stage = Callable[[Site, Ticket, Call], Counter[str]]
 RunStage = Callable[[str, Site, Ticket], Counter[str]]
+
+
+def embed(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
+    """Embed what is not embedded yet, here or on the gpu pool; then what candidates lack, and switch to those done."""
+    counts = embed_backlog(site, ticket, backlog(site), call) + embed_candidates(site, ticket, call)
+    if counts[f"{MARK}tensor-damaged"]:
+        counts["inputs_to_make_again"] += make_again(site, ticket)
+    return counts
+
 
 STAGES: dict[str, Stage] = {
     "ingest": ingest,

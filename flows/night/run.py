@@ -9,6 +9,7 @@ from db.backlog import work_left
 from db.errors import DatabaseMissing
 from db.nights import night_row
 from flows.night.preflight import preflight, refuse_wrong_places, server_answers
+from flows.site.covers import COVERS
 from flows.site.environment import is_alone, keep_prefect_quiet, prepare_environment
 from flows.site.opened import Site, database_url, open_site, place
 from flows.site.settings import read_settings
@@ -41,8 +42,8 @@ def whole_night(config: Path) -> dict[str, Any]:
     prepare_environment(site.store)
     if not is_alone():
         server_answers()
+    from flows.night.prefect_flows import run_night
     from flows.night.prefect_server import reap_left_server, remember_server
-    from flows.nightly import run_night
 
     interrupt.listen()
     reap_left_server(site.store)
@@ -64,7 +65,7 @@ def single_stage(config: Path, name: str) -> dict[str, Any]:
 
 def dry_night(config: Path) -> dict[str, Any]:
     """Say what a night would do, writing nothing."""
-    from flows.stages.encoder.train import COVERS, plan
+    from flows.stages.encoder.train import plan
     from flows.stages.ingest.listing import look
 
     settings = read_settings(config)

@@ -1,17 +1,17 @@
 """Deploying: the night and its shards as Prefect deployments, and the files that machines need, from config.toml."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+from flows.night.cluster import NIGHT_FLOW, NIGHT_POOL, address, ask_server
 from flows.site.environment import QUIET
 from flows.site.errors import WrongUsage
 from flows.site.opened import place
 from flows.site.settings import Settings, read_settings
 
-NIGHT_FLOW, NIGHT_POOL = "scantwin-night", "cpu"
-NIGHT_DEPLOYMENT = f"{NIGHT_FLOW}/{NIGHT_POOL}"
 PRIVATE = {name: value for name, value in QUIET.items() if name.startswith(("PREFECT_LOGGING", "DO_NOT"))}
 FILES = Path(__file__).with_name("machines")
 
@@ -25,10 +25,6 @@ def deploy(config: Path) -> dict[str, Any]:
         WrongUsage: No server was named.
         flows.site.errors.ClusterTrouble: It does not answer.
     """
-    import os
-
-    from flows.night.cluster import address, ask_server
-
     if not os.environ.get("PREFECT_API_URL"):
         raise WrongUsage("no Prefect server is named: set PREFECT_API_URL, such as http://127.0.0.1:4200/api")
     settings = read_settings(config)

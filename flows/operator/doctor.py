@@ -14,7 +14,6 @@ from db.engine import current_revision
 from db.errors import DatabaseError
 from flows.night import cluster
 from flows.night.preflight import CHECKS
-from flows.operator.deploy import NIGHT_POOL
 from flows.site.errors import ClusterTrouble, PreflightRefused
 from flows.site.opened import Site, database_url, open_site
 from flows.site.places import wrong_place
@@ -68,7 +67,7 @@ def _of_site(site: Site) -> Iterator[Finding]:
     yield _told("clock", lambda: clock(site))
     if site.settings.flows.pools and os.environ.get("PREFECT_API_URL"):
         yield _told("schedule", lambda: cluster.night_deployment_follows(site))
-        yield _told("pool of the night", lambda: cluster.workers_are_online(NIGHT_POOL))
+        yield _told("pool of the night", lambda: cluster.workers_are_online(cluster.NIGHT_POOL))
         yield _told("pool of the shards", lambda: shard_pool(site))
 
 

@@ -178,7 +178,7 @@ def _who(origin: str, n_seen: int, n_asked: int) -> str:
 def baselines_of(site: Site, asked: Asked) -> dict[str, Baseline]:
     """Compute every plain way of the protocol from the columns and the stored encoder inputs."""
     from evaluation.untrained import untrained
-    from flows.stages.embed.vectors import loaded_encoder
+    from flows.records.loaded_encoder import loaded_encoder
 
     encoder = loaded_encoder(site.store / str(asked.encoder["folder"]), site.settings.siamese.threads)
 

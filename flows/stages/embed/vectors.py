@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +9,13 @@ from db import identity
 from db.embeddings import embedding_devices, save_embeddings, scans_to_embed
 from db.encoders import active_encoders, encoder_row, lock_encoder
 from db.scans import series_of_scans
+from flows.records.loaded_encoder import loaded_encoder
 from flows.site.errors import DeviceMissing, OtherDevice
 from flows.site.opened import Site
-from flows.work.batch import Call, direct, run_batches
+from flows.work.batch import Call, run_batches
 from flows.work.lease import Ticket
-from flows.work.undone import MARK, undone
+from flows.work.undone import undone
 from siamese.tensor import BadTensor, load_tensor
-
-
-def embed(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
-    """Embed what is not embedded yet, here or on the gpu pool; then what candidates lack, and switch to those done."""
-    from flows.stages.encoder.candidates import embed_candidates
-
-    counts = embed_backlog(site, ticket, backlog(site), call) + embed_candidates(site, ticket, call)
-    if counts[f"{MARK}tensor-damaged"]:
-        counts["inputs_to_make_again"] += _make_again(site, ticket)
-    return counts
 
 
 def embed_backlog(site: Site, ticket: Ticket, waiting: Mapping[str, Sequence[str]], call: Call) -> Counter[str]:
@@ -112,7 +102,7 @@ def _vectors(encoder: Any, inputs: Mapping[str, Any], batch_size: int, device: s
         return vectors
 
 
-def _make_again(site: Site, ticket: Ticket) -> int:
+def make_again(site: Site, ticket: Ticket) -> int:
     """Ask for inputs that are missing or damaged to be made from their files, by the next night; returns how many."""
     with site.db.read() as connection:
         recipes = {str(row.id): str(row.recipe) for row in active_encoders(connection)}
@@ -170,17 +160,3 @@ def _refuse_other_device(used: Sequence[str], encoder: str, device: str) -> None
             f"encoder {encoder} made its vectors on {used[0]}, this machine would use {device}: set [siamese] device "
             f'= "{used[0]}", or train an encoder anew'
         )
-
-
-@lru_cache(maxsize=4)
-def loaded_encoder(folder: Path, threads: int) -> Any:
-    """Return an encoder from its folder, read once a process, with torch told how many threads to use."""
-    import torch
-
-    from siamese.encoder import EncoderMismatch, load
-
-    torch.set_num_threads(threads)
-    try:
-        return load(folder)
-    except FileNotFoundError as error:
-        raise EncoderMismatch(str(error)) from None

@@ -11,8 +11,8 @@ from db.encoders import encoder_row
 from evaluation.promotion import Decision, decide_by
 from evaluation.protocol import evaluate
 from evaluation.questions import Task
-from flows.evaluate.one import record, report_of
 from flows.records.cohort import Asked, baselines_of, read_asked
+from flows.records.readings import record, report_of
 from flows.records.space import order_of
 from flows.site.errors import NotFound
 from flows.site.opened import Site

@@ -19,9 +19,10 @@ from evaluation.baselines import REQUIRED
 from evaluation.protocol import evaluate
 from flows.cli import main
 from flows.evaluate.folder import evaluate_folder
-from flows.evaluate.one import evaluate_site, without_keys
+from flows.evaluate.one import evaluate_site
 from flows.operator.forget import forget_patient, found_patient
 from flows.records.cohort import read_asked
+from flows.records.readings import without_keys
 from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import open_site
 from review.words import short

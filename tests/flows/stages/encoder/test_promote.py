@@ -9,7 +9,7 @@ from db.encoders import active_encoders, all_encoders, chosen_encoders, encoder_
 from db.evaluations import evaluations
 from db.tables import Encoder, Patient
 from evaluation.promotion import Decision
-from flows.stages.embed.vectors import embed
+from flows.night.conductor import embed
 from flows.stages.encoder.promote import decide_on
 from flows.stages.encoder.train import promote
 from flows.work.lease import night_ticket
