@@ -17,6 +17,7 @@ from flows.site.opened import Site, open_site
 from flows.stages.encoder.train import keep
 from flows.work.lease import day_ticket
 from flows.work.outputs import require_outside
+from siamese.recipe import COVERS
 
 PAGES = Path("evidence")  # where pages go when nobody says so
 
@@ -97,7 +98,7 @@ def _encoder_folder(config: Path, encoder: str) -> Path:
         return Path(encoder)
     site = open_site(config)
     with site.db.read() as connection:
-        every = [row for cover in ("3d", "2d") for row in encoders_of(connection, cover)]
+        every = [row for cover in COVERS for row in encoders_of(connection, cover)]
     named = [row for row in every if str(row.id).startswith(encoder)]
     if len(named) != 1:
         raise NotFound(

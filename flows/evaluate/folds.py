@@ -22,14 +22,13 @@ from flows.evaluate.one import STEPS, Step, counted, evaluate_asked, task_of, to
 from flows.records.cohort import FEWEST_PATIENTS, Asked, Labels, cohort_of, is_of_kind
 from flows.records.labelled import examples_of
 from flows.records.labels import label_rows
-from flows.site.covers import COVERS
 from flows.site.errors import NotFound
 from flows.site.opened import Site, open_site
 from flows.stages.encoder.train import ENCODER, training_settings
 from flows.work.lease import day_ticket
 from flows.work.outputs import require_outside_archive
 from siamese.pairs import Example, split
-from siamese.recipe import recipe_for
+from siamese.recipe import COVERS, recipe_for
 from siamese.statistics.intervals import N_RESAMPLES
 
 FOLD_STEPS = N_FOLDS + STEPS

@@ -16,7 +16,6 @@ from evaluation.questions import Task
 from flows.records.cohort import Asked, Labels, baselines_of, read_asked
 from flows.records.labels import label_rows
 from flows.records.readings import record, report_of
-from flows.site.covers import COVERS
 from flows.site.errors import NotFound
 from flows.site.opened import Site, open_site
 from flows.work.lease import day_ticket
@@ -24,6 +23,7 @@ from flows.work.outputs import require_outside_archive
 from review.evidence import write_evidence
 from review.manifest import training_of
 from scans.atomic import write_atomically
+from siamese.recipe import COVERS
 from siamese.statistics.intervals import N_RESAMPLES
 
 Step = Callable[[int, int], None]

@@ -9,11 +9,11 @@ from db.backlog import work_left
 from db.errors import DatabaseMissing
 from db.nights import night_row
 from flows.night.preflight import preflight, refuse_wrong_places, server_answers
-from flows.site.covers import COVERS
 from flows.site.environment import is_alone, keep_prefect_quiet, prepare_environment
 from flows.site.opened import Site, database_url, open_site, place
 from flows.site.settings import read_settings
 from flows.work import interrupt
+from siamese.recipe import COVERS
 
 
 def ready_site(config: Path) -> Site:

@@ -20,13 +20,13 @@ from db.encoders import (
     unchoose_encoders,
 )
 from flows.records.labelled import read_examples
-from flows.site.covers import COVERS
 from flows.site.opened import Site
 from flows.site.settings import new_scans_wanted
 from flows.work.batch import Call, direct
 from flows.work.lease import Ticket
 from scans.atomic import write_atomically
 from siamese.pairs import PURPOSES, Example, Purpose, feasible
+from siamese.recipe import COVERS
 
 
 @dataclass(frozen=True)
