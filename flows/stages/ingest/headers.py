@@ -13,6 +13,7 @@ from db.files import save_files
 from db.identity import FileRow
 from db.nights import last_stage_counts
 from flows.records.dating import regroup_what_has_come
+from flows.records.file_row import file_row
 from flows.records.persons import person_of, settle_persons
 from flows.records.whose import settle_studies_of_people
 from flows.site.errors import ArchiveShrank
@@ -26,7 +27,7 @@ from flows.work.lease import Ticket
 from flows.work.sandbox import guard_of
 from scans.archive import Entry, real_path, size_and_time
 from scans.header import Header
-from scans.outcome import Refusal, outcome
+from scans.outcome import Refusal
 from scans.sandbox.process import Found
 
 UNSETTLED = {
@@ -204,16 +205,6 @@ def settle_files(site: Site, ticket: Ticket) -> None:
             save_files(connection, files)
         with site.db.write(ticket.right) as connection:
             identity.mark_grouped(connection, some)
-
-
-def file_row(
-    ticket: Ticket, key: str, code: str, *, why: str = "", scan: str | None = None, size_bytes: object = 0
-) -> dict[str, object]:
-    """A row of the core table `file` whose outcome follows from its code."""
-    return {
-        "key": key, "outcome": outcome(code).state, "code": code, "why": why, "scan": scan, "size_bytes": size_bytes,
-        "first_night": ticket.night, "changed_night": ticket.night,
-    }  # fmt: skip
 
 
 def _regroup_after_new_rules(site: Site) -> None:

@@ -129,7 +129,7 @@ def _add_series(
     known: Mapping[str, tuple[str, str, str]],
     counts: Counter[str],
 ) -> None:
-    from flows.stages.ingest.headers import file_row
+    from flows.records.file_row import file_row
 
     sizes = {member.file: member.header.size_bytes for member in series.members}
     grouping = series.grouping(site)

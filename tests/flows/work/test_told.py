@@ -16,7 +16,7 @@ from flows.site.errors import Told
 from flows.work.told import told
 
 CANARIES = ("CANARY", "19710317")
-PROGRAM = Path(__file__).with_name("failing_nights.py")
+PROGRAM = Path(__file__).parents[1] / "failing_nights.py"
 
 
 def chain(error):
