@@ -10,7 +10,8 @@ def loaded_encoder(folder: Path, threads: int) -> Any:
     """Return an encoder from its folder, read once a process, with torch told how many threads to use."""
     import torch
 
-    from siamese.encoder import EncoderMismatch, load
+    from siamese.encoder import load
+    from siamese.manifest import EncoderMismatch
 
     torch.set_num_threads(threads)
     try:

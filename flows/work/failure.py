@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import logging
-import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from db.errors import Fenced, is_disk_full, is_transient
 from flows.site.errors import ArchiveShrank, DeviceMissing, OtherDevice, Told
 from scans.outcome import outcome
+from siamese.manifest import EncoderMismatch
 
 
 def sentence(code: str) -> str:
@@ -47,9 +47,8 @@ def shard_code(error: BaseException) -> str:
 
 
 def is_mismatch(error: BaseException) -> bool:
-    """True when an encoder's files do not fit; its module is asked only when it is loaded, torch comes with it."""
-    module = sys.modules.get("siamese.encoder")
-    return module is not None and isinstance(error, module.EncoderMismatch)
+    """True when an encoder's files do not fit."""
+    return isinstance(error, EncoderMismatch)
 
 
 def may_retry(error: BaseException) -> bool:

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from siamese.backbones import BUILDERS, build_backbone
-from siamese.encoder import EncoderMismatch, build, load, read_manifest, save, sign, starter
-from siamese.manifest import Manifest
+from siamese.encoder import build, load, save, sign
+from siamese.manifest import EncoderMismatch, Manifest, read_manifest, starter
 from siamese.recipe import RECIPES, recipe_for
 
 

@@ -20,7 +20,8 @@ from scans.phantoms.scanner import SCANNERS
 from scans.phantoms.study import make_study
 from scans.volume import Volume
 from siamese.embedding import embed
-from siamese.encoder import build, load, starter
+from siamese.encoder import build, load
+from siamese.manifest import starter
 from siamese.pairs import Example, split
 from siamese.recipe import recipe_for
 from siamese.search.distance import distance

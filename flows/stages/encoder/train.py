@@ -105,7 +105,7 @@ def _created(row: Any) -> datetime:
 
 def register_starter(site: Site, ticket: Ticket, cover: str) -> int:
     """Activate the starter of a cover that has no active encoder; returns how many were."""
-    from siamese.encoder import read_manifest, starter
+    from siamese.manifest import read_manifest, starter
 
     with site.db.read() as connection:
         if any(row.cover == cover for row in active_encoders(connection)):
@@ -222,7 +222,7 @@ def work_folder(site: Site, cover: str, purpose: Purpose, examples: Sequence[Exa
 
 def training_settings(site: Site) -> Any:
     """The configuration's [siamese] table as siamese.training wants it."""
-    from siamese.training.fit import TrainingSettings
+    from siamese.training.settings import TrainingSettings
 
     s = site.settings.siamese
     return TrainingSettings(

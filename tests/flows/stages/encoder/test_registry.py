@@ -12,8 +12,7 @@ from flows.site.errors import NotFound
 from flows.stages.encoder.registry import activate_encoder, list_encoders, roll_back
 from flows.stages.encoder.train import held_reason
 from flows.stages.match.verify import verify_matches
-from siamese.encoder import starter
-from siamese.manifest import Manifest
+from siamese.manifest import Manifest, starter
 
 OTHER = "f" * 16
 

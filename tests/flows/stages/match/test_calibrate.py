@@ -19,7 +19,7 @@ from flows.stages.match import calibrate as stage
 from flows.stages.match.lists import match
 from flows.work.lease import night_ticket
 from siamese.calibration.chance import calibrate, share_within
-from siamese.encoder import starter
+from siamese.manifest import starter
 from siamese.search.distance import distances
 
 KIND = "dx/chest/2d/frontal"
