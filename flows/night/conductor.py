@@ -75,6 +75,7 @@ def conduct(
     only: tuple[str, ...] = WHOLE,
     tick_at: datetime | None = None,
     on_begin: Callable[[Site, Ticket], object] | None = None,
+    checked_s: float | None = None,
 ) -> Summary:
     """Run one whole night, or some of its stages.
 
@@ -84,19 +85,18 @@ def conduct(
         only: Which ones.
         tick_at: The tick of the schedule that the night answers.
         on_begin: Called once the lease is held.
+        checked_s: How long preflight took, where it was passed just before; None: it is gone through here.
 
     Raises:
         flows.site.errors.PreflightRefused: The night must not begin; nothing was written.
         db.errors.NightRunning: Another night is at work.
     """
-    begun = time.monotonic()
-    preflight(site)
-    checked_s = time.monotonic() - begun
+    seconds = preflight(site) if checked_s is None else checked_s
     with night_ticket(site, version=version("scantwin"), tick_at=tick_at) as ticket:
         with site.db.write(ticket.right) as connection:
             belonging.claim(connection, site.db, site.keys, site.store)
             lease.begin_stage(connection, ticket.night, "preflight")
-            lease.end_stage(connection, ticket.night, "preflight", state="done", seconds=checked_s, counts={})
+            lease.end_stage(connection, ticket.night, "preflight", state="done", seconds=seconds, counts={})
         try:
             if on_begin is not None:
                 on_begin(site, ticket)

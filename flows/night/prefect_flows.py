@@ -6,6 +6,7 @@ Idempotence is in the SQL keys, so nothing is cached or persisted.
 """
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ from flows.work.failure import may_retry
 from flows.work.lease import Ticket
 from flows.work.prefect_runs import end_dead_runs
 from flows.work.told import told
+
+# Seconds of a preflight that this process has passed. No parameter of the flow: nobody may skip it from afar.
+CHECKED_S: ContextVar[float | None] = ContextVar("checked_s", default=None)
 
 BATCHES: dict[str, Batch] = {
     batch.__name__: batch
@@ -70,7 +74,7 @@ def night(config: str) -> dict[str, Any]:
     keep_private()  # a worker runs this in a process of its own
     with told_if_refused(Path(config)):
         site = open_site(config)
-        summary = conduct(site, stages=_as_flow, on_begin=end_dead_runs)
+        summary = conduct(site, stages=_as_flow, on_begin=end_dead_runs, checked_s=CHECKED_S.get())
     create_markdown_artifact(artifact_text(summary), key="scantwin-night", description=f"night {summary.night}")
     ended(summary)
     return {"night": summary.night, "state": summary.state, "exit": summary.exit}
@@ -120,10 +124,19 @@ def _passing(task: Any, run: TaskRun, state: State[Any]) -> bool:
     return isinstance(error, BaseException) and may_retry(error)
 
 
-def run_night(config: Path) -> dict[str, Any]:
-    """Run a night through Prefect in this process, and leave no server behind."""
+def run_night(config: Path, checked_s: float | None = None) -> dict[str, Any]:
+    """Run a night through Prefect in this process, and leave no server behind.
+
+    Args:
+        config: The configuration.
+        checked_s: How long preflight took, where it was passed just before; see `conduct`.
+    """
     # A heartbeat to a server that ends with us tells nobody anything, and each flow waits a second for its thread.
     changes = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None} if is_alone() else {}
     with temporary_settings(changes):
-        found: dict[str, Any] = night(str(config))
+        passed = CHECKED_S.set(checked_s)
+        try:
+            found: dict[str, Any] = night(str(config))
+        finally:
+            CHECKED_S.reset(passed)
     return found

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,14 +19,16 @@ from flows.site.settings import Settings
 LEAST_FREE_MIB = 200
 
 
-def preflight(site: Site) -> None:
-    """Check archive, store, disk, database, secret and pools.
+def preflight(site: Site) -> float:
+    """Check archive, store, disk, database, secret and pools; returns the seconds that it took.
 
     Raises:
         PreflightRefused: One of them does not hold.
     """
+    begun = time.monotonic()
     for check in CHECKS:
         check(site)
+    return time.monotonic() - begun
 
 
 def refuse_wrong_places(config: Path, settings: Settings) -> None:

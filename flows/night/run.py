@@ -16,8 +16,11 @@ from flows.work import interrupt
 from siamese.recipe import COVERS
 
 
-def ready_site(config: Path) -> Site:
+def ready_site(config: Path) -> tuple[Site, float]:
     """Open the site, making a database that is not there yet, and check that a night may begin.
+
+    Returns:
+        The site, and how many seconds the check took: what `conduct` wants to know where a night follows at once.
 
     Raises:
         flows.site.errors.PreflightRefused: It may not.
@@ -32,13 +35,12 @@ def ready_site(config: Path) -> Site:
 
         upgrade(database_url(config, settings))
         site = open_site(config)
-    preflight(site)
-    return site
+    return site, preflight(site)
 
 
 def whole_night(config: Path) -> dict[str, Any]:
     """Run one night through Prefect; returns the public summary."""
-    site = ready_site(config)
+    site, checked_s = ready_site(config)
     prepare_environment(site.store)
     if not is_alone():
         server_answers()
@@ -48,7 +50,7 @@ def whole_night(config: Path) -> dict[str, Any]:
     interrupt.listen()
     reap_left_server(site.store)
     with remember_server(site.store):
-        ended = run_night(site.config)
+        ended = run_night(site.config, checked_s)
     with site.db.read() as connection:
         row = night_row(connection, int(ended["night"]))
     summary: dict[str, Any] = json.loads(str(row.summary))
@@ -59,8 +61,8 @@ def single_stage(config: Path, name: str) -> dict[str, Any]:
     """Run one stage alone, as a night of its own, without Prefect."""
     from flows.night.conductor import conduct
 
-    site = ready_site(config)
-    return {"schema": 1} | asdict(conduct(site, only=(name,)))
+    site, checked_s = ready_site(config)
+    return {"schema": 1} | asdict(conduct(site, only=(name,), checked_s=checked_s))
 
 
 def dry_night(config: Path) -> dict[str, Any]:

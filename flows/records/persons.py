@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from db import persons
@@ -101,8 +102,13 @@ def resolved(who: Id, merges: Mapping[Id, Id]) -> Id:
 def person_of(header: Header) -> dict[str, str]:
     """Return the row of identity.person that a header makes."""
     who = header.identity
-    said = {name: getattr(who, name) for name in ("patient_id", "issuer", "name", "birth_date")}
-    return persons.person_row(said, header.sex)
+    return dict(_person(who.patient_id, who.issuer, who.name, who.birth_date, header.sex))
+
+
+@lru_cache(maxsize=256)  # files of one person come together, and each is asked for several times
+def _person(patient_id: str, issuer: str, name: str, birth_date: str, sex: str) -> dict[str, str]:
+    said = {"patient_id": patient_id, "issuer": issuer, "name": name, "birth_date": birth_date}
+    return persons.person_row(said, sex)
 
 
 def patient_outside(site: Site, connection: Any, header: Header) -> tuple[str, bool]:
