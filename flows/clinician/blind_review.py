@@ -13,19 +13,18 @@ from db.verdicts import controls_of, save_controls
 from flows.records.lookup import find_scan
 from flows.records.space import order_of, read_space
 from flows.site.errors import NotFound
-from flows.site.opened import Site, open_site
+from flows.site.opened import Site
 from flows.work.outputs import require_new_file
 from review.words import short
 from siamese.search.lanes import eligible_priors
 
 
-def list_to_judge(config: Path, scan: str, *, page: Path | None = None) -> dict[str, Any]:
+def list_to_judge(site: Site, scan: str, *, page: Path | None = None) -> dict[str, Any]:
     """Return the pairs of a scan to be judged; the controls among them are recorded, and not told apart.
 
     Raises:
         NotFound: There is no such scan, or it has no list of other patients.
     """
-    site = open_site(config)
     if page is not None:
         require_new_file(site, page, "--page")
     with site.db.read() as connection:

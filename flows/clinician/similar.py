@@ -15,7 +15,7 @@ from flows.clinician import external
 from flows.clinician.expectations import new_expectation, stored_change, stored_expectation
 from flows.records.lookup import find_scan, main_scans
 from flows.site.errors import NotFound, WrongUsage
-from flows.site.opened import Site, open_site
+from flows.site.opened import Site
 from flows.stages.match.calibrate import scanner_of
 from flows.work.outputs import require_new_file
 from siamese.manifest import Manifest
@@ -24,7 +24,7 @@ from siamese.training.figures import place_of
 
 
 def similar_to(
-    config: Path,
+    site: Site,
     *,
     scan: str | None = None,
     study: str | None = None,
@@ -41,7 +41,6 @@ def similar_to(
         NotFound: Nothing answers to what was asked.
         WrongUsage: The page cannot be written there.
     """
-    site = open_site(config)
     if page is not None:
         require_new_file(site, page, "--page")
     if files:
@@ -109,13 +108,12 @@ def _on_request(site: Site, connection: Any, scan: dict[str, Any]) -> list[dict[
     return lanes
 
 
-def compare_scans(config: Path, a: str, b: str) -> dict[str, Any]:
+def compare_scans(site: Site, a: str, b: str) -> dict[str, Any]:
     """Distance of two scans by each active encoder, and its place among this encoder's alike and unlike pairs.
 
     Raises:
         NotFound: A scan is unknown, or no active encoder has vectors of both.
     """
-    site = open_site(config)
     with site.db.read() as connection:
         first, second = find_scan(connection, a), find_scan(connection, b)
         found = []

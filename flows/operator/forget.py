@@ -36,14 +36,13 @@ OUTSIDE = [
 ]
 
 
-def found_patient(config: Path, patient: str, issuer: str | None) -> str | None:
+def found_patient(site: Site, patient: str, issuer: str | None) -> str | None:
     """Return the key of a patient by id or key; None when they were forgotten before.
 
     Raises:
         NotFound: Nobody is known by this.
         WrongUsage: Several people are; their keys are named.
     """
-    site = open_site(config)
     with site.db.read() as connection:
         found = [str(row["key"]) for row in forgetting.patients_named(connection, patient, issuer)]
         if not found and forgetting.has_patient(connection, patient):
@@ -81,13 +80,12 @@ def _found_in_headers(site: Site, patient_id: str, issuer: str | None) -> list[s
     return sorted({now[key] for key in mine if now[key]})
 
 
-def forget_patient(config: Path, patient: str | None) -> dict[str, Any]:
+def forget_patient(site: Site, patient: str | None) -> dict[str, Any]:
     """Forget a patient by key, and finish what was cut off before; returns what was done and what is left.
 
     Raises:
         db.errors.NightRunning: A night is at work; forget when it has ended.
     """
-    site = open_site(config)
     found: dict[str, Any] = {"schema": 1, "patients": 0, "scans": 0, "files": 0, "pages": 0, "files_in_archive": [],
                              "backups": [], "encoders": [], "outside": list(OUTSIDE)}  # fmt: skip
     with day_ticket(site) as ticket:
@@ -245,4 +243,4 @@ def forget_again(config: Path, buried: Sequence[dict[str, Any]]) -> list[dict[st
                 + site.keys.tombstones_in_study(study, patient_id, issuer)
             )
         }
-    return [forget_patient(config, patient) for patient in sorted(back)]
+    return [forget_patient(site, patient) for patient in sorted(back)]

@@ -11,14 +11,14 @@ from flows.operator.alike import merges_to_ask_for
 from flows.records.labels import RefusedLine
 from flows.records.persons import conflict, is_placeholder, patients_of, resolved
 from flows.site.errors import WrongUsage
-from flows.site.opened import Site, open_site
+from flows.site.opened import Site
 from siamese.pairs import split_of
 
 COLUMNS = ("from_id", "from_issuer", "to_id", "to_issuer")
 Verb = Literal["merge", "unmerge"]
 
 
-def correct(config: Path, path: Path, verb: Verb) -> dict[str, Any]:
+def correct(site: Site, path: Path, verb: Verb) -> dict[str, Any]:
     """Read a CSV of merges, or of merges to take back; lines that cannot be used are listed by number.
 
     Keys and lanes follow at the next night.
@@ -26,7 +26,6 @@ def correct(config: Path, path: Path, verb: Verb) -> dict[str, Any]:
     Raises:
         WrongUsage: The file is no CSV with the columns from_id, from_issuer, to_id, to_issuer.
     """
-    site = open_site(config)
     with site.db.read() as connection:
         before, rows = persons.merges(connection), persons.present_persons(connection)
     now, refused = dict(before), []
@@ -52,13 +51,12 @@ def correct(config: Path, path: Path, verb: Verb) -> dict[str, Any]:
     return report | _straddling(site, {(was[key], will[key]) for key in moved if was[key] and will[key]})
 
 
-def conflicts(config: Path) -> list[dict[str, Any]]:
+def conflicts(site: Site) -> list[dict[str, Any]]:
     """Return the ids that are not trusted, with the reason, and those that may be another spelling of one.
 
     Each study of an id that is not trusted counts for itself. An id that is written like another one is another
     patient, until somebody merges the two: `merge_into` says into which.
     """
-    site = open_site(config)
     with site.db.read() as connection:
         rows = persons.present_persons(connection)
         n_files, merges = persons.n_files(connection), persons.merges(connection)

@@ -25,9 +25,8 @@ N_NIGHTS = 10
 OTHER_FILE = re.compile(r"\bfile ([0-9a-f]{24})\b")
 
 
-def standing(config: Path) -> dict[str, Any]:
+def standing(site: Site) -> dict[str, Any]:
     """Everything `scantwin status` shows."""
-    site = open_site(config)
     with site.db.read() as connection:
         now = site.db.now(connection)
         nights = [_night(row) for row in last_nights(connection, last=N_NIGHTS)]

@@ -3,12 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 from db.labels import delete_labels, save_labels
 from db.verdicts import NewestVerdict, newest_verdicts
-from flows.site.opened import open_site
+from flows.site.opened import Site
 from siamese.statistics.intervals import wilson
 
 BANDS = ((1.0, "below 1"), (3.0, "1 to 3"), (10.0, "3 to 10"), (float("inf"), "10 and more"))
@@ -86,13 +85,12 @@ def _agreed(pairs: Sequence[tuple[bool, bool]]) -> dict[str, Any]:
     return {"pairs": n, "agreed": agreed, "kappa": (agreed - chance) / (1 - chance) if chance < 1 else None}
 
 
-def labels_from_verdicts(config: Path) -> dict[str, Any]:
+def labels_from_verdicts(site: Site) -> dict[str, Any]:
     """Make labels of the judgements on other patients' scans, in place of those made before; safe to repeat.
 
     Each list that was judged becomes a finding of its own: present in its scan's study and in the relevant priors'
     studies, absent in the others. Pairs on which readers disagree, and "unsure", make no label.
     """
-    site = open_site(config)
     with site.db.read() as connection:
         rows = [row for row in newest_verdicts(connection) if row.lane == "others"]
     labels, n_split = label_rows(rows)

@@ -13,7 +13,7 @@ from db.labels import save_labels
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
 from flows.records.persons import merged_ids
 from flows.site.errors import WrongUsage
-from flows.site.opened import Site, open_site
+from flows.site.opened import Site
 
 SUBJECTS = ("patient", "study")
 OPTIONAL = ("kind", "from", "until", "grade", "size_mm", "contrast_to_noise", "site", "source")
@@ -25,13 +25,12 @@ class RefusedLine(ValueError):
     """A line of the CSV cannot be used."""
 
 
-def read_labels(config: Path, path: Path) -> dict[str, Any]:
+def read_labels(site: Site, path: Path) -> dict[str, Any]:
     """Import a CSV of labels; lines that cannot be used are listed by number, the others are imported.
 
     Raises:
         WrongUsage: The file is no CSV of labels at all.
     """
-    site = open_site(config)
     rows, refused = label_rows(site, path)
     with site.db.write() as connection:
         n_new = save_labels(connection, rows)

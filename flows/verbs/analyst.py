@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json, wrong
+from flows.verbs.words import DEFAULT, Config, Json, Quiet, opened, print_json, wrong
 
 
 def export(
@@ -37,7 +37,7 @@ def import_labels(csv: Path, *, config: Config = DEFAULT, as_json: Json = False,
     """Import labels: columns patient or study, finding, value, and optionally kind, from, until, grade, source."""
     from flows.records.labels import read_labels
 
-    report = read_labels(config, csv)
+    report = read_labels(opened(config), csv)
     if as_json:
         print_json(report)
     elif not quiet:
@@ -51,7 +51,7 @@ def from_verdicts(*, config: Config = DEFAULT, as_json: Json = False, quiet: Qui
     """Make labels to learn from of the judgements on other patients' scans, in place of those made before."""
     from flows.operator.verdict_statistics import labels_from_verdicts
 
-    found = labels_from_verdicts(config)
+    found = labels_from_verdicts(opened(config))
     if as_json:
         print_json(found)
     elif not quiet:
@@ -135,7 +135,7 @@ def encoders(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = 
     from flows.stages.encoder.registry import list_encoders
     from flows.verbs.terminal import show_encoders
 
-    found = list_encoders(config)
+    found = list_encoders(opened(config))
     print_json(found) if as_json else show_encoders(found, quiet=quiet)
     return 0
 
@@ -145,7 +145,7 @@ def activate(encoder: str, *, config: Config = DEFAULT, as_json: Json = False, q
     from flows.stages.encoder.registry import activate_encoder
     from flows.verbs.terminal import show_switch
 
-    found = activate_encoder(config, encoder)
+    found = activate_encoder(opened(config), encoder)
     print_json(found) if as_json else show_switch(found, quiet=quiet)
     return 0
 
@@ -162,6 +162,6 @@ def rollback(
     from flows.stages.encoder.registry import roll_back
     from flows.verbs.terminal import show_switch
 
-    found = roll_back(config, cover, purpose)
+    found = roll_back(opened(config), cover, purpose)
     print_json(found) if as_json else show_switch(found, quiet=quiet)
     return 0

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json, wrong
+from flows.verbs.words import DEFAULT, Config, Json, Quiet, opened, print_json, wrong
 
 
 def similar(
@@ -31,7 +31,9 @@ def similar(
         raise wrong(f"name exactly one of SCAN, --study, --accession, --file; found {', '.join(given) or 'none'}")
     if judge:
         return _to_judge(config, scan, page, history, as_json, quiet)
-    answers = similar_to(config, scan=scan, study=study, accession=accession, files=file, page=page, history=history)
+    answers = similar_to(
+        opened(config), scan=scan, study=study, accession=accession, files=file, page=page, history=history
+    )
     if as_json:
         print_json(answers[0] if len(answers) == 1 else answers)
     elif not quiet:
@@ -44,7 +46,7 @@ def _to_judge(config: Path, scan: str | None, page: Path | None, history: bool, 
 
     if scan is None or history:
         raise wrong("--judge takes a SCAN of the archive, and no --history: that would tell the controls")
-    found = list_to_judge(config, scan, page=page)
+    found = list_to_judge(opened(config), scan, page=page)
     if as_json:
         print_json(found)
     elif not quiet:
@@ -59,7 +61,7 @@ def compare(a: str, b: str, *, config: Config = DEFAULT, as_json: Json = False, 
     from flows.clinician.similar import compare_scans
     from flows.verbs.terminal import show_comparison
 
-    answer = compare_scans(config, a, b)
+    answer = compare_scans(opened(config), a, b)
     print_json(answer) if as_json else show_comparison(answer, quiet=quiet)
     return 0
 

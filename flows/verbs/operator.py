@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json, print_json_list
+from flows.verbs.words import DEFAULT, Config, Json, Quiet, opened, print_json, print_json_list
 
 
 def status(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
@@ -13,7 +13,7 @@ def status(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = Fa
     from flows.operator.status import standing
     from flows.verbs.terminal import show_standing
 
-    found = standing(config)
+    found = standing(opened(config))
     print_json(found) if as_json else show_standing(found, quiet=quiet)
     return 0
 
@@ -43,7 +43,7 @@ def patient_conflicts(*, config: Config = DEFAULT, as_json: Json = False, quiet:
     from flows.operator.patients import conflicts
     from flows.verbs.terminal import show_conflicts
 
-    found = conflicts(config)
+    found = conflicts(opened(config))
     print_json(found) if as_json else show_conflicts(found, quiet=quiet)
     return 0
 
@@ -62,7 +62,7 @@ def _corrected(verb: Literal["merge", "unmerge"], csv: Path, config: Path, as_js
     from flows.operator.patients import correct
     from flows.verbs.terminal import show_correction
 
-    report = correct(config, csv, verb)
+    report = correct(opened(config), csv, verb)
     print_json(report) if as_json else show_correction(report, quiet=quiet)
     return 1 if report["refused"] else 0
 
@@ -80,9 +80,10 @@ def forget(
     from flows.operator.forget import forget_patient, found_patient
     from flows.verbs.terminal import confirmed, show_forgotten
 
-    key = found_patient(config, patient, issuer) if patient else None
+    site = opened(config)
+    key = found_patient(site, patient, issuer) if patient else None
     if key and not yes and not confirmed("This cannot be undone. Forget this person?"):
         return 1
-    found = forget_patient(config, key)
+    found = forget_patient(site, key)
     print_json(found) if as_json else show_forgotten(found, quiet=quiet)
     return 0

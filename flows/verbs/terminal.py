@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from flows.verbs.words import opened
+
 KEY = 10  # characters of a key that are shown
 WIDTH_WITHOUT_TERMINAL = 120
 POLL_SECONDS = 0.5
@@ -86,7 +88,7 @@ def show_night(config: Path, summary: dict[str, Any], *, quiet: bool) -> None:
                                                                        "waiting", "gone")))  # fmt: skip
     out.print(table)
     if summary["matches"]["entered"]:
-        _show_nearest(out, nearest_new(config, summary["night"]))
+        _show_nearest(out, nearest_new(opened(config), summary["night"]))
     _show_undone(out, summary["undone"])
     _show_watched(out, summary["watch"], summary["held"])
     took = ", ".join(f"{name} {seconds:.1f}" for name, seconds in summary["seconds"].items())

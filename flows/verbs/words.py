@@ -3,14 +3,24 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from flows.site.opened import Site
 
 Config = Annotated[Path, Parameter(name="--config", help="the site's configuration")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document")]
 Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="print nothing but errors")]
 DEFAULT = Path("config.toml")
+
+
+def opened(config: Path) -> "Site":
+    """Open the site of a configuration: once, by the verb, which hands it down."""
+    from flows.site.opened import open_site
+
+    return open_site(config)
 
 
 def print_json(value: Any) -> None:

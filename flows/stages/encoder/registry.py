@@ -1,7 +1,6 @@
 """Encoders: which there are, which is active since when and why, and the switch by hand."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from db.embeddings import scans_to_embed, vector_counts, vector_kernels
@@ -16,16 +15,15 @@ from db.encoders import (
     unchoose_encoders,
 )
 from flows.site.errors import NotFound
-from flows.site.opened import Site, open_site
+from flows.site.opened import Site
 from siamese.manifest import Manifest
 from siamese.recipe import recipe_for
 
 BY_HAND = "an encoder was switched by hand while the vectors of this one were made"
 
 
-def list_encoders(config: Path) -> dict[str, Any]:
+def list_encoders(site: Site) -> dict[str, Any]:
     """Every encoder with its evidence, and every switch, newest first."""
-    site = open_site(config)
     with site.db.read() as connection:
         active = {str(row.id) for row in active_encoders(connection)}
         rows = all_encoders(connection)
@@ -60,13 +58,12 @@ def _told(row: EncoderRow, is_active: bool, n_vectors: int, since: str | None) -
     }  # fmt: skip
 
 
-def activate_encoder(config: Path, text: str) -> dict[str, Any]:
+def activate_encoder(site: Site, text: str) -> dict[str, Any]:
     """Make an encoder, named by its id or the beginning of it, the active one of its cover and purpose.
 
     Raises:
         NotFound: No encoder, or several, have such an id, or it cannot read this version's inputs.
     """
-    site = open_site(config)
     with site.db.read() as connection:
         row = _named(all_encoders(connection), text)
     check_usable(site, row)
@@ -78,7 +75,7 @@ def activate_encoder(config: Path, text: str) -> dict[str, Any]:
     return _switched(row["cover"], row["purpose"], row["id"], did)
 
 
-def roll_back(config: Path, cover: str | None = None, purpose: str | None = None) -> dict[str, Any]:
+def roll_back(site: Site, cover: str | None = None, purpose: str | None = None) -> dict[str, Any]:
     """Undo the newest switch (of a cover and purpose); asked twice, it is done again.
 
     Switches that one night made for a cover belong together: a trained encoder that took a starter's place.
@@ -86,7 +83,6 @@ def roll_back(config: Path, cover: str | None = None, purpose: str | None = None
     Raises:
         NotFound: Nothing was active before, or what was cannot read this version's inputs.
     """
-    site = open_site(config)
     with site.db.read() as connection:
         switches = encoder_switches(connection)
         rows = {str(row.id): row for row in all_encoders(connection)}

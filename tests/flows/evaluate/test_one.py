@@ -216,7 +216,7 @@ def test_the_page_of_a_forgotten_patient_goes(site, people):
     with site.db.read() as connection:
         scans = find_scans(connection, "")
     patient = next(str(row["patient"]) for row in scans if short(str(row["key"])) in shown)
-    forget_patient(site.config, found_patient(site.config, patient, None))
+    forget_patient(open_site(site.config), found_patient(open_site(site.config), patient, None))
     assert "This page was removed" in page.read_text()
     assert not page.with_suffix(".json").exists()
     assert len(evaluations(site)) == 1  # figures of many outlive one
@@ -276,7 +276,7 @@ def test_who_is_forgotten_while_the_figures_are_made_is_on_no_page(site, monkeyp
         patient = str(connection.scalar(select(Patient.key)))
 
     def slow(*words, **more):
-        forget_patient(site.config, found_patient(site.config, patient, None))
+        forget_patient(open_site(site.config), found_patient(open_site(site.config), patient, None))
         return evaluate(*words, **more)
 
     monkeypatch.setattr("flows.evaluate.one.evaluate", slow)

@@ -81,7 +81,7 @@ def test_after_a_rotation_everything_is_as_it_was_under_other_keys(ready):
 
 
 def test_whoever_was_forgotten_under_the_former_secret_stays_forgotten(ready):
-    forget_patient(ready.config, found_patient(ready.config, "P1", None))
+    forget_patient(open_site(ready.config), found_patient(open_site(ready.config), "P1", None))
     run(ready)
     n_skipped = run(ready).files["skipped"]
     rotate_secret(ready.config)

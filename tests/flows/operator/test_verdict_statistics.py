@@ -8,6 +8,7 @@ from db.match_tables import ALWAYS_FROM
 from flows.clinician.verdicts import record_verdict
 from flows.operator.status import standing
 from flows.operator.verdict_statistics import agreement, band, label_rows, labels_from_verdicts, precision
+from flows.site.opened import open_site
 
 
 def row(by="A", verdict="relevant", *, number=1, scan="s", prior="p", share=None, below=None, n=100):
@@ -68,13 +69,13 @@ def test_labels_from_verdicts_are_recorded_and_follow_a_change_of_mind(hospital,
     assert encoder
     shown = next(match for match in listed if match["lane"] == "others")
     record_verdict(site.config, shown["id"], "relevant", by="Dr A")
-    found = labels_from_verdicts(site.config)
+    found = labels_from_verdicts(open_site(site.config))
     assert (found["labels"], found["new_or_changed"], found["taken_back"]) == (2, 2, 0)
-    assert labels_from_verdicts(site.config)["new_or_changed"] == 0
+    assert labels_from_verdicts(open_site(site.config))["new_or_changed"] == 0
     with site.db.read() as connection:
         assert {(r["source"], r["value"], r["valid_from"]) for r in read_labels(connection)} == {
             ("verdicts", "present", ALWAYS_FROM)
         }
-    assert standing(site.config)["review"]["precision"][0]["relevant"] == 1
+    assert standing(open_site(site.config))["review"]["precision"][0]["relevant"] == 1
     record_verdict(site.config, shown["id"], "unsure", by="Dr A")
-    assert labels_from_verdicts(site.config)["taken_back"] == 2
+    assert labels_from_verdicts(open_site(site.config))["taken_back"] == 2

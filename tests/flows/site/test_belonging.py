@@ -61,7 +61,11 @@ def a_night(config):
     run(open_site(config))
 
 
-DOORS = [standing, upgrade_database, check_database, rotate_secret, backed_up, a_night]
+def a_look(config):
+    standing(open_site(config))
+
+
+DOORS = [a_look, upgrade_database, check_database, rotate_secret, backed_up, a_night]
 
 
 @pytest.mark.parametrize("secret", ["other", "same"])

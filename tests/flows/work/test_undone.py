@@ -12,6 +12,7 @@ from db.nights import night_row
 from flows.operator.doctor import prefect
 from flows.operator.status import standing
 from flows.site.errors import OtherDevice
+from flows.site.opened import open_site
 from flows.site.settings import ConfigError, read_settings
 from flows.stages.embed import vectors
 from flows.stages.embed.vectors import backlog, device_for, embed_scans
@@ -43,7 +44,7 @@ def test_a_night_whose_shards_failed_says_so_everywhere(told_site, tmp_path, mon
     told = (tmp_path / "told").read_text()
     assert "left work undone: An encoder's vectors were made on another device" in told
     assert "other-device" in (told_site.store / "reports" / "night-00001.html").read_text()
-    status = standing(told_site.config)
+    status = standing(open_site(told_site.config))
     assert (status["hours_since_success"], status["overdue"]) == (None, True)
     assert status["undone"][0]["code"] == "other-device"
 

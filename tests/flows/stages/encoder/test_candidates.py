@@ -20,6 +20,7 @@ from db.encoders import (
 )
 from db.tables import Encoder, Match
 from flows.operator.status import standing
+from flows.site.opened import open_site
 from flows.stages.encoder.overlap import shared
 from flows.stages.encoder.registry import activate_encoder, list_encoders, roll_back
 from flows.stages.match.verify import verify_matches
@@ -86,9 +87,9 @@ def test_the_old_encoder_answers_until_the_last_scan_is_embedded_night_by_night(
         summary = run(site)
         assert (active(site), vectors(site), of_active(site)) == (old, done, lists)
         assert (summary.state, summary.backlog) == ("partial", n_scans - done)
-        (row,) = [row for row in list_encoders(site.config)["encoders"] if row["id"] == OTHER]
+        (row,) = [row for row in list_encoders(open_site(site.config))["encoders"] if row["id"] == OTHER]
         assert (row["chosen_reason"], row["waiting"], row["active"]) == ("it is better", n_scans - done, False)
-        assert standing(site.config)["chosen"][0]["waiting"] == n_scans - done
+        assert standing(open_site(site.config))["chosen"][0]["waiting"] == n_scans - done
         page = (site.store / f"reports/night-{summary.night:05d}.html").read_text()
         assert f"{n_scans - done} scans still wait for its vector" in page
         with site.db.read() as connection:
@@ -136,7 +137,7 @@ def test_a_candidate_in_the_shadow_is_embedded_but_never_switched_to(make_chosen
 def test_a_switch_by_hand_is_not_undone_by_a_candidate_that_was_chosen_before(make_chosen):
     site = make_chosen()
     old = active(site)
-    activate_encoder(site.config, old)
+    activate_encoder(open_site(site.config), old)
     run(site)
     assert active(site) == old
     with site.db.read() as connection:
@@ -147,7 +148,7 @@ def test_rolling_back_the_switch_gives_the_old_lists_again(make_chosen):
     site = make_chosen()
     old, lists = active(site), of_active(site)
     run(site)
-    roll_back(site.config)
+    roll_back(open_site(site.config))
     run(site)
     assert (active(site), of_active(site)) == (old, lists)
 
@@ -162,7 +163,7 @@ def test_a_chosen_encoder_that_cannot_be_used_goes_into_the_shadow_and_the_night
     assert active(site) == old
     with site.db.read() as connection:
         assert words in held_encoders(connection)[0]["held_reason"]
-    assert json.dumps(list_encoders(site.config))
+    assert json.dumps(list_encoders(open_site(site.config)))
 
 
 def test_overlap_is_the_share_of_the_first_ten_that_both_show():

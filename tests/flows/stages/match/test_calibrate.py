@@ -15,6 +15,7 @@ from db.labels import save_labels
 from db.lease import end_night
 from db.scans import save_patients, save_scans, save_studies
 from db.tables import LaneOutcome, Match
+from flows.site.opened import open_site
 from flows.stages.match import calibrate as stage
 from flows.stages.match.lists import match
 from flows.work.lease import night_ticket
@@ -194,7 +195,7 @@ def test_similar_says_how_many_unrelated_patients_chance_would_show(make_site):
 
     site = make_site()
     night(site, (range(60), vectors(60), 0))
-    (answer,) = similar_to(site.config, scan="s0-059")
+    (answer,) = similar_to(open_site(site.config), scan="s0-059")
     (lane,) = [lane for lane in answer["lanes"] if lane["lane"] == "others"]
     assert lane["gallery_patients"] == 59
     for row in lane["matches"]:
@@ -202,7 +203,7 @@ def test_similar_says_how_many_unrelated_patients_chance_would_show(make_site):
         assert told["n_patients"] == 59
         assert told["text"].startswith("among 59 patients")
     first = lane["matches"][0]
-    (found,) = compare_scans(site.config, "s0-059", first["scan"])["encoders"]
+    (found,) = compare_scans(open_site(site.config), "s0-059", first["scan"])["encoders"]
     assert found["expected_by_chance"]["text"] == first["expected_by_chance"]["text"]
 
 
