@@ -11,6 +11,9 @@ from db import identity
 from db.identity import patients_by_id
 from db.labels import save_labels
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
+from flows.answers import corrections
+from flows.answers.answer import filled
+from flows.answers.corrections import ImportedLabels
 from flows.records.lookup import WrongUsage
 from flows.records.persons import merged_ids
 from flows.site.opened import Site, open_site
@@ -25,7 +28,7 @@ class RefusedLine(ValueError):
     """A line of the CSV cannot be used."""
 
 
-def read_labels(config: Path, path: Path) -> dict[str, Any]:
+def read_labels(config: Path, path: Path) -> ImportedLabels:
     """Import a CSV of labels; lines that cannot be used are listed by number, the others are imported.
 
     Raises:
@@ -35,7 +38,8 @@ def read_labels(config: Path, path: Path) -> dict[str, Any]:
     rows, refused = label_rows(site, path)
     with site.db.write() as connection:
         n_new = save_labels(connection, rows)
-    return {"schema": 1, "imported": n_new, "known": len(rows) - n_new, "refused": refused}
+    lines = [filled(corrections.RefusedLine, line) for line in refused]
+    return ImportedLabels(n_new, len(rows) - n_new, lines)
 
 
 def label_rows(site: Site, path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

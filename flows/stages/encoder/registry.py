@@ -15,6 +15,8 @@ from db.encoders import (
     set_active_encoder,
     unchoose_encoders,
 )
+from flows.answers.answer import filled
+from flows.answers.encoders import Activated, Encoder, Encoders, Switch
 from flows.records.lookup import NotFound
 from flows.site.opened import Site, open_site
 from siamese.manifest import Manifest
@@ -23,7 +25,7 @@ from siamese.recipe import recipe_for
 BY_HAND = "an encoder was switched by hand while the vectors of this one were made"
 
 
-def list_encoders(config: Path) -> dict[str, Any]:
+def list_encoders(config: Path) -> Encoders:
     """Every encoder with its evidence, and every switch, newest first."""
     site = open_site(config)
     with site.db.read() as connection:
@@ -37,30 +39,24 @@ def list_encoders(config: Path) -> dict[str, Any]:
             for row in chosen_encoders(connection)
         }
     since = {str(row.encoder): row.at.isoformat(timespec="seconds") for row in reversed(switches)}
-    return {
-        "schema": 1,
-        "encoders": [
-            _told(row, str(row.id) in active, n_vectors.get(str(row.id), 0), since.get(str(row.id)))
-            | {"waiting": n_waiting.get(str(row.id), 0), "vector_kernels": made_by.get(str(row.id), {})}
-            for row in rows
-        ],
-        "history": [{**row, "at": row.at.isoformat(timespec="seconds")} for row in switches],
-    }
+    encoders = [
+        filled(
+            Encoder,
+            row,
+            active=row.id in active,
+            since=since.get(row.id) if row.id in active else None,
+            vectors=n_vectors.get(row.id, 0),
+            created=row.created_at.isoformat(timespec="seconds"),
+            validation=dict(Manifest.from_json(row.manifest).figures.get("validation", {})),
+            waiting=n_waiting.get(row.id, 0),
+            vector_kernels=dict(made_by.get(row.id, {})),
+        )
+        for row in rows
+    ]
+    return Encoders(encoders, [filled(Switch, row, at=row.at.isoformat(timespec="seconds")) for row in switches])
 
 
-def _told(row: EncoderRow, is_active: bool, n_vectors: int, since: str | None) -> dict[str, Any]:
-    figures = Manifest.from_json(str(row.manifest)).figures
-    names = ("id", "cover", "purpose", "origin", "backbone", "dim", "metric", "provisional", "forgotten_patients",
-             "kernels")  # fmt: skip
-    return {name: row[name] for name in names} | {
-        "active": is_active, "since": since if is_active else None, "vectors": n_vectors,
-        "created": row.created_at.isoformat(timespec="seconds"), "held_reason": row.held_reason,
-        "chosen_reason": row.chosen_reason,
-        "validation": dict(figures.get("validation", {})),
-    }  # fmt: skip
-
-
-def activate_encoder(config: Path, text: str) -> dict[str, Any]:
+def activate_encoder(config: Path, text: str) -> Activated:
     """Make an encoder, named by its id or the beginning of it, the active one of its cover and purpose.
 
     Raises:
@@ -78,7 +74,7 @@ def activate_encoder(config: Path, text: str) -> dict[str, Any]:
     return _switched(row["cover"], row["purpose"], row["id"], did)
 
 
-def roll_back(config: Path, cover: str | None = None, purpose: str | None = None) -> dict[str, Any]:
+def roll_back(config: Path, cover: str | None = None, purpose: str | None = None) -> Activated:
     """Undo the newest switch (of a cover and purpose); asked twice, it is done again.
 
     Switches that one night made for a cover belong together: a trained encoder that took a starter's place.
@@ -142,5 +138,5 @@ def check_usable(site: Site, row: EncoderRow) -> None:
         raise NotFound(f"the files of encoder {row.id} are not in the store: put store/{row.folder} back")
 
 
-def _switched(cover: str, purpose: str, encoder: str | None, did: bool) -> dict[str, Any]:
-    return {"schema": 1, "cover": cover, "purpose": purpose, "active": encoder, "switched": did}
+def _switched(cover: str, purpose: str, encoder: str | None, did: bool) -> Activated:
+    return Activated(cover, purpose, encoder, did)

@@ -19,6 +19,7 @@ from flows.records.space import Space, order_of, read_space
 from flows.site.opened import Site
 from flows.site.rules import reading_rules
 from flows.stages.match.calibrate import calibrate
+from flows.stages.match.ending import ending_of
 from flows.stages.match.reasons import Reasons
 from flows.work.batch import Call, direct, slices
 from flows.work.lease import Ticket
@@ -220,14 +221,9 @@ def _entry(space: Space, neighbour: Neighbour) -> dict[str, Any]:
 
 def lane_code(site: Site, space: Space, index: int, lane: str, n_found: int) -> str:
     """How a lane ended, as a code of scans.outcome."""
-    if lane == "own" and not space.own_lane[index]:
-        return "no-own-lane"
-    needs_date = site.settings.scans.dates == "true"
-    if needs_date and space.gallery.from_us[index] == UNKNOWN_US:
-        return "date-unknown"
-    if n_found == 0:
-        return "no-prior"
-    return "fewer-than-k" if lane == "others" and n_found < site.settings.siamese.k else "ok"
+    is_dated = site.settings.scans.dates != "true" or bool(space.gallery.from_us[index] != UNKNOWN_US)
+    has_own_lane = bool(space.own_lane[index])
+    return ending_of(lane, n_found, k=site.settings.siamese.k, has_own_lane=has_own_lane, is_dated=is_dated)
 
 
 def _refresh_counts(site: Site, ticket: Ticket, space: Space, n_eligible: np.ndarray) -> None:

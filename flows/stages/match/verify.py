@@ -11,6 +11,7 @@ from db import calibrations
 from db.embeddings import embeddings_of, kinds_of
 from db.encoders import EncoderRow, active_encoders
 from db.lists import list_ends, listed_entries, listed_scans
+from flows.answers.care import Verified
 from flows.site.opened import Site
 from flows.stages.match.plain_lists import Entry, PlainLists, Row
 
@@ -21,7 +22,7 @@ Lists = dict[tuple[str, str], list[Entry]]
 Ends = dict[tuple[str, str], tuple[str, int]]  # how a list ended: code, number of matches
 
 
-def verify_matches(site: Site) -> dict[str, Any]:
+def verify_matches(site: Site) -> Verified:
     """Compare every current list, and how it is said to have ended, with a plain loop's; shares no search.
 
     The differences hold the first of them in words. While scans wait to be matched (`waiting`), lists
@@ -35,10 +36,7 @@ def verify_matches(site: Site) -> dict[str, Any]:
                 waiting += sum(night is None for night in found.matched_nights)
                 n_lists += 2 * len(found.scans)
                 differences += _differences(site, connection, encoder, kind, found)
-    return {
-        "schema": 1, "lists": n_lists, "wrong": len(differences), "differences": differences[:MOST_SHOWN],
-        "waiting": waiting,
-    }  # fmt: skip
+    return Verified(n_lists, len(differences), differences[:MOST_SHOWN], waiting)
 
 
 def _differences(site: Site, connection: Any, encoder: EncoderRow, kind: str, found: Any) -> Iterator[str]:
