@@ -20,10 +20,10 @@ from flows.clinician.expectations import new_change, new_expectation
 from flows.records.dating import dated, today
 from flows.records.lookup import NotFound
 from flows.records.persons import patient_outside
+from flows.records.scanner import same_scanner, scanner_of
 from flows.records.space import Space, order_of, read_space
 from flows.records.whose import study_outside
 from flows.site.opened import Site
-from flows.stages.match.calibrate import same_scanner, scanner_of
 from flows.work.sandbox import guard_of
 from scans.archive import path_text
 from scans.outcome import Refusal
@@ -101,7 +101,7 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
         when = dated(site, stack, today(site, connection))
         patient, own_lane = patient_outside(site, connection, header)
         study = study_outside(site, connection, header, patient)
-    scanner = scanner_of({"manufacturer": stack.passport.manufacturer, "model": stack.passport.model})
+    scanner = scanner_of(stack.passport)
     query = Query(stack.kind.key, patient, study, when.from_utc, when.until_utc, own_lane, scanner)
     tensor = to_tensor(read_volume(stack, ROOT, guard_of(site)), recipe_for(stack.kind.cover))
     lanes: list[dict[str, Any]] = []

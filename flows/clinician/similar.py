@@ -14,8 +14,8 @@ from db.lists import ScanLane, history_of_scan, lanes_of_scan
 from flows.clinician import external
 from flows.clinician.expectations import new_expectation, stored_change, stored_expectation
 from flows.records.lookup import NotFound, WrongUsage, find_scan, main_scans
+from flows.records.scanner import scanner_of
 from flows.site.opened import Site, open_site
-from flows.stages.match.calibrate import scanner_of
 from flows.work.outputs import require_new_file
 from siamese.manifest import Manifest
 from siamese.search.distance import distance

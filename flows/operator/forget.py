@@ -45,7 +45,7 @@ def found_patient(config: Path, patient: str, issuer: str | None) -> str | None:
     """
     site = open_site(config)
     with site.db.read() as connection:
-        found = [str(row["key"]) for row in forgetting.patients_named(connection, patient, issuer)]
+        found = [row.key for row in forgetting.patients_named(connection, patient, issuer)]
         if not found and forgetting.has_patient(connection, patient):
             return patient
         buried = forgetting.tombstones(connection)
@@ -156,13 +156,13 @@ def _forget(site: Site, ticket: Ticket, patient: str, found: dict[str, Any]) -> 
     with site.db.read() as connection:
         theirs = _theirs(site, connection, patient)
         studies = forgetting.studies_of(connection, theirs)
-        files = forgetting.rows_of_files(connection, theirs)
+        files = forgetting.files_of(connection, theirs)
         keys = theirs.patients
         found["backups"] += [f for f in forgetting.backups_since(connection, keys) if Path(f).exists()]
     _spare_others(site, ticket, patient, studies)
     found["patients"] += 1
     found["scans"] += len(theirs.scans)
-    found["files_in_archive"] += [row["path"] for row in files if row["state"] != "gone"]
+    found["files_in_archive"] += [row.path for row in files if row.state != "gone"]
     found["files"] += remove_files(site.store, [*theirs.scans, *keys])
     found["pages"] += _remove_pages(site.store, [*theirs.scans, *keys])
     for folder in ("training", "prefect"):  # half-made training; keys in the parameters of past runs
@@ -221,7 +221,7 @@ def _set_aside(site: Site) -> list[str]:
     return [str(path) for file in files for path in file.parent.glob(f"{file.name}.before-restore-*")]
 
 
-def tombstones_of(url: str) -> list[dict[str, Any]]:
+def tombstones_of(url: str) -> list[forgetting.TombstoneRow]:
     """Return the tombstones of a database that is about to be replaced; none when it cannot be read."""
     try:
         with closing(open_db(url)) as db, db.read() as connection:
@@ -230,12 +230,12 @@ def tombstones_of(url: str) -> list[dict[str, Any]]:
         return []
 
 
-def forget_again(config: Path, buried: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def forget_again(config: Path, buried: Sequence[forgetting.TombstoneRow]) -> list[dict[str, Any]]:
     """Put tombstones into a restored database, and forget whom it brought back."""
     site = open_site(config)
     with site.db.write() as connection:
         forgetting.restore_tombstones(connection, buried)
-    keys = frozenset(str(row["key"]) for row in buried)
+    keys = frozenset(row.key for row in buried)
     with site.db.read() as connection:
         back = {
             patient

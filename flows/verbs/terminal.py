@@ -5,11 +5,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from db.lists import NewMatch
 
 KEY = 10  # characters of a key that are shown
 WIDTH_WITHOUT_TERMINAL = 120
@@ -106,14 +109,13 @@ def _sentence(summary: dict[str, Any]) -> str:
     return text + (f"; {summary['backlog']} left for the next night" if summary["state"] == "partial" else "")
 
 
-def _show_nearest(out: Console, rows: Sequence[dict[str, Any]]) -> None:
+def _show_nearest(out: Console, rows: "Sequence[NewMatch]") -> None:
     table = _table("match", "kind", "scan", "acquired", "prior", "acquired", "lane", "rank", "distance",
                    title="nearest new matches")  # fmt: skip
     for row in rows:
         table.add_row(
-            str(row["id"]), str(row["kind"]), str(row["scan"])[:KEY], str(row["scan_date"] or "?"),
-            str(row["prior"])[:KEY], str(row["prior_date"] or "?"), str(row["lane"]), str(row["rank"] or "-"),
-            f"{row['distance']:.4f}",
+            str(row.id), row.kind, row.scan[:KEY], str(row.scan_date or "?"), row.prior[:KEY],
+            str(row.prior_date or "?"), row.lane, str(row.rank or "-"), f"{row.distance:.4f}",
         )  # fmt: skip
     out.print(table)
     out.print(PROVISIONAL, style="dim", soft_wrap=True)

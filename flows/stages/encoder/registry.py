@@ -1,6 +1,7 @@
 """Encoders: which there are, which is active since when and why, and the switch by hand."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from db.encoders import (
     set_active_encoder,
     unchoose_encoders,
 )
-from flows.records.lookup import NotFound
+from flows.records.lookup import NotFound, find_encoder
 from flows.site.opened import Site, open_site
 from siamese.manifest import Manifest
 from siamese.recipe import recipe_for
@@ -27,32 +28,29 @@ def list_encoders(config: Path) -> dict[str, Any]:
     """Every encoder with its evidence, and every switch, newest first."""
     site = open_site(config)
     with site.db.read() as connection:
-        active = {str(row.id) for row in active_encoders(connection)}
+        active = {row.id for row in active_encoders(connection)}
         rows = all_encoders(connection)
         switches = encoder_switches(connection)
         n_vectors = vector_counts(connection)
         made_by = vector_kernels(connection)
-        n_waiting = {
-            str(row.id): len(scans_to_embed(connection, str(row.id), str(row.cover)))
-            for row in chosen_encoders(connection)
-        }
-    since = {str(row.encoder): row.at.isoformat(timespec="seconds") for row in reversed(switches)}
+        n_waiting = {row.id: len(scans_to_embed(connection, row.id, row.cover)) for row in chosen_encoders(connection)}
+    since = {row.encoder: row.at.isoformat(timespec="seconds") for row in reversed(switches)}
     return {
         "schema": 1,
         "encoders": [
-            _told(row, str(row.id) in active, n_vectors.get(str(row.id), 0), since.get(str(row.id)))
-            | {"waiting": n_waiting.get(str(row.id), 0), "vector_kernels": made_by.get(str(row.id), {})}
+            _told(row, row.id in active, n_vectors.get(row.id, 0), since.get(row.id))
+            | {"waiting": n_waiting.get(row.id, 0), "vector_kernels": made_by.get(row.id, {})}
             for row in rows
         ],
-        "history": [{**row, "at": row.at.isoformat(timespec="seconds")} for row in switches],
+        "history": [{**asdict(row), "at": row.at.isoformat(timespec="seconds")} for row in switches],
     }
 
 
 def _told(row: EncoderRow, is_active: bool, n_vectors: int, since: str | None) -> dict[str, Any]:
-    figures = Manifest.from_json(str(row.manifest)).figures
+    figures = Manifest.from_json(row.manifest).figures
     names = ("id", "cover", "purpose", "origin", "backbone", "dim", "metric", "provisional", "forgotten_patients",
              "kernels")  # fmt: skip
-    return {name: row[name] for name in names} | {
+    return {name: getattr(row, name) for name in names} | {
         "active": is_active, "since": since if is_active else None, "vectors": n_vectors,
         "created": row.created_at.isoformat(timespec="seconds"), "held_reason": row.held_reason,
         "chosen_reason": row.chosen_reason,
@@ -68,14 +66,14 @@ def activate_encoder(config: Path, text: str) -> dict[str, Any]:
     """
     site = open_site(config)
     with site.db.read() as connection:
-        row = _named(all_encoders(connection), text)
+        row = find_encoder(all_encoders(connection), text)
     check_usable(site, row)
     with site.db.write() as connection:
-        unchoose_encoders(connection, row["cover"], row["purpose"], BY_HAND)
+        unchoose_encoders(connection, row.cover, row.purpose, BY_HAND)
         did = set_active_encoder(
-            connection, cover=row["cover"], purpose=row["purpose"], encoder=row["id"], reason="activated by hand"
+            connection, cover=row.cover, purpose=row.purpose, encoder=row.id, reason="activated by hand"
         )
-    return _switched(row["cover"], row["purpose"], row["id"], did)
+    return _switched(row.cover, row.purpose, row.id, did)
 
 
 def roll_back(config: Path, cover: str | None = None, purpose: str | None = None) -> dict[str, Any]:
@@ -89,7 +87,7 @@ def roll_back(config: Path, cover: str | None = None, purpose: str | None = None
     site = open_site(config)
     with site.db.read() as connection:
         switches = encoder_switches(connection)
-        rows = {str(row.id): row for row in all_encoders(connection)}
+        rows = {row.id: row for row in all_encoders(connection)}
     mine = [s for s in switches if cover in (None, s.cover) and purpose in (None, s.purpose)]
     newest = [s for s in mine if _together(s, mine[0])]
     before = {s.purpose: _before(s, [other for other in mine if other not in newest]) for s in newest}
@@ -109,22 +107,14 @@ def roll_back(config: Path, cover: str | None = None, purpose: str | None = None
 
 def _together(switch: EncoderSwitch, newest: EncoderSwitch) -> bool:
     if switch.night is None or newest.night is None:
-        return bool(switch.id == newest.id)
-    return (switch.night, switch.cover) == (newest.night, newest["cover"])
+        return switch.id == newest.id
+    return (switch.night, switch.cover) == (newest.night, newest.cover)
 
 
-def _before(switch: EncoderSwitch, earlier: list[dict[str, Any]]) -> str | None:
+def _before(switch: EncoderSwitch, earlier: Sequence[EncoderSwitch]) -> str | None:
     """What was active for a cover and purpose before a switch."""
-    same = (s["encoder"] for s in earlier if (s["cover"], s["purpose"]) == (switch.cover, switch.purpose))
+    same = (s.encoder for s in earlier if (s.cover, s.purpose) == (switch.cover, switch.purpose))
     return next(same, None)
-
-
-def _named(rows: Sequence[EncoderRow], text: str) -> dict[str, Any]:
-    found = [row for row in rows if text and str(row.id).startswith(text)]
-    if len(found) != 1:
-        known = ", ".join(str(row.id) for row in rows) or "none yet"
-        raise NotFound(f"{len(found)} encoders have an id that begins with {text!r}; there are {known}")
-    return found[0]
 
 
 def check_usable(site: Site, row: EncoderRow) -> None:
@@ -138,7 +128,7 @@ def check_usable(site: Site, row: EncoderRow) -> None:
         raise NotFound(
             f"encoder {row.id} was made for inputs of recipe {row.recipe}, this version writes {wanted}: train anew"
         )
-    if not (site.store / str(row.folder) / "manifest.json").exists():
+    if not (site.store / row.folder / "manifest.json").exists():
         raise NotFound(f"the files of encoder {row.id} are not in the store: put store/{row.folder} back")
 
 
