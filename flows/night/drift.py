@@ -1,11 +1,21 @@
 """What a night watches: whether what it brought is like what the nights before brought."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from db.drift import NewScanner, brought_by_kind, new_scanners, refused_files, watched_before
+from db.drift import (
+    Brought,
+    NewScanner,
+    WatchedLists,
+    WatchedNight,
+    brought_by_kind,
+    new_scanners,
+    refused_files,
+    watched_before,
+)
+from flows.records.scanner import scanner_of
 from flows.site.opened import Site
+from flows.work.batch_ids import EncoderKind
 from flows.work.lease import Ticket
 
 LAST_NIGHTS = 20  # that a night is held against
@@ -14,22 +24,33 @@ Z = 4.0  # standard errors: one false alarm in many thousand figures
 LEAST_SHIFT = 0.5  # of the usual spread of distances: a sure but small drift wakes nobody
 FEWEST_OF_SCANNER = 5  # scans of a scanner never seen before
 
-Figures = Mapping[str, Any]
+
+class Watched(WatchedNight):
+    """The figures of a night, and what jumped."""
+
+    alarms: list[dict[str, str]]
 
 
-def watch(site: Site, ticket: Ticket) -> dict[str, Any]:
+def watch(site: Site, ticket: Ticket) -> Watched:
     """Return the figures of this night and what jumped, to be kept with its stage."""
     with site.db.read() as connection:
         n_files, n_refused = refused_files(connection)
         rows = brought_by_kind(connection, ticket.night)
         scanners = new_scanners(connection, ticket.night)
         before = watched_before(connection, ticket.night, last=LAST_NIGHTS)
-    lists = {f"{row.pop('encoder')} {row.pop('kind')}": row for row in rows}
-    figures = {"files": n_files, "refused": n_refused, "lists": lists}
-    return figures | {"alarms": jumps(figures, before) + [_scanner(row) for row in scanners if _is_many(row)]}
+    lists = {str(EncoderKind(row.encoder, row.kind)): _figures(row) for row in rows}
+    figures = WatchedNight(files=n_files, refused=n_refused, lists=lists)
+    alarms = jumps(figures, before) + [_scanner(row) for row in scanners if _is_many(row)]
+    return Watched(**figures, alarms=alarms)
 
 
-def jumps(now: Figures, before: Sequence[Figures]) -> list[dict[str, str]]:
+def _figures(row: Brought) -> WatchedLists:
+    return WatchedLists(
+        scans=row.scans, unmatched=row.unmatched, nearest=row.nearest, total=row.total, squares=row.squares
+    )
+
+
+def jumps(now: WatchedNight, before: Sequence[WatchedNight]) -> list[dict[str, str]]:
     """Return code and facts of each figure that stands out from the nights before."""
     found = []
     usual = sum(n["refused"] for n in before), sum(n["files"] for n in before)
@@ -37,8 +58,7 @@ def jumps(now: Figures, before: Sequence[Figures]) -> list[dict[str, str]]:
         found.append({"code": "refusals-jumped", "facts": _shares(now["refused"], now["files"], *usual)})
     for space, row in sorted(now["lists"].items()):
         past = [night["lists"][space] for night in before if space in night["lists"]]
-        total = {name: sum(night[name] for night in past) for name in row}
-        kind = space.split(" ", 1)[1]
+        total, kind = _sum(past), EncoderKind.parse(space).kind
         if is_more((row["unmatched"], row["scans"]), (total["unmatched"], total["scans"])):
             facts = _shares(row["unmatched"], row["scans"], total["unmatched"], total["scans"])
             found.append({"code": "unmatched-jumped", "facts": f"{kind}: {facts}"})
@@ -57,7 +77,7 @@ def is_more(now: tuple[int, int], usual: tuple[int, int]) -> bool:
     return error > 0 and (hits / n - usual_hits / usual_n) / error > Z
 
 
-def shifted(now: Figures, usual: Figures) -> str | None:
+def shifted(now: WatchedLists, usual: WatchedLists) -> str | None:
     """Return both means where the mean distance has surely and visibly moved, else None."""
     if min(now["nearest"], usual["nearest"]) < FEWEST:
         return None
@@ -68,7 +88,17 @@ def shifted(now: Figures, usual: Figures) -> str | None:
     return f"{mean:.4f}, usually {usual_mean:.4f}"
 
 
-def _moments(row: Figures) -> tuple[float, float]:
+def _sum(rows: Sequence[WatchedLists]) -> WatchedLists:
+    return WatchedLists(
+        scans=sum(row["scans"] for row in rows),
+        unmatched=sum(row["unmatched"] for row in rows),
+        nearest=sum(row["nearest"] for row in rows),
+        total=sum(row["total"] for row in rows),
+        squares=sum(row["squares"] for row in rows),
+    )
+
+
+def _moments(row: WatchedLists) -> tuple[float, float]:
     mean = row["total"] / row["nearest"]
     return mean, math.sqrt(max(0.0, row["squares"] / row["nearest"] - mean**2))
 
@@ -78,9 +108,9 @@ def _shares(hits: int, n: int, usual_hits: int, usual_n: int) -> str:
 
 
 def _is_many(row: NewScanner) -> bool:
-    return bool(row.scans >= FEWEST_OF_SCANNER)
+    return row.scans >= FEWEST_OF_SCANNER
 
 
 def _scanner(row: NewScanner) -> dict[str, str]:
-    name = " ".join(str(row[part]) for part in ("manufacturer", "model") if row[part]) or "unnamed"
+    name = scanner_of(row) or "unnamed"
     return {"code": "new-scanner", "facts": f"{row.kind}: {row.scans} scans of {name}"}

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -50,7 +49,7 @@ def found_patient(config: Path, patient: str, issuer: str | None) -> str | None:
     """
     site = open_site(config)
     with site.db.read() as connection:
-        found = [str(row["key"]) for row in forgetting.patients_named(connection, patient, issuer)]
+        found = [row.key for row in forgetting.patients_named(connection, patient, issuer)]
         if not found and forgetting.has_patient(connection, patient):
             return patient
         buried = forgetting.tombstones(connection)
@@ -179,13 +178,13 @@ def _forget(site: Site, ticket: Ticket, patient: str, tally: _Tally) -> None:
     with site.db.read() as connection:
         theirs = _theirs(site, connection, patient)
         studies = forgetting.studies_of(connection, theirs)
-        files = forgetting.rows_of_files(connection, theirs)
+        files = forgetting.files_of(connection, theirs)
         keys = theirs.patients
         tally.backups += [f for f in forgetting.backups_since(connection, keys) if Path(f).exists()]
     _spare_others(site, ticket, patient, studies)
     tally.patients += 1
     tally.scans += len(theirs.scans)
-    tally.files_in_archive += [row["path"] for row in files if row["state"] != "gone"]
+    tally.files_in_archive += [row.path for row in files if row.state != "gone"]
     tally.files += remove_files(site.store, [*theirs.scans, *keys])
     tally.pages += _remove_pages(site.store, [*theirs.scans, *keys])
     for folder in ("training", "prefect"):  # half-made training; keys in the parameters of past runs
@@ -244,7 +243,7 @@ def _set_aside(site: Site) -> list[str]:
     return [str(path) for file in files for path in file.parent.glob(f"{file.name}.before-restore-*")]
 
 
-def tombstones_of(url: str) -> list[dict[str, Any]]:
+def tombstones_of(url: str) -> list[forgetting.TombstoneRow]:
     """Return the tombstones of a database that is about to be replaced; none when it cannot be read."""
     try:
         with closing(open_db(url)) as db, db.read() as connection:
@@ -253,12 +252,12 @@ def tombstones_of(url: str) -> list[dict[str, Any]]:
         return []
 
 
-def forget_again(config: Path, buried: Sequence[dict[str, Any]]) -> list[Forgotten]:
+def forget_again(config: Path, buried: Sequence[forgetting.TombstoneRow]) -> list[Forgotten]:
     """Put tombstones into a restored database, and forget whom it brought back."""
     site = open_site(config)
     with site.db.write() as connection:
         forgetting.restore_tombstones(connection, buried)
-    keys = frozenset(str(row["key"]) for row in buried)
+    keys = frozenset(row.key for row in buried)
     with site.db.read() as connection:
         back = {
             patient
