@@ -40,10 +40,10 @@ NUMBERS = ("spacing_z_mm", "spacing_y_mm", "spacing_x_mm", "slice_thickness_mm",
 class Asked:
     """Everything that one evaluation needs of the tables; row i of each is scan i of the cohort."""
 
-    encoder: Mapping[str, Any]  # its row
+    encoder: EncoderRow  # its row; without an id where a fold has one each
     cohort: Cohort
     folds: Sequence[Fold]  # one; or five, each with the vectors of an encoder of its own
-    rows: Sequence[Mapping[str, Any]]  # of scan
+    rows: Sequence[EligibleScan]  # of scan
     sentence: str  # whom the encoder never saw, and why that is known
 
     @property
@@ -177,14 +177,14 @@ def _who(origin: str, n_seen: int, n_asked: int) -> str:
 
 def baselines_of(site: Site, asked: Asked) -> dict[str, Baseline]:
     """Compute every plain way of the protocol from the columns and the stored encoder inputs."""
-    from evaluation.untrained import untrained
+    from evaluation.baselines import untrained
     from flows.stages.embed.vectors import loaded_encoder
 
-    encoder = loaded_encoder(site.store / str(asked.encoder["folder"]), site.settings.siamese.threads)
+    encoder = loaded_encoder(site.store / str(asked.encoder.folder), site.settings.siamese.threads)
 
     def tensors() -> Iterator[NDArray[np.float32]]:
         for key in asked.cohort.keys:
-            yield load_tensor(site.tensor(str(asked.encoder["recipe"]), key), encoder.recipe)
+            yield load_tensor(site.tensor(str(asked.encoder.recipe), key), encoder.recipe)
 
     return {
         **by_pictures(tensors()),
