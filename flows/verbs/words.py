@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
+
+from flows.answers.answer import JsonObject
 
 Config = Annotated[Path, Parameter(name="--config", help="the site's configuration")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document")]
@@ -13,18 +15,22 @@ Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="print nothi
 DEFAULT = Path("config.toml")
 
 
-def print_json(value: Any) -> None:
-    """Print one JSON document."""
-    print(json.dumps(value, default=str))
+def print_json(value: object) -> None:
+    """Print one JSON document: an answer, a list of answers, or plain values."""
+    print(json.dumps(value, default=_plain))
 
 
-def print_json_list(rows: Iterable[Any]) -> None:
+def print_json_list(rows: Iterable[object]) -> None:
     """Print a list that may be longer than memory."""
     mark = "["
     for row in rows:
-        print(mark + json.dumps(row, default=str), end="")
+        print(mark + json.dumps(row, default=_plain), end="")
         mark = ",\n"
     print("]" if mark != "[" else "[]")
+
+
+def _plain(value: object) -> object:
+    return value.to_json() if isinstance(value, JsonObject) else str(value)
 
 
 def wrong(text: str) -> Exception:

@@ -1,9 +1,9 @@
 """Overlap of two encoders over the lists of an archive."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from sqlalchemy import Connection
 
 from db.embeddings import kinds_of
 from evaluation.overlap import shared
@@ -14,7 +14,7 @@ from siamese.search.gallery import Gallery
 MOST_QUERIES = 500  # of a kind, those with the lowest keys: keys are digests, so these are a fair sample
 
 
-def archive_overlap(site: Site, connection: Any, a: str, b: str) -> tuple[float, int] | None:
+def archive_overlap(site: Site, connection: Connection, a: str, b: str) -> tuple[float, int] | None:
     """Return the mean share over lists of scans that both encoders have vectors of, and how many lists; None: none."""
     shares: list[float] = []
     for kind in kinds_of(connection, a):
@@ -30,9 +30,4 @@ def archive_overlap(site: Site, connection: Any, a: str, b: str) -> tuple[float,
 def _ordered(space: Space, keys: Sequence[str]) -> Gallery:
     """The scans of some keys, in their order; codes of patients are those of the space, each the same person."""
     place = {key: i for i, key in enumerate(space.gallery.keys)}
-    rows = [place[key] for key in keys]
-    gallery = space.gallery
-    return Gallery(
-        list(keys), np.ascontiguousarray(gallery.vectors[rows]), gallery.patients[rows], gallery.from_us[rows],
-        gallery.until_us[rows], None,
-    )  # fmt: skip
+    return space.gallery.part([place[key] for key in keys])
