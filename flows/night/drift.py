@@ -1,6 +1,5 @@
 """What a night watches: whether what it brought is like what the nights before brought."""
 
-import math
 from collections.abc import Sequence
 
 from db.drift import (
@@ -13,15 +12,13 @@ from db.drift import (
     refused_files,
     watched_before,
 )
+from evaluation.drift import Sums, is_more, shift_of_mean
 from flows.records.scanner import scanner_of
 from flows.site.opened import Site
 from flows.work.batch_ids import EncoderKind
 from flows.work.lease import Ticket
 
 LAST_NIGHTS = 20  # that a night is held against
-FEWEST = 20  # scans or files on both sides, below which nothing is said
-Z = 4.0  # standard errors: one false alarm in many thousand figures
-LEAST_SHIFT = 0.5  # of the usual spread of distances: a sure but small drift wakes nobody
 FEWEST_OF_SCANNER = 5  # scans of a scanner never seen before
 
 
@@ -67,25 +64,14 @@ def jumps(now: WatchedNight, before: Sequence[WatchedNight]) -> list[dict[str, s
     return found
 
 
-def is_more(now: tuple[int, int], usual: tuple[int, int]) -> bool:
-    """Say whether a share (hits, trials) is surely above the usual one: two proportions, pooled variance."""
-    (hits, n), (usual_hits, usual_n) = now, usual
-    if min(n, usual_n) < FEWEST:
-        return False
-    pooled = (hits + usual_hits) / (n + usual_n)
-    error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / usual_n))
-    return error > 0 and (hits / n - usual_hits / usual_n) / error > Z
-
-
 def shifted(now: WatchedLists, usual: WatchedLists) -> str | None:
     """Return both means where the mean distance has surely and visibly moved, else None."""
-    if min(now["nearest"], usual["nearest"]) < FEWEST:
-        return None
-    (mean, _), (usual_mean, spread) = _moments(now), _moments(usual)
-    error = spread * math.sqrt(1 / now["nearest"] + 1 / usual["nearest"])
-    if abs(mean - usual_mean) <= max(Z * error, LEAST_SHIFT * spread):
-        return None
-    return f"{mean:.4f}, usually {usual_mean:.4f}"
+    moved = shift_of_mean(_sums(now), _sums(usual))
+    return None if moved is None else f"{moved[0]:.4f}, usually {moved[1]:.4f}"
+
+
+def _sums(row: WatchedLists) -> Sums:
+    return Sums(row["nearest"], row["total"], row["squares"])
 
 
 def _sum(rows: Sequence[WatchedLists]) -> WatchedLists:
@@ -96,11 +82,6 @@ def _sum(rows: Sequence[WatchedLists]) -> WatchedLists:
         total=sum(row["total"] for row in rows),
         squares=sum(row["squares"] for row in rows),
     )
-
-
-def _moments(row: WatchedLists) -> tuple[float, float]:
-    mean = row["total"] / row["nearest"]
-    return mean, math.sqrt(max(0.0, row["squares"] / row["nearest"] - mean**2))
 
 
 def _shares(hits: int, n: int, usual_hits: int, usual_n: int) -> str:

@@ -15,7 +15,7 @@ from db.engine import utc_microseconds
 from db.evaluations import patients_shown_to
 from db.labels import LabelFacts, read_labels
 from db.scans import EligibleScan, eligible_scans
-from evaluation.baselines import Baseline, by_columns, by_pictures
+from evaluation.baselines import Baseline, by_columns, by_pictures, untrained
 from evaluation.cohort import Cohort, Fold
 from evaluation.questions import Task
 from evaluation.strata import contrast_classes, newest_quarter, size_classes
@@ -173,7 +173,6 @@ def _who(origin: str, n_seen: int, n_asked: int) -> str:
 
 def baselines_of(site: Site, asked: Asked) -> dict[str, Baseline]:
     """Compute every plain way of the protocol from the columns and the stored encoder inputs."""
-    from evaluation.untrained import untrained
     from flows.stages.embed.vectors import loaded_encoder
 
     encoder = loaded_encoder(site.store / asked.encoder.folder, site.settings.siamese.threads)

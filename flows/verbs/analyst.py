@@ -93,6 +93,7 @@ def evaluate(
     """Measure what an encoder is worth: on the archive, or on --folder DIR --against labels.csv."""
     from flows.evaluate.folder import evaluate_folder
     from flows.evaluate.one import evaluate_site
+    from flows.evaluate.request import EvaluationRequest
     from flows.verbs.terminal import progress_bar
     from flows.verbs.terminal_evaluation import show_evaluation, show_learning
 
@@ -108,26 +109,22 @@ def evaluate(
     if (seeds is not None and seeds < 1) or (time_budget_minutes is not None and time_budget_minutes <= 0):
         raise wrong("--seeds and --time-budget-minutes: wanted numbers above 0")
     with progress_bar("evaluating", quiet=quiet or as_json) as step:
+        request = EvaluationRequest(
+            task=task, against=against, encoder=encoder, kind=kind, out=out, step=step,
+            time_budget_minutes=time_budget_minutes,
+        )  # fmt: skip
         if learning_curve:
             from flows.evaluate.learning_curve import learning_curves
 
-            found = learning_curves(
-                config, task=task, against=against, kind=kind, out=out, step=step, seeds=3 if seeds is None else seeds,
-                time_budget_minutes=time_budget_minutes,
-            )  # fmt: skip
+            found = learning_curves(config, request, seeds=3 if seeds is None else seeds)
         elif folds:
             from flows.evaluate.seeds import evaluate_seeds
 
-            found = evaluate_seeds(
-                config, seeds=seeds or 1, task=task, against=against, kind=kind, out=out, step=step,
-                time_budget_minutes=time_budget_minutes,
-            )  # fmt: skip
+            found = evaluate_seeds(config, request, seeds=seeds or 1)
         elif folder is not None:
-            found = evaluate_folder(
-                folder, config, task=task, against=against, dates=dates, encoder=encoder, kind=kind, out=out, step=step
-            )
+            found = evaluate_folder(folder, config, request, dates=dates)
         else:
-            found = evaluate_site(config, task=task, against=against, encoder=encoder, kind=kind, out=out, step=step)
+            found = evaluate_site(config, request)
     show = show_learning if learning_curve else show_evaluation
     print_json(found) if as_json else show(found, quiet=quiet)
     return 0

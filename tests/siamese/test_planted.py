@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.baselines import by_columns, by_pictures
+from evaluation.baselines import by_columns, by_pictures, untrained
 from evaluation.cohort import Cohort, Fold
 from evaluation.leaks import null_band, shuffled
 from evaluation.protocol import evaluate
-from evaluation.untrained import untrained
 from scans.kind import Kind
 from scans.phantoms.cohort import Patient, Visit, draw_cohort
 from scans.phantoms.draw import Draw

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from db.embeddings import embeddings_of, kinds_of
 from db.encoders import encoder_row
+from evaluation.overlap import shared
 from evaluation.promotion import Decision, decide_by
 from evaluation.protocol import evaluate
 from evaluation.questions import Task
@@ -17,7 +18,6 @@ from flows.records.lookup import NotFound
 from flows.records.space import order_of
 from flows.site.opened import Site
 from flows.stages.embed.vectors import embed_scans
-from flows.stages.encoder.overlap import shared
 from flows.work.batch import slices
 from flows.work.batch_ids import scan_ids
 from flows.work.lease import Ticket
