@@ -17,7 +17,7 @@ from safetensors.torch import save as pack_weights
 from torch import nn
 
 from scans.atomic import write_atomically
-from siamese.backbones import build_backbone
+from siamese.backbones import backbone_named, build_backbone
 from siamese.manifest import MANIFEST, EncoderMismatch, Manifest, read_manifest
 from siamese.recipe import RECIPES, Recipe, recipe_for
 
@@ -48,6 +48,8 @@ class Encoder(nn.Module):
 def build(backbone: str, cover: str, dim: int = 128, seed: int = 0, recipe: Recipe | None = None) -> Encoder:
     """Return an untrained encoder, in eval mode; equal arguments give equal weights.
 
+    All of them are drawn, also where the backbone has weights of its own: those come by `initialise` alone.
+
     Raises:
         ValueError: The backbone or the cover is unknown, or dim is not positive.
     """
@@ -66,6 +68,15 @@ def build(backbone: str, cover: str, dim: int = 128, seed: int = 0, recipe: Reci
         encoder = Encoder(network, n_features, manifest, chosen)
     sign(encoder, manifest)
     return encoder.eval()
+
+
+def initialise(encoder: Encoder) -> Encoder:
+    """Give an encoder the weights that its backbone has of its own, where it has any; a training begins with them."""
+    write = backbone_named(encoder.manifest.backbone).initialise
+    if write is not None:
+        write(encoder.backbone)
+        sign(encoder, replace(encoder.manifest, origin="initialised", created_utc=""))
+    return encoder
 
 
 def sign(encoder: Encoder, manifest: Manifest) -> Manifest:

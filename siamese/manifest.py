@@ -30,7 +30,7 @@ class Manifest:
     recipe: str
     recipe_digest: str
     weights_sha256: str
-    origin: str  # "starter", "trained" or "untrained"
+    origin: str  # "starter", "trained", "untrained", or "initialised" by weights of its backbone
     settings: Mapping[str, Any] = field(default_factory=dict)
     data_digest: str = ""
     trained_on: str = ""  # a sentence for people

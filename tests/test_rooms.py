@@ -73,7 +73,7 @@ def circles(pairs):
 
 
 LAYERS = (  # of flows, lowest first; a line imports from the lines above it, and never within itself
-    ("flows.site",),
+    ("flows.site", "flows.answers"),
     ("flows.work",),
     ("flows.records",),
     ("flows.stages.ingest", "flows.stages.embed", "flows.stages.match"),

@@ -1,14 +1,14 @@
 """Doors to the night: a whole one through Prefect, a single stage, or a dry look."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from db.backlog import work_left
 from db.errors import DatabaseMissing
 from db.nights import night_row
+from flows.answers.nights import DryNight
 from flows.night.preflight import preflight, refuse_wrong_places, server_answers
+from flows.night.summary import Summary
 from flows.site.environment import is_alone, keep_prefect_quiet, prepare_environment
 from flows.site.opened import Site, database_url, open_site, place
 from flows.site.settings import read_settings
@@ -38,7 +38,7 @@ def ready_site(config: Path) -> tuple[Site, float]:
     return site, preflight(site)
 
 
-def whole_night(config: Path) -> dict[str, Any]:
+def whole_night(config: Path) -> Summary:
     """Run one night through Prefect; returns the public summary."""
     site, checked_s = ready_site(config)
     prepare_environment(site.store)
@@ -53,19 +53,18 @@ def whole_night(config: Path) -> dict[str, Any]:
         ended = run_night(site.config, checked_s)
     with site.db.read() as connection:
         row = night_row(connection, int(ended["night"]))
-    summary: dict[str, Any] = json.loads(str(row.summary))
-    return summary
+    return Summary(**json.loads(row.summary))
 
 
-def single_stage(config: Path, name: str) -> dict[str, Any]:
+def single_stage(config: Path, name: str) -> Summary:
     """Run one stage alone, as a night of its own, without Prefect."""
     from flows.night.conductor import conduct
 
     site, checked_s = ready_site(config)
-    return {"schema": 1} | asdict(conduct(site, only=(name,), checked_s=checked_s))
+    return conduct(site, only=(name,), checked_s=checked_s)
 
 
-def dry_night(config: Path) -> dict[str, Any]:
+def dry_night(config: Path) -> DryNight:
     """Say what a night would do, writing nothing."""
     from flows.stages.encoder.train import plan
     from flows.stages.ingest.listing import look
@@ -77,9 +76,9 @@ def dry_night(config: Path) -> dict[str, Any]:
     with look(site) as found, site.db.read() as connection:
         backlog = work_left(connection)
     plans = {cover: plan(site, cover) for cover in COVERS}
-    return {
-        "schema": 1, "archive": str(place(config, settings.site.archive)), "new": found.counts["new"],
-        "changed": found.counts["changed"], "gone": found.counts["gone"], "arriving": found.counts["arriving"],
-        "backlog": backlog,
-        "train": {cover: p.purpose or f"no: {p.reason}" for cover, p in plans.items()},
-    }  # fmt: skip
+    return DryNight(
+        archive=str(place(config, settings.site.archive)),
+        **{name: found.counts[name] for name in ("new", "changed", "gone", "arriving")},
+        backlog=backlog,
+        train={cover: p.purpose or f"no: {p.reason}" for cover, p in plans.items()},
+    )

@@ -5,13 +5,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from db.address import without_password
 from db.engine import current_revision
 from db.errors import DatabaseError
+from flows.answers.status import Finding
 from flows.night import cluster
 from flows.night.preflight import CHECKS
 from flows.site.errors import ClusterTrouble, PreflightRefused
@@ -20,15 +20,6 @@ from flows.site.places import wrong_place
 from flows.site.settings import ConfigError, read_settings
 
 CLOCK_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check: what was found, and the next step when it is not well."""
-
-    check: str
-    ok: bool
-    found: str
 
 
 def examine(config: Path) -> list[Finding]:

@@ -5,7 +5,7 @@ from scans.outcome import outcome
 
 
 def file_row(
-    ticket: Ticket, key: str, code: str, *, why: str = "", scan: str | None = None, size_bytes: object = 0
+    ticket: Ticket, key: str, code: str, *, why: str = "", scan: str | None = None, size_bytes: int = 0
 ) -> dict[str, object]:
     """A row of the core table `file` whose outcome follows from its code."""
     return {

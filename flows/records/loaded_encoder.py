@@ -2,11 +2,14 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from siamese.encoder import Encoder
 
 
 @lru_cache(maxsize=4)
-def loaded_encoder(folder: Path, threads: int) -> Any:
+def loaded_encoder(folder: Path, threads: int) -> "Encoder":
     """Return an encoder from its folder, read once a process, with torch told how many threads to use."""
     import torch
 

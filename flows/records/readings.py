@@ -17,11 +17,11 @@ def report_of(asked: Asked, found: Evaluation, task: Task, kind: str) -> dict[st
     """Return the public JSON of one encoder's evaluation."""
     cohort = asked.cohort
     return found.to_json() | {
-        "encoder": asked.encoder["id"],  # None: one a fold, none of them kept
+        "encoder": asked.encoder.id or None,  # None: one a fold, none of them kept
         "folds": len(asked.folds),
-        "cover": str(asked.encoder["cover"]),
-        "purpose": str(asked.encoder["purpose"]),
-        "origin": str(asked.encoder["origin"]),
+        "cover": asked.encoder.cover,
+        "purpose": asked.encoder.purpose,
+        "origin": asked.encoder.origin,
         "kind": kind,
         "gallery": found.main_gallery,
         "code": "earned" if found.earned else "provisional",

@@ -23,7 +23,7 @@ def similar(
 ) -> int:
     """Show the earlier scans that one resembles: by scan, --study UID, --accession NR, or --file PATH ..."""
     from flows.clinician.similar import similar_to
-    from flows.verbs.terminal import show_similar
+    from flows.verbs.terminal_clinician import show_similar
 
     given = [name for name, value in (("SCAN", scan), ("--study", study), ("--accession", accession), ("--file", file))
              if value]  # fmt: skip
@@ -50,16 +50,16 @@ def _to_judge(config: Path, scan: str | None, page: Path | None, history: bool, 
     if as_json:
         print_json(found)
     elif not quiet:
-        for row in found["pairs"]:
-            print(f"{row['pair']}  {row['acquired'] or '?'}  contrast {row['contrast']}")
-        print(f"{len(found['pairs'])} pairs; next: scantwin verdict PAIR relevant|not-relevant|unsure --by NAME")
+        for row in found.pairs:
+            print(f"{row.pair}  {row.acquired or '?'}  contrast {row.contrast}")
+        print(f"{len(found.pairs)} pairs; next: scantwin verdict PAIR relevant|not-relevant|unsure --by NAME")
     return 0
 
 
 def compare(a: str, b: str, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Compare two scans: distance, and its place among alike and unlike pairs of this encoder."""
     from flows.clinician.similar import compare_scans
-    from flows.verbs.terminal import show_comparison
+    from flows.verbs.terminal_clinician import show_comparison
 
     answer = compare_scans(opened(config), a, b)
     print_json(answer) if as_json else show_comparison(answer, quiet=quiet)
@@ -97,10 +97,10 @@ def volume(scan: str, *, out: Path, config: Config = DEFAULT, as_json: Json = Fa
     if as_json:
         print_json(written)
     elif not quiet:
-        shape, spacing = written["shape_zyx"], written["spacing_zyx_mm"]
+        shape, spacing = written.shape_zyx, written.spacing_zyx_mm
         print(
             f"wrote {out}: {' x '.join(map(str, shape))} voxels of {' x '.join(f'{mm:g}' for mm in spacing)} mm (zyx)"
         )
-        if written["repairs"]:
-            print(f"mended: {written['repairs']}")
+        if written.repairs:
+            print(f"mended: {written.repairs}")
     return 0

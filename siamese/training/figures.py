@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from siamese.pairs import ALIKE, UNLIKE, Example, Purpose, relations
+from siamese.example import Example
+from siamese.pairs import ALIKE, UNLIKE, Purpose, relations
 from siamese.search.distance import Metric, distances
 
 N_BINS = 40

@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from db import identity
 from db.embeddings import embedding_devices, save_embeddings, scans_to_embed
@@ -13,9 +16,15 @@ from flows.records.loaded_encoder import loaded_encoder
 from flows.site.errors import DeviceMissing, OtherDevice
 from flows.site.opened import Site
 from flows.work.batch import Call, run_batches
+from flows.work.batch_ids import scan_ids, scans_of_ids
 from flows.work.lease import Ticket
 from flows.work.undone import undone
+from siamese.recipe import RECIPES, Recipe
 from siamese.tensor import BadTensor, load_tensor
+from siamese.vector_bytes import to_bytes
+
+if TYPE_CHECKING:
+    from siamese.encoder import Encoder
 
 
 def embed_backlog(site: Site, ticket: Ticket, waiting: Mapping[str, Sequence[str]], call: Call) -> Counter[str]:
@@ -26,7 +35,7 @@ def embed_backlog(site: Site, ticket: Ticket, waiting: Mapping[str, Sequence[str
         return embed_on_pool(site, ticket, waiting)
     counts: Counter[str] = Counter()
     for encoder, scans in waiting.items():
-        ids = [f"{encoder} {scan}" for scan in scans]
+        ids = scan_ids(encoder, scans)
         size = site.settings.flows.scans_per_task
         counts += run_batches(embed_scans, site, ticket, ids, size=size, call=call)
     return counts
@@ -36,8 +45,7 @@ def backlog(site: Site) -> dict[str, list[str]]:
     """Scans that wait for a vector, newest first, for each active encoder."""
     with site.db.read() as connection:
         return {
-            str(encoder.id): scans_to_embed(connection, str(encoder.id), str(encoder.cover))
-            for encoder in active_encoders(connection)
+            encoder.id: scans_to_embed(connection, encoder.id, encoder.cover) for encoder in active_encoders(connection)
         }
 
 
@@ -48,17 +56,16 @@ def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str
     """
     from siamese.kernels import kernels
 
-    encoder_id = pairs[0].split(" ", 1)[0]
-    scans = [pair.split(" ", 1)[1] for pair in pairs]
+    encoder_id, scans = scans_of_ids(pairs)
     with site.db.read() as connection:
         row = encoder_row(connection, encoder_id)
-    encoder = loaded_encoder(site.store / str(row.folder), site.settings.siamese.threads)
-    found = {scan: _input(site.tensor(str(row.recipe), scan), encoder.recipe) for scan in scans}
+    encoder = loaded_encoder(site.store / row.folder, site.settings.siamese.threads)
+    found = {scan: _input(site.tensor(row.recipe, scan), encoder.recipe) for scan in scans}
     inputs = {scan: tensor for scan, tensor in found.items() if tensor is not None}
     device = device_for(site, encoder_id)
     vectors = _vectors(encoder, inputs, site.settings.siamese.batch_size, device)
     rows = [
-        {"scan": scan, "encoder": encoder_id, "dim": int(row.dim), "vector": vector.astype("<f4").tobytes(),
+        {"scan": scan, "encoder": encoder_id, "dim": row.dim, "vector": to_bytes(vector),
          "device": device, "kernels": kernels(device), "night": ticket.night, "matched_night": None}
         for scan, vector in vectors.items()
     ]  # fmt: skip
@@ -74,26 +81,28 @@ def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str
     )
 
 
-def _input(path: Path, recipe: Any) -> Any:
+def _input(path: Path, recipe: Recipe) -> NDArray[np.float32] | None:
     try:
         return load_tensor(path, recipe)
     except (BadTensor, FileNotFoundError):
         return None
 
 
-def _vectors(encoder: Any, inputs: Mapping[str, Any], batch_size: int, device: str) -> dict[str, Any]:
+def _vectors(
+    encoder: "Encoder", inputs: Mapping[str, NDArray[np.float32]], batch_size: int, device: str
+) -> dict[str, NDArray[np.float32]]:
     """Scan -> vector; a batch with a scan that makes no usable one is done scan by scan: the padding keeps the bits."""
     from siamese.embedding import BadEmbedding
     from siamese.embedding import embed as embed_tensors
 
-    def made(scans: Sequence[str]) -> dict[str, Any]:
+    def made(scans: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         tensors = [inputs[scan] for scan in scans]
         return dict(zip(scans, embed_tensors(encoder, tensors, batch_size=batch_size, device=device), strict=True))
 
     try:
         return made(list(inputs))
     except BadEmbedding:
-        vectors: dict[str, Any] = {}
+        vectors: dict[str, NDArray[np.float32]] = {}
         for scan in inputs:
             try:
                 vectors |= made([scan])
@@ -105,7 +114,7 @@ def _vectors(encoder: Any, inputs: Mapping[str, Any], batch_size: int, device: s
 def make_again(site: Site, ticket: Ticket) -> int:
     """Ask for inputs that are missing or damaged to be made from their files, by the next night; returns how many."""
     with site.db.read() as connection:
-        recipes = {str(row.id): str(row.recipe) for row in active_encoders(connection)}
+        recipes = {row.id: row.recipe for row in active_encoders(connection)}
     waiting = {scan: recipes[encoder] for encoder, scans in backlog(site).items() for scan in scans}
     bad = [scan for scan, recipe in waiting.items() if not _is_whole(site.tensor(recipe, scan), recipe)]
     for scan in bad:
@@ -118,8 +127,6 @@ def make_again(site: Site, ticket: Ticket) -> int:
 
 
 def _is_whole(path: Path, recipe: str) -> bool:
-    from siamese.recipe import RECIPES
-
     known = next((some for some in RECIPES.values() if some.digest() == recipe), None)
     return known is None or _input(path, known) is not None
 

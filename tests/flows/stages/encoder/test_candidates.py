@@ -19,9 +19,9 @@ from db.encoders import (
     unchoose_encoders,
 )
 from db.tables import Encoder, Match
+from evaluation.overlap import shared
 from flows.operator.status import standing
 from flows.site.opened import open_site
-from flows.stages.encoder.overlap import shared
 from flows.stages.encoder.registry import activate_encoder, list_encoders, roll_back
 from flows.stages.match.verify import verify_matches
 from siamese.search.gallery import Gallery
