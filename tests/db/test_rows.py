@@ -11,6 +11,7 @@ import pytest
 import db
 from db.calibrations import CalibrationRow
 from db.encoders import EncoderRow, EncoderSwitch
+from db.evaluations import EvaluationRow
 from db.forgetting import TombstoneRow
 from db.identity import FileRow
 from db.labels import LabelRow
@@ -25,6 +26,7 @@ from db.tables import (
     Activation,
     Calibration,
     Encoder,
+    Evaluation,
     IdentityFile,
     IdentityPerson,
     Label,
@@ -38,9 +40,11 @@ from db.tables import (
 
 WHOLE = [
     (CalibrationRow, Calibration), (EncoderRow, Encoder), (EncoderSwitch, Activation), (FileRow, IdentityFile),
-    (LabelRow, Label), (LaneRow, LaneOutcome), (MatchRow, Match), (NightRow, Night), (PersonRow, IdentityPerson),
-    (ScanRow, Scan), (ShardRow, Shard), (StageRow, Stage), (TombstoneRow, Tombstone),
+    (EvaluationRow, Evaluation), (LabelRow, Label), (LaneRow, LaneOutcome), (MatchRow, Match), (NightRow, Night),
+    (PersonRow, IdentityPerson), (ScanRow, Scan), (ShardRow, Shard), (StageRow, Stage), (TombstoneRow, Tombstone),
 ]  # fmt: skip
+
+LEFT_OUT = {(EvaluationRow, "result")}  # a whole report, which is read by who shows it
 
 
 def plain(kind):
@@ -53,7 +57,7 @@ def plain(kind):
 @pytest.mark.parametrize(("row", "model"), WHOLE, ids=lambda kind: kind.__name__)
 def test_a_whole_row_has_its_tables_columns_and_no_others(row, model):
     told, mapped = get_type_hints(row), get_type_hints(model)
-    columns = [column.name for column in model.__table__.columns]
+    columns = [column.name for column in model.__table__.columns if (row, column.name) not in LEFT_OUT]
     assert sorted(field.name for field in fields(row)) == sorted(columns)
     for name in columns:
         (kind,) = get_args(mapped[name])

@@ -327,7 +327,7 @@ def test_people_under_untrusted_ids_in_one_study_do_not_stand_for_one_another(ma
     run(site, "ingest")
     assert sorted(mains(site).values()) == [1, 1, 1]
     require_one_owner(site)
-    found = [row["key"] for row in _named(site, "ANON")]
+    found = [row.key for row in _named(site, "ANON")]
     assert len(found) == 2
     forget_patient(open_site(site.config), found[0])
     for file in site.archive.iterdir():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from sqlalchemy import select
-from test_calibrating import night, vectors
+from vector_nights import night, vectors
 
 from db.base import table_of
 from db.forgetting import forget_core, theirs_of

@@ -43,7 +43,7 @@ def test_a_failed_night_has_a_code_and_the_operator_is_called(make_site, tmp_pat
         conduct(site)
     with site.db.read() as connection:
         (row,) = last_nights(connection)
-        assert (row["state"], row["error_code"]) == ("failed", code)
+        assert (row.state, row.error_code) == ("failed", code)
     assert sentence(code) in (tmp_path / "told").read_text()
     assert "secret" not in (tmp_path / "told").read_text()
 

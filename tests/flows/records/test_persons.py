@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from db import persons
 from db.base import table_of
+from db.persons import PersonRow
 from db.tables import LaneOutcome, Match, Patient, Scan
 from flows.operator.alike import merges_to_ask_for
 from flows.operator.patients import conflicts
@@ -16,7 +17,7 @@ from scans.birth import known_age_years
 
 
 def person(name="", birth_date="", sex=""):
-    return {"name": name, "birth_date": birth_date, "sex": sex}
+    return PersonRow("key", "1", "A", name, birth_date, sex, "")
 
 
 @pytest.mark.parametrize(

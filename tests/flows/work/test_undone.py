@@ -39,8 +39,8 @@ def test_a_night_whose_shards_failed_says_so_everywhere(told_site, tmp_path, mon
     assert [(row["code"], row["count"]) for row in found.undone] == [("other-device", 5)]
     with told_site.db.read() as connection:
         row = night_row(connection, found.night)
-    assert (row["state"], row["exit_code"], row["error_code"]) == ("partial", 1, "other-device")
-    assert json.loads(row["summary"])["undone"][0]["meaning"].startswith("An encoder's vectors were made on another")
+    assert (row.state, row.exit_code, row.error_code) == ("partial", 1, "other-device")
+    assert json.loads(row.summary)["undone"][0]["meaning"].startswith("An encoder's vectors were made on another")
     told = (tmp_path / "told").read_text()
     assert "left work undone: An encoder's vectors were made on another device" in told
     assert "other-device" in (told_site.store / "reports" / "night-00001.html").read_text()

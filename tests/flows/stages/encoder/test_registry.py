@@ -7,6 +7,7 @@ from sqlalchemy import insert, select, update
 from db.base import table_of
 from db.encoders import active_encoders, all_encoders, held_encoders, hold_encoder, set_active_encoder
 from db.nights import last_nights
+from db.rows import mapping_of
 from db.tables import Activation, Encoder
 from flows.site.errors import NotFound
 from flows.site.opened import open_site
@@ -25,14 +26,14 @@ def site(hospital, make_site, db_url):
     hospital.deliver(site.archive)
     run(site)
     with site.db.write() as connection:
-        (row,) = [dict(r) for r in all_encoders(connection) if r["cover"] == "2d"]
+        (row,) = [mapping_of(r) for r in all_encoders(connection) if r.cover == "2d"]
         connection.execute(insert(Encoder), row | {"id": OTHER, "origin": "trained"})
     return site
 
 
 def active(site):
     with site.db.read() as connection:
-        return {row["cover"]: row["id"] for row in active_encoders(connection)}
+        return {row.cover: row.id for row in active_encoders(connection)}
 
 
 def test_the_list_says_who_is_active_since_when_and_why(site):
@@ -61,7 +62,7 @@ def test_a_trained_encoder_that_took_the_starters_place_gives_it_back_in_one_com
     first = active(site)["2d"]
     with site.db.write() as connection:
         connection.execute(update(table_of(Encoder)).where(table_of(Encoder).c.id == OTHER).values(purpose="finding"))
-        night = last_nights(connection, last=1)[0]["id"]
+        night = last_nights(connection, last=1)[0].id
         connection.execute(update(table_of(Activation)).values(night=None))  # the starter came by an earlier night
         set_active_encoder(connection, cover="2d", purpose="patient", encoder=None, night=night, reason="promoted")
         set_active_encoder(connection, cover="2d", purpose="finding", encoder=OTHER, night=night, reason="promoted")
@@ -98,5 +99,5 @@ def test_a_candidate_in_the_shadow_says_why(site):
     assert held_reason(worse, is_trained=False).endswith("AUC 0.600 against 0.700")
     with site.db.write() as connection:
         hold_encoder(connection, OTHER, "why")
-        assert [row["id"] for row in held_encoders(connection)] == [OTHER]
+        assert [row.id for row in held_encoders(connection)] == [OTHER]
         assert connection.scalar(select(Encoder.held_reason).where(Encoder.id == OTHER)) == "why"
