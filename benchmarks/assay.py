@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 
 from benchmarks.oracle import chance_of_sharing, features, finding_chances, see_spots
 from evaluation.asking import Asking, ask_all
-from evaluation.baselines import Baseline, by_columns, by_pictures
+from evaluation.baselines import Baseline, by_columns, by_pictures, untrained
 from evaluation.cohort import Cohort, Fold
 from evaluation.protocol import SMALL_GALLERY
 from evaluation.questions import may_answer
-from evaluation.untrained import untrained
 from scans.kind import Kind
 from scans.phantoms.body import Body
 from scans.phantoms.cohort import Patient, Visit, draw_cohort

@@ -15,7 +15,8 @@ from scans.picture import allowed, pictures
 from scans.stack import Member, Stack, group
 from scans.volume import read_volume
 from siamese.embedding import embed
-from siamese.encoder import load, starter
+from siamese.encoder import load
+from siamese.manifest import starter
 from siamese.recipe import recipe_for
 from siamese.search.gallery import UNKNOWN_US, Gallery
 from siamese.search.lanes import nearest_priors, own_priors

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, and_, func, or_, select
 
 from db.base import table_of
-from db.rows import columns_of, rows_as
+from db.rows import columns_of, mapping_of, rows_as
 from db.scans import may_be_listed
 from db.tables import EMBEDDING, LANE, MATCH, PATIENT, SCAN, Calibration, LaneOutcome, Match
 from db.upsert import Row, change, upsert
@@ -71,9 +71,9 @@ def calibration_of(connection: Connection, encoder: str, kind: str) -> Calibrati
     return next(iter(rows_as(connection, mine, CalibrationRow)), None)
 
 
-def save_calibration(connection: Connection, row: CalibrationRow | None) -> int:
+def save_calibration(connection: Connection, row: CalibrationRow) -> int:
     """Save a calibration; `night` is written only when something changed."""
-    return upsert(connection, Calibration, [row], stamp=("night",))
+    return upsert(connection, Calibration, [mapping_of(row)], stamp=("night",))
 
 
 def calibration_scans(

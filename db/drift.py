@@ -1,8 +1,9 @@
 """What a night brought, in the figures that are held against the nights before it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import (
     Connection,
@@ -19,6 +20,24 @@ from db.scans import may_be_listed
 from db.tables import EMBEDDING, FILE, LANE, MATCH, SCAN, STAGE
 
 UNMATCHED = ("no-prior", "no-similar-case")
+
+
+class WatchedLists(TypedDict):
+    """What stands in JSON of the lists of an encoder and kind that a night brought; as `Brought`."""
+
+    scans: int
+    unmatched: int
+    nearest: int
+    total: float
+    squares: float
+
+
+class WatchedNight(TypedDict):
+    """What stands in JSON of a night, to hold later ones against."""
+
+    files: int
+    refused: int
+    lists: Mapping[str, WatchedLists]  # "ENCODER KIND" -> its figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +98,7 @@ def new_scanners(connection: Connection, night: int) -> list[NewScanner]:
     return [row for row in found if row.kind in known]
 
 
-def watched_before(connection: Connection, night: int, *, last: int) -> list[dict[str, Any]]:
+def watched_before(connection: Connection, night: int, *, last: int) -> list[WatchedNight]:
     """Return the figures that the stage match left in the last nights before this one, newest first."""
     done = select(STAGE.c.counts).where(STAGE.c.name == "match", STAGE.c.state == "done", STAGE.c.night < night)
     kept = connection.scalars(done.order_by(STAGE.c.night.desc()).limit(last))

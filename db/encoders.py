@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -9,6 +10,8 @@ from db.engine import database_time
 from db.rows import columns_of, only_as, rows_as
 from db.tables import ACTIVATION, ENCODER, Activation, Encoder
 from db.upsert import Row, change, upsert
+
+Metric = Literal["cosine", "euclidean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class EncoderRow:
     purpose: str
     backbone: str
     dim: int
-    metric: str
+    metric: Metric
     recipe: str
     origin: str
     provisional: bool

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, and_, case, delete, exists, func, or_, select, union, update
 
@@ -16,7 +15,7 @@ from db.base import IDENTITY, Base, table_of
 from db.engine import Database, database_time
 from db.errors import DatabaseUnreachable
 from db.identity import NO_PATH, READ, disturb
-from db.rows import rows_of
+from db.rows import columns_of, mapping_of, rows_as
 from db.tables import (
     BackupMade,
     Control,
@@ -58,6 +57,32 @@ BLANK = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class TombstoneRow:
+    """A row of identity.tombstone."""
+
+    key: str
+    pending: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPatient:
+    """A patient whom an id stands for."""
+
+    key: str
+    issuer: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFile:
+    """A file of a person."""
+
+    key: str
+    path: str
+    state: str
+
+
 @dataclass(frozen=True)
 class Studied:
     """A study that a person's files name.
@@ -93,14 +118,15 @@ def tombstones(connection: Connection) -> frozenset[str]:
     return frozenset(connection.scalars(select(TOMBSTONE.c.key)))
 
 
-def tombstone_rows(connection: Connection) -> list[dict[str, Any]]:
+def tombstone_rows(connection: Connection) -> list[TombstoneRow]:
     """Return every tombstone, whole rows."""
-    return rows_of(connection, select(TOMBSTONE).order_by(TOMBSTONE.c.key))
+    every = select(*columns_of(TombstoneRow, TOMBSTONE)).order_by(TOMBSTONE.c.key)
+    return rows_as(connection, every, TombstoneRow)
 
 
-def restore_tombstones(connection: Connection, rows: Iterable[dict[str, Any]]) -> int:
+def restore_tombstones(connection: Connection, rows: Iterable[TombstoneRow]) -> int:
     """Put tombstones back, after a backup that is older than they are was restored."""
-    return upsert(connection, Tombstone, rows, update=())
+    return upsert(connection, Tombstone, [mapping_of(row) for row in rows], update=())
 
 
 def pending_patients(connection: Connection) -> list[str]:
@@ -113,7 +139,7 @@ def settle(connection: Connection, patient: str) -> None:
     connection.execute(update(TOMBSTONE).where(TOMBSTONE.c.pending == patient).values(pending=""))
 
 
-def patients_named(connection: Connection, patient_id: str, issuer: str | None) -> list[dict[str, Any]]:
+def patients_named(connection: Connection, patient_id: str, issuer: str | None) -> list[NamedPatient]:
     """Return key and issuer of the patients of an id, also of one that was merged into another."""
     people = select(PERSON.c.patient.label("key"), PERSON.c.issuer).where(
         PERSON.c.patient_id == patient_id, PERSON.c.patient != ""
@@ -125,8 +151,8 @@ def patients_named(connection: Connection, patient_id: str, issuer: str | None) 
     if issuer is not None:
         people, known = people.where(PERSON.c.issuer == issuer), known.where(IDENTITY_PATIENT.c.issuer == issuer)
     present = people.where(select(IDENTITY_FILE.c.key).where(IDENTITY_FILE.c.person == PERSON.c.key).exists())
-    rows = rows_of(connection, known) + rows_of(connection, present)
-    found = {row["key"]: row for row in rows or rows_of(connection, people)}
+    rows = rows_as(connection, known, NamedPatient) + rows_as(connection, present, NamedPatient)
+    found = {row.key: row for row in rows or rows_as(connection, people, NamedPatient)}
     return [found[key] for key in sorted(found)]
 
 
@@ -199,13 +225,13 @@ def studies_of(connection: Connection, theirs: Theirs) -> list[Studied]:
     return found
 
 
-def rows_of_files(connection: Connection, theirs: Theirs) -> list[dict[str, Any]]:
-    """Return key, path and state of every file of a person."""
-    columns = (IDENTITY_FILE.c.key, IDENTITY_FILE.c.path, IDENTITY_FILE.c.state)
-    rows: list[dict[str, Any]] = []
+def files_of(connection: Connection, theirs: Theirs) -> list[PersonFile]:
+    """Return key, path and state of every file of a person, by path."""
+    rows: list[PersonFile] = []
     for some in chunks(theirs.files):
-        rows += rows_of(connection, select(*columns).where(IDENTITY_FILE.c.key.in_(some)))
-    return sorted(rows, key=lambda row: str(row["path"]))
+        mine = select(*columns_of(PersonFile, IDENTITY_FILE)).where(IDENTITY_FILE.c.key.in_(some))
+        rows += rows_as(connection, mine, PersonFile)
+    return sorted(rows, key=lambda row: row.path)
 
 
 def scans_of(connection: Connection, patient: str) -> list[str]:

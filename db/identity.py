@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Column, Connection, delete, func, select, update
 
 from db.base import table_of
 from db.rows import columns_of, rows_as
@@ -332,7 +332,7 @@ def _forget_notes(connection: Connection, keys: Iterable[str]) -> None:
             connection.execute(delete(REJECTION).where(REJECTION.c.note.in_(some)))
 
 
-def _mark(connection: Connection, column: Any, values: Iterable[str], *, grouped: bool) -> int:
+def _mark(connection: Connection, column: Column[str], values: Iterable[str], *, grouped: bool) -> int:
     n_marked = 0
     for some in chunks(values):
         # A gone file has no series left to be part of; only its own key settles it.
@@ -343,7 +343,7 @@ def _mark(connection: Connection, column: Any, values: Iterable[str], *, grouped
     return n_marked
 
 
-def _keys(connection: Connection, column: Any, values: Iterable[str]) -> list[str]:
+def _keys(connection: Connection, column: Column[str], values: Iterable[str]) -> list[str]:
     keys: list[str] = []
     for some in chunks(values):
         keys += connection.scalars(select(column.table.c.key).where(column.in_(some)))

@@ -14,10 +14,9 @@ from db.upsert import Row, upsert
 
 
 @dataclass(frozen=True, slots=True)
-class LabelRow:
-    """A row of label."""
+class LabelFacts:
+    """What a label says: of whom, what, and for which scans it holds."""
 
-    id: int
     subject: str
     subject_key: str
     finding: str
@@ -30,6 +29,13 @@ class LabelRow:
     contrast_to_noise: float | None
     site: str | None
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow(LabelFacts):
+    """A row of label."""
+
+    id: int
     night: int | None
     at: datetime
 

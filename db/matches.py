@@ -52,7 +52,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class _Stay:
-    """A row of match that is current, or left this night."""
+    """A match that is current, or left this night."""
 
     id: int
     entered_night: int

@@ -3,20 +3,18 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, select, update
 
 from db.base import table_of
 from db.engine import database_time
 from db.person_tables import IdentityMerge, IdentityPerson, IdentityScan
-from db.rows import columns_of, rows_as
+from db.rows import columns_of, mapping_of, rows_as
 from db.tables import IdentityFile, Patient, Scan
-from db.upsert import Row, change, chunks, upsert
+from db.upsert import change, chunks, upsert
 
 PERSON, MERGE, FILE = (table_of(model) for model in (IdentityPerson, IdentityMerge, IdentityFile))
 SCAN, PATIENT = table_of(Scan), table_of(Patient)
-SAID = ("patient_id", "issuer", "name", "birth_date")
 Id = tuple[str, str]  # patient id, issuer
 
 
@@ -33,16 +31,20 @@ class PersonRow:
     patient: str
 
 
-def person_row(identity: Mapping[str, Any], sex: str) -> dict[str, str]:
+def person_row(*, patient_id: str, issuer: str, name: str, birth_date: str, sex: str) -> PersonRow:
     """Return the row of identity.person that a header's identity makes; whose patient it is stays open."""
-    said = {name: str(identity[name]) for name in SAID} | {"sex": sex}
-    text = "\x1f".join(said.values()).encode("utf-8", "surrogatepass")
-    return {"key": hashlib.sha256(text).hexdigest()[:24], **said, "patient": ""}
+    said = (patient_id, issuer, name, birth_date, sex)
+    return PersonRow(person_key(*said), *said, patient="")
 
 
-def save_persons(connection: Connection, rows: Iterable[Row]) -> int:
+def person_key(*said: str) -> str:
+    """Return the key of a person: of patient id, issuer, name, birth date and sex as a header says them."""
+    return hashlib.sha256("\x1f".join(said).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def save_persons(connection: Connection, rows: Iterable[PersonRow]) -> int:
     """Save persons that headers name; whose patient a known one is stays."""
-    return upsert(connection, IdentityPerson, rows, update=())
+    return upsert(connection, IdentityPerson, [mapping_of(row) for row in rows], update=())
 
 
 def set_patients(connection: Connection, patients: Mapping[str, str]) -> int:

@@ -1,6 +1,7 @@
 """How reads hand out their rows: one frozen dataclass a noun, its fields named as the columns."""
 
 from dataclasses import fields
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, func, select
@@ -10,7 +11,7 @@ Row = TypeVar("Row")
 
 def columns_of(kind: type, table: Table) -> list[Column[Any]]:
     """Return the columns of a table that a row type names, in its order."""
-    return [table.c[field.name] for field in fields(kind)]
+    return [table.c[name] for name in _names(kind)]
 
 
 def rows_as(connection: Connection, statement: Select[Any], kind: type[Row]) -> list[Row]:
@@ -20,7 +21,7 @@ def rows_as(connection: Connection, statement: Select[Any], kind: type[Row]) -> 
         TypeError: The statement selects other columns.
     """
     result = connection.execute(statement)
-    wanted, found = [field.name for field in fields(kind)], list(result.keys())  # type: ignore[arg-type]
+    wanted, found = list(_names(kind)), list(result.keys())
     if found != wanted:
         raise TypeError(f"{kind.__name__} is made of {wanted}, the statement selects {found}")
     return [kind(*row) for row in result]
@@ -36,6 +37,16 @@ def only_as(connection: Connection, statement: Select[Any], kind: type[Row], wha
     if not rows:
         raise LookupError(f"there is no {what}")
     return rows[0]
+
+
+def mapping_of(row: object) -> dict[str, Any]:
+    """Return a row as it is written: column name -> value; shallow, as there may be millions."""
+    return {name: getattr(row, name) for name in _names(type(row))}
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def rows_of(connection: Connection, statement: Select[Any]) -> list[dict[str, Any]]:

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, or_, select, update
 
 from db.base import table_of
-from db.rows import columns_of, rows_as, rows_of
+from db.rows import columns_of, rows_as
 from db.tables import FILE, FURTHER, IDENTITY_FILE, PATIENT, SCAN, Patient, Scan, Study
 from db.upsert import Row, change, chunks, upsert
 
@@ -109,6 +108,9 @@ class HeldBackScan:
     header: str
 
 
+Interval = tuple[datetime | None, datetime | None]  # begin, and end, not included
+
+
 def may_be_listed() -> ColumnElement[bool]:
     """May stand in lists: accepted, and the main scan of its study and kind."""
     return and_(SCAN.c.state == ACCEPTED, SCAN.c.is_main.is_(True))
@@ -149,9 +151,9 @@ def scan_states(connection: Connection, series: Iterable[str]) -> dict[str, tupl
     return states
 
 
-def acquired_of_scans(connection: Connection, series: Iterable[str]) -> dict[str, tuple[Any, Any]]:
+def acquired_of_scans(connection: Connection, series: Iterable[str]) -> dict[str, Interval]:
     """Return scan -> the interval in which it was acquired, of every scan ever made from some series."""
-    found: dict[str, tuple[Any, Any]] = {}
+    found: dict[str, Interval] = {}
     for some in chunks(series):
         theirs = select(SCAN.c.key, SCAN.c.acquired_from, SCAN.c.acquired_until).where(SCAN.c.series.in_(some))
         found.update({key: (begin, end) for key, begin, end in connection.execute(theirs)})
@@ -198,7 +200,8 @@ def scan_counts(connection: Connection, night: int) -> dict[str, int]:
         func.count(case((and_(first, SCAN.c.state == HELD_BACK), 1))).label("held_back"),
         func.count(case((SCAN.c.withdrawn_night == night, 1))).label("withdrawn"),
     ).where(or_(first, SCAN.c.withdrawn_night == night))
-    return {name: int(n) for name, n in rows_of(connection, counts)[0].items()}
+    new, held_back, withdrawn = connection.execute(counts).one()
+    return {"new": new, "held_back": held_back, "withdrawn": withdrawn}
 
 
 def held_back_scans(connection: Connection) -> Iterator[HeldBackScan]:

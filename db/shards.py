@@ -1,19 +1,37 @@
 """Shards of a night: handed out by the night, heard of from the machines that work on them."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Update, func, insert, select, update
 
 from db.base import table_of
 from db.engine import database_time
-from db.rows import rows_of
+from db.rows import columns_of, rows_as
 from db.shard_tables import Shard
 from db.tables import EMBEDDING
 from db.upsert import chunks
 
 SHARD = table_of(Shard)
 AT_WORK = ("waiting", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRow:
+    """A row of shard."""
+
+    night: int
+    number: int
+    attempt: int
+    state: str
+    code: str
+    n_scans: int
+    flow_run: str
+    machine: str
+    handed_at: datetime
+    begun_at: datetime | None
+    heard_at: datetime | None
 
 
 def next_number(connection: Connection, night: int) -> int:
@@ -55,10 +73,10 @@ def end(connection: Connection, *, night: int, number: int, attempt: int, state:
     return connection.execute(mine.values(state=state, code=code, **heard)).rowcount == 1
 
 
-def of_night(connection: Connection, night: int) -> list[dict[str, Any]]:
+def of_night(connection: Connection, night: int) -> list[ShardRow]:
     """Return the shards of a night, whole rows, in the order they were handed out."""
-    mine = select(SHARD).where(SHARD.c.night == night)
-    return rows_of(connection, mine.order_by(SHARD.c.number, SHARD.c.attempt))
+    mine = select(*columns_of(ShardRow, SHARD)).where(SHARD.c.night == night)
+    return rows_as(connection, mine.order_by(SHARD.c.number, SHARD.c.attempt), ShardRow)
 
 
 def not_embedded(connection: Connection, encoder: str, scans: Sequence[str]) -> list[str]:
@@ -70,6 +88,6 @@ def not_embedded(connection: Connection, encoder: str, scans: Sequence[str]) -> 
     return [scan for scan in scans if scan not in found]
 
 
-def _one(night: int, number: int, attempt: int) -> Any:
+def _one(night: int, number: int, attempt: int) -> Update:
     mine = (SHARD.c.night == night, SHARD.c.number == number, SHARD.c.attempt == attempt)
     return update(SHARD).where(*mine)

@@ -1,16 +1,15 @@
 """What people said of pairs, and the random controls among these: reads and writes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, select
 
 from db.base import table_of
 from db.engine import database_time
 from db.nights import newest_night
-from db.rows import rows_as, rows_of
+from db.rows import rows_as
 from db.tables import CONTROL, LANE, MATCH, SCAN, VERDICT, Control, Match, Verdict
 from db.upsert import Row, plain_rows, upsert
 
@@ -45,6 +44,14 @@ class WrongPatient:
     prior: str
     by: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a pair was shown as: a match, or a control without one."""
+
+    match: int | None
+    encoder: str
 
 
 def wrong_patient_verdicts(connection: Connection) -> list[WrongPatient]:
@@ -96,18 +103,20 @@ def save_pair_verdict(connection: Connection, *, scan: str, prior: str, verdict:
     if shown is None:
         raise LookupError("this pair was not shown as one to be judged")
     row = {"scan": scan, "prior": prior, "verdict": verdict, "by": by, "note": note,
-           "at": database_time(connection), "night": newest_night(connection), **shown}  # fmt: skip
+           "at": database_time(connection), "night": newest_night(connection), **asdict(shown)}  # fmt: skip
     return add_verdict(connection, row)
 
 
-def _shown(connection: Connection, scan: str, prior: str) -> dict[str, Any] | None:
+def _shown(connection: Connection, scan: str, prior: str) -> _Shown | None:
     """Return match and encoder of a pair: its current or newest match, else the control without a match."""
     of_pair = select(MATCH.c.id.label("match"), MATCH.c.encoder)
     of_pair = of_pair.where(MATCH.c.scan == scan, MATCH.c.prior == prior, MATCH.c.lane == "others")
-    found = rows_of(connection, of_pair.order_by(MATCH.c.left_night.is_not(None), MATCH.c.id.desc()).limit(1))
+    newest = of_pair.order_by(MATCH.c.left_night.is_not(None), MATCH.c.id.desc()).limit(1)
+    if found := rows_as(connection, newest, _Shown):
+        return found[0]
     controls = select(CONTROL.c.encoder).where(CONTROL.c.scan == scan, CONTROL.c.prior == prior)
-    found += [{"match": None, **row} for row in rows_of(connection, controls.order_by(CONTROL.c.encoder).limit(1))]
-    return found[0] if found else None
+    encoder = connection.scalar(controls.order_by(CONTROL.c.encoder).limit(1))
+    return None if encoder is None else _Shown(None, encoder)
 
 
 def save_verdict(connection: Connection, *, match: int, verdict: str, by: str, note: str = "") -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.answers import Answers, ask, joined
-from evaluation.chance import chance_metrics
+from evaluation.baselines import chance_metrics
 from evaluation.cohort import Cohort, Fold, Vectors
 from evaluation.confounds import chance_shares, codes_of
 from evaluation.questions import Question, Task, Truth, blocks, may_answer, questions, truth_of

@@ -2,13 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from evaluation.cohort import Vectors
+from evaluation.questions import Truth
+from siamese.statistics.metrics import DEEPEST, discounts
 from siamese.tensor import triangle_weights
+
+if TYPE_CHECKING:
+    from siamese.encoder import Encoder
 
 Floats = NDArray[np.float64]
 
@@ -78,6 +84,53 @@ def by_pictures(tensors: Iterable[NDArray[np.float32]]) -> dict[str, Baseline]:
         return {name: Baseline(name, None, "no encoder inputs") for name in ("histogram", "thumbnail")}
     found = {"histogram": np.stack(histograms), "thumbnail": np.stack(thumbnails)}
     return {name: Baseline(name, vectors) for name, vectors in found.items()}
+
+
+def untrained(encoder: "Encoder", tensors: Iterable[NDArray[np.float32]], *, seed: int = 0) -> Baseline:
+    """Return the vectors of an encoder of equal backbone, size and preprocessing, with drawn weights.
+
+    Drawn they are also where the backbone has weights of its own: what those give is no more untrained.
+
+    Args:
+        encoder: Whose network is built anew.
+        tensors: Each (1, *recipe.shape) float32.
+        seed: Of the weights.
+    """
+    from siamese.embedding import embed
+    from siamese.encoder import build
+
+    manifest = encoder.manifest
+    fresh = build(manifest.backbone, manifest.cover, manifest.dim, seed=seed, recipe=encoder.recipe)
+    vectors = embed(fresh, tensors)
+    return Baseline("untrained", vectors if len(vectors) else None, "" if len(vectors) else "no encoder inputs")
+
+
+def chance_metrics(truth: Truth) -> dict[str, Floats]:
+    """Return what an encoder that knows nothing would reach, computed and not drawn; R must be at least 1.
+
+    It puts the items of a list (patients, or for task "patient" also own scans) in random order, each shown by a scan
+    of its own drawn at random. The figures are those of `ranking_metrics`, expected for each query, (Q,).
+    """
+    n, r = truth.n_items.astype(np.float64), truth.n_relevant.astype(np.float64)
+    if (r < 1).any():
+        raise ValueError("a query without anything relevant in the gallery has no such figures")
+    one = truth.chance_relevant / n  # chance that the item at a place is relevant
+    pairs = np.maximum(n * (n - 1), 1)
+    both = (truth.chance_relevant**2 - truth.chance_squares) / pairs  # that those at two places are
+    gain = np.array([discounts(DEEPEST)[: int(m)].sum() for m in np.minimum(n, DEEPEST)])
+    return {
+        "p_at_1": one,
+        "p_at_5": one,  # min(5, R) places, all of which exist
+        "map_at_r": _average_precision(one, both, truth.n_relevant),
+        "ndcg_at_10": truth.chance_grade / n * gain / (truth.ideal @ discounts(DEEPEST)),
+        "recall_at_10": one * np.minimum(n, DEEPEST) / r,
+    }
+
+
+def _average_precision(one: Floats, both: Floats, n_relevant: NDArray[np.int64]) -> Floats:
+    """Return E[1/R sum over i <= R of rel_i (1 + sum over j < i of rel_j) / i]."""
+    harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, n_relevant.max(initial=0) + 1))])[n_relevant]
+    return np.asarray((one * harmonic + both * (n_relevant - harmonic)) / n_relevant, np.float64)
 
 
 def histogram_vector(tensor: NDArray[np.float32]) -> Vectors:

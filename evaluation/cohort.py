@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siamese.pairs import PatientStraddles
-from siamese.search.gallery import check_intervals
+from siamese.search.gallery import Gallery, check_intervals
 
 Ints = NDArray[np.int64]
 Vectors = NDArray[np.float32]
@@ -59,6 +59,17 @@ class Cohort:
     def __len__(self) -> int:
         """Return the number of scans."""
         return len(self.keys)
+
+    def gallery(self, rows: Ints, vectors: Vectors) -> Gallery:
+        """Return some scans of one kind with their vectors (G, D) as a gallery, in the order of the rows."""
+        return Gallery(
+            [self.keys[row] for row in rows.tolist()],
+            np.ascontiguousarray(vectors),
+            self.patient_codes[rows],
+            self.from_us[rows],
+            self.until_us[rows],
+            self.study_codes[rows],
+        )
 
     @cached_property
     def patient_codes(self) -> Ints:

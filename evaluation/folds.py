@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from evaluation.cohort import FEWEST_FOR_SPLIT, N_FOLDS, fold_of
-from siamese.pairs import TRAIN_BELOW, VALIDATION_BELOW, Example
+from siamese.example import Example
+from siamese.pairs import TRAIN_BELOW, VALIDATION_BELOW
 
 LEARNED, CHOSEN_BY, ASKED = 0.0, TRAIN_BELOW, VALIDATION_BELOW  # numbers that `split_of` takes for the three
 

@@ -12,7 +12,7 @@ from evaluation.cohort import Cohort, Fold
 from evaluation.questions import questions, truth_of
 from evaluation.relevance import agreed, grade_table
 from siamese.search.distance import Metric
-from siamese.search.gallery import NEVER_US, UNKNOWN_US, Gallery, Order
+from siamese.search.gallery import NEVER_US, UNKNOWN_US, Order
 from siamese.search.lanes import nearest_priors
 from siamese.statistics.intervals import LEVEL, Estimate, mean_of, resample
 
@@ -133,9 +133,8 @@ def _group(cohort: Cohort, fold: Fold, rows: Ints, order: Order, metric: Metric)
         return None
     rows, pairs = rows[labelled], [pair for pair in pairs if pair[0] or pair[1]]
     place = {row: i for i, row in enumerate(fold.rows.tolist())}
-    vectors = np.ascontiguousarray(fold.vectors[[place[row] for row in rows.tolist()]])
-    keys, patients = [cohort.keys[row] for row in rows.tolist()], cohort.patient_codes[rows]
-    gallery = Gallery(keys, vectors, patients, cohort.from_us[rows], cohort.until_us[rows], cohort.study_codes[rows])
+    patients = cohort.patient_codes[rows]
+    gallery = cohort.gallery(rows, fold.vectors[[place[row] for row in rows.tolist()]])
     lanes = nearest_priors(gallery, np.arange(len(rows)), k=DEPTH, order=order, metric=metric)
     lists = np.full((len(rows), DEPTH), -1, np.int64)
     for i, lane in enumerate(lanes):

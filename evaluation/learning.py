@@ -11,7 +11,8 @@ from evaluation.cohort import Cohort, Fold, Vectors, disjointness
 from evaluation.protocol import GALLERIES
 from evaluation.questions import Task
 from evaluation.spread import spread
-from siamese.pairs import Example, split
+from siamese.example import Example
+from siamese.pairs import split
 from siamese.search.distance import Metric
 from siamese.search.gallery import UNKNOWN_US
 from siamese.statistics.metrics import METRICS

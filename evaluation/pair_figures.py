@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from evaluation.cohort import Cohort, Vectors
 from evaluation.questions import Task
 from evaluation.relevance import agreed
-from siamese.pairs import ALIKE, UNKNOWN, Example, by_kind, relations
+from siamese.example import Example
+from siamese.pairs import ALIKE, UNKNOWN, by_kind, relations
 from siamese.search.distance import DECIMALS, Metric, check_metric
 from siamese.statistics.intervals import N_RESAMPLES, Estimate, pair_estimates
 

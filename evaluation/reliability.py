@@ -12,7 +12,6 @@ from evaluation.relevance import related
 from siamese.calibration.chance import FEWEST_PATIENTS, NotCalibrated, calibrate, patient_distances
 from siamese.calibration.measure import last_scans
 from siamese.search.distance import Metric
-from siamese.search.gallery import Gallery
 from siamese.statistics.intervals import LEVEL
 
 Floats = NDArray[np.float64]
@@ -109,10 +108,7 @@ def _unrelated(cohort: Cohort, fold: Fold, rows: Ints, task: Task, metric: Metri
     place = np.full(len(cohort), -1, np.int64)
     place[fold.rows] = np.arange(len(fold.rows))
     listed = rows.tolist()
-    gallery = Gallery(
-        [cohort.keys[row] for row in listed], np.ascontiguousarray(fold.vectors[place[rows]]),
-        cohort.patient_codes[rows], cohort.from_us[rows], cohort.until_us[rows], cohort.study_codes[rows],
-    )  # fmt: skip
+    gallery = cohort.gallery(rows, fold.vectors[place[rows]])
     names = [cohort.patients[row] for row in listed]
     last = last_scans(gallery)
     codes = {name: int(cohort.patient_codes[row]) for name, row in zip(names, listed, strict=True)}

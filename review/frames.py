@@ -1,17 +1,16 @@
-"""The one reader of tables and views into pandas, with the type of every column stated."""
+"""Tables and views in pandas, with the type of every column stated."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Boolean, Column, Connection, Date, Double, Integer, LargeBinary, select
+from sqlalchemy import Boolean, Column, Connection, Date, Double, Integer
 from sqlalchemy.types import TypeEngine
 
 from db.base import Moment
-from review.columns import typed
+from db.exports import parts_of
 
 ROWS_AT_ONCE = 50_000  # rows held as Python objects; a table may have millions
-ORDER_OF_VIEWS = ("match", "cover", "purpose", "night", "lane", "study", "prior_study")  # views have no keys
 DTYPES = ((Boolean, "boolean"), (Integer, "Int64"), (Double, "Float64"), (Date, "object"))
 
 
@@ -35,17 +34,8 @@ def frames(
 
     Columns `without` which it is wanted are not asked for: an analyst's account may not read all of them.
     """
-    table = typed(name)
-    columns = [c for c in table.columns if not isinstance(c.type, LargeBinary) and c.name not in without]
-    key = list(table.primary_key.columns) or [column for column in columns if column.name in ORDER_OF_VIEWS]
-    whole = select(*columns).order_by(*key)
-    result = connection.execute(whole, execution_options={"yield_per": rows_at_once})
-    is_empty = True
-    for part in result.partitions():
-        is_empty = False
-        yield _frame(columns, part)
-    if is_empty:
-        yield _frame(columns, [])
+    for part in parts_of(connection, name, without=without, rows_at_once=rows_at_once):
+        yield _frame(part.columns, part.rows)
 
 
 def _frame(columns: Sequence[Column[Any]], rows: Sequence[Any]) -> pd.DataFrame:

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from sqlalchemy import Connection
 
+from db import pages
 from db.backlog import work_left_by_stage
 from db.embeddings import scans_to_embed
 from db.encoders import (
@@ -21,19 +21,19 @@ from db.encoders import (
 )
 from db.lists import ListChange, list_changes, match_counts
 from db.nights import StageRow, night_row, stages_of
+from db.pages import FileTally
 from db.scans import scan_counts
-from review import rows
 from review.lanes import CardMaker, entered_groups
 from review.manifest import training_of
 from review.page import (
     OUTCOMES,
     CodeCount,
-    EncoderRow,
+    EncoderLine,
     KindCount,
-    ListChange,
+    ListChangeLine,
+    NightLine,
     NightPage,
-    NightRow,
-    StageRow,
+    StageLine,
     Training,
     Trouble,
 )
@@ -65,8 +65,8 @@ def gather(
     """
     row = night_row(connection, night)
     state = state or str(row.state)
-    since = rows.last_good_night_before(connection, night)
-    counts = rows.files_by_code(connection, since=since, night=night)
+    since = pages.last_good_night_before(connection, night)
+    counts = pages.files_by_code(connection, since=since, night=night)
     files = _by_outcome(counts)
     scans, not_listed = _scans(connection, night)
     matches = match_counts(connection, night)
@@ -80,7 +80,7 @@ def gather(
         version=plain(row.version),
         next_command=next_command,
         files=files,
-        codes=tuple(_code_count(item["outcome"], item) for item in counts if item["outcome"] != "used"),
+        codes=tuple(_code_count(item.outcome, item) for item in counts if item.outcome != "used"),
         not_listed=not_listed,
         kinds=_kinds(connection, night),
         scans=scans,
@@ -91,14 +91,16 @@ def gather(
         groups=entered_groups(connection, night, encoders, CardMaker(connection, store)),
         changes=tuple(_list_change(row) for row in list_changes(connection, night)),
         training=_training(connection, night),
-        stages=tuple(StageRow(plain(stage.name), stage.state, stage.seconds) for stage in stages),
+        stages=tuple(StageLine(plain(stage.name), stage.state, stage.seconds) for stage in stages),
         nights=_nights(connection, night, state, zone),
         encoders=_encoders(connection, encoders),
         watched=_watched(stages),
-        held=tuple((_named(row.id, row), plain(row.held_reason)) for row in held_encoders(connection)),
+        held=tuple(
+            (_named(row.id, row.cover, row.purpose), plain(row.held_reason)) for row in held_encoders(connection)
+        ),
         chosen=tuple(_chosen(connection, row) for row in chosen_encoders(connection)),
         switched=tuple(
-            (_named(row.encoder, row), plain(row.reason))
+            (_named(row.encoder, row.cover, row.purpose), plain(row.reason))
             for row in encoder_switches(connection)
             if row.night == night and row.encoder is not None
         ),
@@ -140,40 +142,43 @@ def _running(stages: Sequence[StageRow]) -> str:
     return next((str(s.name) for s in reversed(stages) if s.state in ("failed", "running")), "")
 
 
-def _by_outcome(counts: Sequence[dict[str, Any]]) -> dict[str, tuple[int, int]]:
+def _by_outcome(counts: Sequence[FileTally]) -> dict[str, tuple[int, int]]:
     return {
         outcome: (
-            sum(item["n_tonight"] for item in counts if item["outcome"] == outcome),
-            sum(item["n"] for item in counts if item["outcome"] == outcome),
+            sum(item.n_tonight for item in counts if item.outcome == outcome),
+            sum(item.n for item in counts if item.outcome == outcome),
         )
         for outcome in OUTCOMES
     }
 
 
-def _code_count(state: str, item: dict[str, Any]) -> CodeCount:
-    meaning, action = code_words(item["code"])
-    return CodeCount(state, plain(item["code"]), meaning, action, item["n_tonight"], item["n"])
+def _code_count(state: str, item: FileTally) -> CodeCount:
+    meaning, action = code_words(item.code)
+    return CodeCount(state, plain(item.code), meaning, action, item.n_tonight, item.n)
 
 
 def _scans(connection: Connection, night: int) -> tuple[dict[str, int], tuple[CodeCount, ...]]:
     """Count the scans of a night, and those that stand in no list by their reason."""
-    by_code = rows.scans_by(connection, "code", night, states=("accepted", "held_back"))
+    by_code = pages.scans_by(connection, "code", night, states=("accepted", "held_back"))
     counts = scan_counts(connection, night)
-    counts["in_all"] = sum(item["n"] for item in by_code)
-    counts["patients"] = rows.n_new_patients(connection, night)
-    return counts, tuple(_code_count("used", item) for item in by_code if item["code"] != "used")
+    counts["in_all"] = sum(item.n for item in by_code)
+    counts["patients"] = pages.n_new_patients(connection, night)
+    return counts, tuple(
+        _code_count("used", FileTally("used", item.value, item.n_tonight, item.n))
+        for item in by_code
+        if item.value != "used"
+    )
 
 
 def _training(connection: Connection, night: int) -> tuple[Training, ...]:
     return tuple(
-        training_of(made["id"], made["cover"], made["purpose"], made["manifest"])
-        for made in rows.trained(connection, night)
+        training_of(made.id, made.cover, made.purpose, made.manifest) for made in pages.trained(connection, night)
     )
 
 
 def _kinds(connection: Connection, night: int) -> tuple[KindCount, ...]:
-    found = rows.scans_by(connection, "kind", night, states=("accepted",))
-    kinds = [KindCount(plain(item["kind"]), item["n_tonight"], item["n"]) for item in found]
+    found = pages.scans_by(connection, "kind", night, states=("accepted",))
+    kinds = [KindCount(plain(item.value), item.n_tonight, item.n) for item in found]
     if len(kinds) <= KINDS_SHOWN:
         return tuple(kinds)
     shown, rest = kinds[: KINDS_SHOWN - 1], kinds[KINDS_SHOWN - 1 :]
@@ -207,29 +212,29 @@ def _watched(stages: Sequence[StageRow]) -> tuple[Trouble, ...]:
     return tuple(Trouble(plain(a["code"]), f"{meaning} {plain(a['facts'])}.", action) for a, meaning, action in told)
 
 
-def _nights(connection: Connection, night: int, state: str, zone: tzinfo) -> tuple[NightRow, ...]:
-    found = rows.nights_up_to(connection, night, last=LAST_NIGHTS)
-    quarantined = rows.newly_quarantined(connection, since=night - LAST_NIGHTS - 1, night=night)
+def _nights(connection: Connection, night: int, state: str, zone: tzinfo) -> tuple[NightLine, ...]:
+    found = pages.nights_up_to(connection, night, last=LAST_NIGHTS)
+    quarantined = pages.newly_quarantined(connection, since=night - LAST_NIGHTS - 1, night=night)
     return tuple(
-        NightRow(
-            night=row["night"],
-            state=state if row["night"] == night else row["state"],
-            begun=moment(row["begun_at"], zone),
-            n_files=row["files_changed"],
-            n_quarantined=quarantined.get(row["night"], 0),
-            n_scans=row["scans_new"],
-            n_entered=row["matches_entered"],
-            n_left=row["matches_left"],
-            seconds=row["seconds"],
+        NightLine(
+            night=row.night,
+            state=state if row.night == night else row.state,
+            begun=moment(row.begun_at, zone),
+            n_files=row.files_changed,
+            n_quarantined=quarantined.get(row.night, 0),
+            n_scans=row.scans_new,
+            n_entered=row.matches_entered,
+            n_left=row.matches_left,
+            seconds=row.seconds,
         )
         for row in found
     )
 
 
-def _encoders(connection: Connection, encoders: Sequence[EncoderRow]) -> tuple[EncoderRow, ...]:
-    switches = rows.activations(connection)
+def _encoders(connection: Connection, encoders: Sequence[EncoderRow]) -> tuple[EncoderLine, ...]:
+    switches = pages.activations(connection)
     return tuple(
-        EncoderRow(
+        EncoderLine(
             id=short(row.id),
             cover=row.cover,
             purpose=plain(row.purpose),
@@ -242,21 +247,21 @@ def _encoders(connection: Connection, encoders: Sequence[EncoderRow]) -> tuple[E
     )
 
 
-def _list_change(row: ListChange) -> ListChange:
+def _list_change(row: ListChange) -> ListChangeLine:
     meaning = code_words(row.code)[0] if row.code else MOVED
-    return ListChange(row.what, row.lane, row.code or "rank", meaning, row["n"])
+    return ListChangeLine(row.what, row.lane, row.code or "rank", meaning, row.n)
 
 
-def _named(encoder: str, row: EncoderSwitch) -> str:
-    return f"{short(encoder)} ({row.cover}, purpose {plain(row.purpose)})"
+def _named(encoder: str, cover: str, purpose: str) -> str:
+    return f"{short(encoder)} ({cover}, purpose {plain(purpose)})"
 
 
 def _chosen(connection: Connection, row: EncoderRow) -> tuple[str, str, int]:
     n_waiting = len(scans_to_embed(connection, row.id, row.cover))
-    return _named(row.id, row), plain(row.chosen_reason), n_waiting
+    return _named(row.id, row.cover, row.purpose), plain(row.chosen_reason), n_waiting
 
 
-def _since(switch: dict[str, Any] | None) -> str:
-    if switch is None or switch["night"] is None:
+def _since(switch: EncoderSwitch | None) -> str:
+    if switch is None or switch.night is None:
         return "by hand"
-    return f"night {switch['night']}"
+    return f"night {switch.night}"

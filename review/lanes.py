@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection
 
+from db import pages
 from db.encoders import EncoderRow, active_encoders
 from db.lists import ListedMatch, ScanLane, lanes_of_scan
-from review import rows
+from db.pages import ReviewedMatch
+from db.scans import ScanRow
 from review.page import MatchesPage, Pair, PairGroup, PairsPage, ScanFacts
 from review.pictures import PictureShelf
 from review.words import changed, code_words, day, expected, gap, millimetres, person, plain, short
 
-Row = dict[str, Any]
 LANES = ("own", "others")
 PAIRS_SHOWN = 12  # of a lane of a night, over all encoders: what a person looks through at one sitting
 FEWEST_OF_ENCODER = 3
@@ -32,34 +32,34 @@ class CardMaker:
     def __init__(self, connection: Connection, store: Path) -> None:
         self._connection = connection
         self._shelf = PictureShelf(store)
-        self._scans: dict[str, Row] = {}
+        self._scans: dict[str, ScanRow] = {}
 
     def load(self, keys: Iterable[str]) -> None:
         """Read the rows of scans."""
-        self._scans |= rows.scans(self._connection, set(keys) - set(self._scans))
+        self._scans |= pages.scans(self._connection, set(keys) - set(self._scans))
 
-    def pair(self, match: Row, *, planes: int) -> Pair:
+    def pair(self, match: ReviewedMatch, *, planes: int) -> Pair:
         """Make the card of a match; its two scans were loaded."""
-        scan, prior = self._scans[match["scan"]], self._scans[match["prior"]]
-        is_own = match["lane"] == "own"
+        scan, prior = self._scans[match.scan], self._scans[match.prior]
+        is_own = match.lane == "own"
         return Pair(
-            match=match["match"],
-            lane=match["lane"],
-            rank=match["rank"],
-            distance=match["distance"],
-            gap=gap(scan["acquired_local_date"], prior["acquired_local_date"]) if is_own else "",
-            note=SAME_DAY if match["code"] == "same-day" else "",
+            match=match.match,
+            lane=match.lane,
+            rank=match.rank,
+            distance=match.distance,
+            gap=gap(scan.acquired_local_date, prior.acquired_local_date) if is_own else "",
+            note=SAME_DAY if match.code == "same-day" else "",
             by_chance=expected(
-                match["chance_code"],
-                match["gallery_patients"],
-                match["expected_by_chance"],
-                match["expected_fewer_than"],
+                match.chance_code,
+                match.gallery_patients,
+                match.expected_by_chance,
+                match.expected_fewer_than,
             ),
-            change=changed(*(match[f"change_{name}"] for name in ("code", "percentile", "references", "scanner"))),
-            verdict=plain(match["last_verdict"]),
-            is_hidden=bool(match["hidden"]),
-            scan=self.facts(match["scan"], planes=planes),
-            prior=self.facts(match["prior"], planes=planes),
+            change=changed(match.change_code, match.change_percentile, match.change_references, match.change_scanner),
+            verdict=plain(match.last_verdict),
+            is_hidden=match.hidden,
+            scan=self.facts(match.scan, planes=planes),
+            prior=self.facts(match.prior, planes=planes),
         )
 
     def facts(self, key: str, *, planes: int) -> ScanFacts:
@@ -67,14 +67,14 @@ class CardMaker:
         row = self._scans[key]
         return ScanFacts(
             key=short(key),
-            patient=short(row["patient"]),
-            kind=plain(row["kind"]),
-            date=day(row["acquired_local_date"], row["date_precision"], row["date_doubts"]),
-            person=person(row["sex"], row["age_years"]),
-            scanner=" ".join(p for p in (plain(row["manufacturer"]), plain(row["model"])) if p),
+            patient=short(row.patient),
+            kind=plain(row.kind),
+            date=day(row.acquired_local_date, row.date_precision, row.date_doubts),
+            person=person(row.sex, row.age_years),
+            scanner=" ".join(p for p in (plain(row.manufacturer), plain(row.model)) if p),
             setting=_setting(row),
             geometry=_geometry(row),
-            pictures=self._shelf.of(key, row["pictures"], planes=planes),
+            pictures=self._shelf.of(key, row.pictures, planes=planes),
         )
 
 
@@ -86,12 +86,12 @@ def entered_groups(
     groups = []
     for lane, shown in limits.items():
         for encoder in encoders:
-            n_in_all = rows.n_entered(connection, night, encoder=encoder.id, lane=lane)
+            n_in_all = pages.n_entered(connection, night, encoder=encoder.id, lane=lane)
             if n_in_all == 0:
                 continue
             limit = max(FEWEST_OF_ENCODER, shown // len(encoders))
             depth = 1 if lane == "own" else DEEPEST_RANK
-            found = rows.entered(connection, night, encoder=encoder.id, lane=lane, deepest_rank=depth, limit=limit)
+            found = pages.entered(connection, night, encoder=encoder.id, lane=lane, deepest_rank=depth, limit=limit)
             groups.append(_group(lane, encoder, found, cards, n_in_all=n_in_all))
     return tuple(groups)
 
@@ -103,13 +103,13 @@ def gather_matches(connection: Connection, scan: str, *, store: Path) -> Matches
         LookupError: No such scan.
     """
     cards = CardMaker(connection, store)
-    found = rows.scans(connection, [scan])
+    found = pages.scans(connection, [scan])
     if scan not in found:
         raise LookupError("no scan has this key; `scantwin status` shows the newest night")
     cards.load([scan])
     looked_at = cards.facts(scan, planes=ALL_PLANES)
     lanes = lanes_of_scan(connection, scan)
-    verdicts = rows.judged(connection, scan)
+    verdicts = pages.judged(connection, scan)
     encoders = {row.id: row for row in active_encoders(connection)}
     groups = []
     for lane in lanes:
@@ -137,14 +137,14 @@ def gather_pairs(connection: Connection, scan: str, priors: Sequence[str], *, st
 def _group(
     lane: str,
     encoder: EncoderRow,
-    matches: Sequence[Row],
+    matches: Sequence[ReviewedMatch],
     cards: CardMaker,
     *,
     sentence: str = "",
     n_in_all: int = 0,
     n_detailed: int = 0,
 ) -> PairGroup:
-    cards.load(key for match in matches for key in (match["scan"], match["prior"]))
+    cards.load(key for match in matches for key in (match.scan, match.prior))
     return PairGroup(
         lane=lane,
         encoder=short(encoder.id),
@@ -158,9 +158,12 @@ def _group(
     )
 
 
-def _reviewed(match: ListedMatch, verdicts: Mapping[int, Row]) -> Row:
-    """Put a current match into the form of match_for_review."""
-    return {**match, "match": match.id, **verdicts.get(match.id, rows.UNJUDGED)}
+def _reviewed(match: ListedMatch, verdicts: Mapping[int, ReviewedMatch]) -> ReviewedMatch:
+    """Put a current match into the form of match_for_review, which knows those of active encoders only."""
+    return verdicts.get(match.id) or ReviewedMatch(
+        match.id, match.lane, match.rank, match.code, match.distance, match.scan, match.prior, match.change_code,
+        match.change_percentile, match.change_references, match.change_scanner,
+    )  # fmt: skip
 
 
 def _lane_sentence(lane: ScanLane) -> str:
@@ -183,34 +186,34 @@ def _headline(scan: str, lanes: Sequence[ScanLane]) -> str:
     return f"Scan {scan} has {own} and {others}."
 
 
-def _meaning(connection: Connection, scan: Row, *, is_listed: bool) -> str:
+def _meaning(connection: Connection, scan: ScanRow, *, is_listed: bool) -> str:
     """Say why a scan has no lists, and where to look instead; empty when it has them."""
     if is_listed:
         return ""
-    if scan["code"] != "used":
-        main = rows.main_scan_beside(connection, scan)
-        instead = f"Its study's lists are those of scan {short(main)}." if main and main != scan["key"] else ""
-        return " ".join(part for part in (*code_words(scan["code"]), instead) if part)
-    encoders = [row.id for row in active_encoders(connection) if row.cover == scan["cover"]]
+    if scan.code != "used":
+        main = pages.main_scan_beside(connection, scan)
+        instead = f"Its study's lists are those of scan {short(main)}." if main and main != scan.key else ""
+        return " ".join(part for part in (*code_words(scan.code), instead) if part)
+    encoders = [row.id for row in active_encoders(connection) if row.cover == scan.cover]
     if not encoders:
         return " ".join(code_words("no-encoder"))
-    has = rows.has_vector(connection, scan["key"], encoders)
+    has = pages.has_vector(connection, scan.key, encoders)
     return " ".join(code_words("not-yet-matched" if has else "not-yet-embedded"))
 
 
-def _setting(row: Row) -> str:
-    thickness = millimetres(row["slice_thickness_mm"])
-    contrast = plain(row["contrast"]) or "unknown"
-    told = CONTRAST.get(contrast, "contrast unknown" if row["kind"].startswith("ct/") else "")
-    parts = (told, plain(row["kernel"]), plain(row["sequence"]).replace("\\", " "), thickness and f"{thickness} slices")
+def _setting(row: ScanRow) -> str:
+    thickness = millimetres(row.slice_thickness_mm)
+    contrast = plain(row.contrast) or "unknown"
+    told = CONTRAST.get(contrast, "contrast unknown" if row.kind.startswith("ct/") else "")
+    parts = (told, plain(row.kernel), plain(row.sequence).replace("\\", " "), thickness and f"{thickness} slices")
     return ", ".join(part for part in parts if part)
 
 
-def _geometry(row: Row) -> str:
-    counts = [n for n in (row["n_columns"], row["n_rows"], row["n_slices"]) if n is not None]
-    if row["cover"] == "2d":
-        counts, sizes = counts[:2], millimetres(row["spacing_x_mm"], row["spacing_y_mm"])
+def _geometry(row: ScanRow) -> str:
+    counts = [n for n in (row.n_columns, row.n_rows, row.n_slices) if n is not None]
+    if row.cover == "2d":
+        counts, sizes = counts[:2], millimetres(row.spacing_x_mm, row.spacing_y_mm)
     else:
-        sizes = millimetres(row["spacing_x_mm"], row["spacing_y_mm"], row["spacing_z_mm"])
+        sizes = millimetres(row.spacing_x_mm, row.spacing_y_mm, row.spacing_z_mm)
     size = " × ".join(map(str, counts))
     return " of ".join(part for part in (size, sizes) if part)

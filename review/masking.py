@@ -6,11 +6,10 @@ from datetime import date, timedelta
 from functools import cache
 
 import pandas as pd
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from db.base import table_of
+from db.exports import Numbered, first_used, patient_of_study
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
-from db.tables import Label, Study, Verdict
 from review.words import OLDEST_SHOWN
 
 FIRST_YEAR, LAST_YEAR = 1, 9999  # what a date can say; a shift beyond it leaves the date out
@@ -68,13 +67,12 @@ class Mask:
     def __init__(self, connection: Connection, shift_days: Callable[[str], int] | None) -> None:
         self._shift = None if shift_days is None else cache(shift_days)
         self._numbers = {
-            "by": _numbers(connection, Verdict, "by"),
-            "last_verdict_by": _numbers(connection, Verdict, "by"),
-            "source": _numbers(connection, Label, "source"),
-            "site": _numbers(connection, Label, "site"),
+            "by": _numbers(connection, "reader"),
+            "last_verdict_by": _numbers(connection, "reader"),
+            "source": _numbers(connection, "source"),
+            "site": _numbers(connection, "site"),
         }
-        study = table_of(Study)
-        self._patient_of_study = dict(connection.execute(select(study.c.key, study.c.patient)).tuples().all())
+        self._patient_of_study = patient_of_study(connection)
 
     @property
     def is_shifting(self) -> bool:
@@ -108,16 +106,9 @@ class Mask:
         return labels
 
 
-def _numbers(connection: Connection, model: type[Verdict] | type[Label], column: str) -> dict[str, int]:
+def _numbers(connection: Connection, what: Numbered) -> dict[str, int]:
     """Number names by first use: a later name never changes an earlier number."""
-    table = table_of(model)
-    names = (
-        select(table.c[column])
-        .where(table.c[column].is_not(None))
-        .group_by(table.c[column])
-        .order_by(func.min(table.c.id))
-    )
-    return {name: number for number, name in enumerate(connection.scalars(names), 1)}
+    return {name: number for number, name in enumerate(first_used(connection, what), 1)}
 
 
 def _shifted(column: "pd.Series", days: "pd.Series") -> "pd.Series":

@@ -103,7 +103,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class EncoderRow:
+class EncoderLine:
     """One active encoder."""
 
     id: str
@@ -116,7 +116,7 @@ class EncoderRow:
 
 
 @dataclass(frozen=True)
-class StageRow:
+class StageLine:
     """One stage of the night."""
 
     name: str
@@ -125,7 +125,7 @@ class StageRow:
 
 
 @dataclass(frozen=True)
-class NightRow:
+class NightLine:
     """One night beside its neighbours."""
 
     night: int
@@ -149,7 +149,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class ListChange:
+class ListChangeLine:
     """How many matches entered, moved within or left lists of one sort, and why."""
 
     what: str
@@ -179,11 +179,11 @@ class NightPage:
     undone: tuple[Trouble, ...] = ()  # work that was left because something failed
     trouble: Trouble | None = None
     groups: tuple[PairGroup, ...] = ()
-    changes: tuple[ListChange, ...] = ()  # of lists, this night
+    changes: tuple[ListChangeLine, ...] = ()  # of lists, this night
     training: tuple[Training, ...] = ()
-    stages: tuple[StageRow, ...] = ()
-    nights: tuple[NightRow, ...] = ()
-    encoders: tuple[EncoderRow, ...] = ()
+    stages: tuple[StageLine, ...] = ()
+    nights: tuple[NightLine, ...] = ()
+    encoders: tuple[EncoderLine, ...] = ()
     watched: tuple[Trouble, ...] = ()  # what stands out from the nights before
     held: tuple[tuple[str, str], ...] = ()  # encoder in the shadow -> why
     chosen: tuple[tuple[str, str, int], ...] = ()  # encoder to become active, why, scans it still has to embed

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
 from db.base import Base
+from db.columns import UnknownTable
 from db.views import VIEWS
-from review.columns import UnknownTable
 from review.frames import frame, frames
 from review.masking import EXPORTED, Mask
 from scans.atomic import draft_of, private_folder, write_atomically

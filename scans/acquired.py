@@ -1,10 +1,9 @@
-"""When a scan was acquired, as an interval of time, and how old the patient was.
+"""When a scan was acquired, as an interval of time.
 
 The dates of a scan are weighed by the rule of docs/decisions/0013: one that cannot be right is not used, StudyDate goes
 before what lies apart from it, one slice does not speak for all, and what was found to be wrong is said.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 
 Precision = Literal["second", "day", "unknown"]
 Source = tuple[str, str, timedelta]  # date, time, and how long after StudyDate it may lie
-DAYS_A_YEAR = 365.2425
-OLDEST_YEARS = 130.0  # nobody has been older; a greater number is of a wrong date
-AGE_UNITS = {"D": 1 / DAYS_A_YEAR, "W": 7 / DAYS_A_YEAR, "M": 1 / 12, "Y": 1.0}  # PS3.5 6.2, VR AS
 OTHER_DAY = timedelta(days=1)  # a study may span midnight, and two clocks may stand in two zones
 LONGEST_STUDY = timedelta(days=7)  # nuclear medicine comes back to one injection for days
 SHIFTED = frozenset({"MODIFIED", "REMOVED"})  # LongitudinalTemporalInformationModified, PS3.3 C.12.1
@@ -211,14 +207,3 @@ def _is_placeholder(day: date) -> bool:
 def _is_new_clock(day: date) -> bool:
     """Say whether a day is one that a clock without its battery shows for its first weeks."""
     return day.month == 1 and day.year % 10 == 0
-
-
-def age_years(age: str, *, birth_date: str, study_date: str) -> float | None:
-    """Return PatientAge in years, else the time from birth to study, else None."""
-    if match := re.fullmatch(r"(\d{1,3})([DWMY])", age.strip().upper()):
-        return round(int(match[1]) * AGE_UNITS[match[2]], 2)
-    born, studied = read_day(birth_date), read_day(study_date)
-    if born is None or studied is None or born > studied:
-        return None
-    years = round((studied - born).days / DAYS_A_YEAR, 2)
-    return years if years <= OLDEST_YEARS else None

@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from scans.acquired import age_years
+from scans.age import age_years
 
 WRITTEN = re.compile(r"(\d{4})(\d\d)(\d\d)|(\d{4})\.(\d\d)\.(\d\d)")  # PS3.5 6.2, DA; with dots before 1993
 STAND_INS = frozenset({date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1)})  # what programs write for "none"

@@ -17,6 +17,7 @@ from scans.pixels import Opener
 from scans.sopclass import family_of
 
 AIR_HU = -1000.0
+EMPTY = {"CT": AIR_HU}  # Modality -> value of empty space; any other has no fixed one: its darkest value stands for it
 TABLE_DEPTHS = (8, 16)  # Bits Allocated of pixels that a Modality LUT can be for (PS3.3 C.11.1.1)
 
 
@@ -101,8 +102,8 @@ def fill_padding(voxels: np.ndarray, is_padding: np.ndarray, *, modality: str, i
     """
     if is_padding.all():
         raise ConstantImage("every voxel is padding")
-    if modality == "CT":
-        voxels[is_padding] = AIR_HU
+    if modality in EMPTY:
+        voxels[is_padding] = EMPTY[modality]
     else:
         imaged = voxels[~is_padding]
         voxels[is_padding] = imaged.max() if inverted else imaged.min()
@@ -110,7 +111,7 @@ def fill_padding(voxels: np.ndarray, is_padding: np.ndarray, *, modality: str, i
 
 def empty_value(voxels: np.ndarray, modality: str) -> float:
     """Return what fills the outside of slices: air for CT, else the darkest value there is."""
-    return AIR_HU if modality == "CT" else float(voxels.min())
+    return EMPTY[modality] if modality in EMPTY else float(voxels.min())
 
 
 def check_image(voxels: np.ndarray) -> None:

@@ -5,16 +5,31 @@ group normalisation: with it a scan's vector would depend on the scans beside it
 imported when a network is built, since that takes seconds.
 """
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
+from siamese.choices import BACKBONES, chosen
+
 N_GROUPS = 8  # divides the width of every layer of the networks below
 
-Builder = Callable[[int], tuple[nn.Module, int]]
+
+@dataclass(frozen=True)
+class Backbone:
+    """How one network is built, and where a training of it begins.
+
+    Attributes:
+        architecture: From the number of dimensions to a network with drawn weights, and its features.
+        initialise: Writes weights of its own into the network, which are on this disk: nothing is ever fetched. None:
+            a training begins with the drawn ones. What is called untrained never sees it.
+    """
+
+    architecture: Callable[[int], tuple[nn.Module, int]]
+    initialise: Callable[[nn.Module], None] | None = None
 
 
 class MeanAndMax(nn.Module):
@@ -26,17 +41,25 @@ class MeanAndMax(nn.Module):
         return torch.cat([flat.mean(dim=2), flat.amax(dim=2)], dim=1)
 
 
+def backbone_named(name: str) -> Backbone:
+    """Return a backbone.
+
+    Raises:
+        ValueError: The name is not in siamese.choices.
+    """
+    backbone: Backbone = chosen("backbone", BACKBONES, name)
+    return backbone
+
+
 def build_backbone(name: str, *, n_dims: int) -> tuple[nn.Module, int]:
     """Return a network from scans (N, 1, *shape) to features (N, F), and F.
 
-    Weights are drawn from torch's generator; none are ever fetched from elsewhere.
+    Weights are drawn from torch's generator, also where the backbone has weights of its own.
 
     Raises:
-        ValueError: The name is not in BUILDERS.
+        ValueError: The name is not in siamese.choices.
     """
-    if name not in BUILDERS:
-        raise ValueError(f"backbone {name!r}: wanted one of {', '.join(sorted(BUILDERS))}")
-    network, n_features = BUILDERS[name](n_dims)
+    network, n_features = backbone_named(name).architecture(n_dims)
     _normalise_by_group(network)
     return network, n_features
 
@@ -76,11 +99,7 @@ def _normalise_by_group(module: nn.Module) -> None:
             _normalise_by_group(child)
 
 
-BUILDERS: Mapping[str, Builder] = MappingProxyType(
-    {
-        "small": lambda n_dims: _resnet(n_dims, layers=(1, 1, 1, 1), planes=(16, 32, 64, 96)),
-        "resnet10": lambda n_dims: _resnet(n_dims, layers=(1, 1, 1, 1), planes=(64, 128, 256, 512)),
-        "resnet18": lambda n_dims: _resnet(n_dims, layers=(2, 2, 2, 2), planes=(64, 128, 256, 512)),
-        "densenet121": lambda n_dims: _densenet(n_dims, blocks=(6, 12, 24, 16)),
-    }
-)
+SMALL = Backbone(partial(_resnet, layers=(1, 1, 1, 1), planes=(16, 32, 64, 96)))
+RESNET10 = Backbone(partial(_resnet, layers=(1, 1, 1, 1), planes=(64, 128, 256, 512)))
+RESNET18 = Backbone(partial(_resnet, layers=(2, 2, 2, 2), planes=(64, 128, 256, 512)))
+DENSENET121 = Backbone(partial(_densenet, blocks=(6, 12, 24, 16)))

@@ -17,17 +17,12 @@ from safetensors.torch import save as pack_weights
 from torch import nn
 
 from scans.atomic import write_atomically
-from siamese.backbones import build_backbone
-from siamese.manifest import Manifest
+from siamese.backbones import backbone_named, build_backbone
+from siamese.manifest import MANIFEST, EncoderMismatch, Manifest, read_manifest
 from siamese.recipe import RECIPES, Recipe, recipe_for
 
 WEIGHTS = "weights.safetensors"
-MANIFEST = "manifest.json"
 SMALLEST_NORM = 1e-12  # below it a direction is rounding noise; such vectors are refused when embedded
-
-
-class EncoderMismatch(ValueError):
-    """The files of an encoder do not belong together, or to this version's preprocessing."""
 
 
 class Encoder(nn.Module):
@@ -53,6 +48,8 @@ class Encoder(nn.Module):
 def build(backbone: str, cover: str, dim: int = 128, seed: int = 0, recipe: Recipe | None = None) -> Encoder:
     """Return an untrained encoder, in eval mode; equal arguments give equal weights.
 
+    All of them are drawn, also where the backbone has weights of its own: those come by `initialise` alone.
+
     Raises:
         ValueError: The backbone or the cover is unknown, or dim is not positive.
     """
@@ -71,6 +68,15 @@ def build(backbone: str, cover: str, dim: int = 128, seed: int = 0, recipe: Reci
         encoder = Encoder(network, n_features, manifest, chosen)
     sign(encoder, manifest)
     return encoder.eval()
+
+
+def initialise(encoder: Encoder) -> Encoder:
+    """Give an encoder the weights that its backbone has of its own, where it has any; a training begins with them."""
+    write = backbone_named(encoder.manifest.backbone).initialise
+    if write is not None:
+        write(encoder.backbone)
+        sign(encoder, replace(encoder.manifest, origin="initialised", created_utc=""))
+    return encoder
 
 
 def sign(encoder: Encoder, manifest: Manifest) -> Manifest:
@@ -128,28 +134,6 @@ def load(folder: Path) -> Encoder:
     return encoder.eval()
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of a folder and check it against its own fingerprint.
-
-    Raises:
-        FileNotFoundError: The folder holds no encoder.
-        EncoderMismatch: The manifest is damaged or was edited.
-    """
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise FileNotFoundError(f"{folder.name}: no {MANIFEST}, so no encoder. Train one or use a starter.")
-    try:
-        manifest = Manifest.from_json(path.read_text(encoding="utf-8"))
-    except (ValueError, TypeError) as error:
-        raise EncoderMismatch(f"{path.name}: {error}. Restore it from a backup or train again.") from error
-    if manifest.fingerprint() != manifest.id:
-        raise EncoderMismatch(
-            f"{path.name}: its fields give fingerprint {manifest.fingerprint()}, it says {manifest.id!r}: "
-            "it was edited or damaged. Restore it from a backup or train again."
-        )
-    return manifest
-
-
 def _recipe_of(manifest: Manifest) -> Recipe:
     recipe = RECIPES.get(manifest.recipe)
     found = None if recipe is None else recipe.digest()
@@ -177,12 +161,3 @@ def _read_weights(folder: Path, manifest: Manifest) -> dict[str, torch.Tensor]:
             f"{manifest.weights_sha256[:16]}…. {remedy}"
         )
     return weights
-
-
-def starter(cover: str) -> Path:
-    """Return the folder of the encoder that ships with the package for a cold start.
-
-    Raises:
-        ValueError: The cover is neither "2d" nor "3d".
-    """
-    return Path(__file__).parent / "starters" / recipe_for(cover).cover

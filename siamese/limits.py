@@ -1,29 +1,16 @@
 """What the settings of training and search may be, told once: config.toml and the trainer both ask here."""
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from siamese.choices import BACKBONES, LOSSES, MINERS, Words
+
 Metric = Literal["cosine", "euclidean"]
-WantedPurpose = Literal["auto", "finding", "patient", "view"]
-
-
-@dataclass(frozen=True)
-class Words:
-    """One of some words."""
-
-    allowed: tuple[str, ...]
-
-    def refuse(self, found: object) -> str:
-        """Return what is wrong and what is wanted; "" when it may be."""
-        if found in self.allowed:
-            return ""
-        close = difflib.get_close_matches(str(found), self.allowed, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        return f"wanted one of {', '.join(self.allowed)}{hint}"
+Purpose = Literal["finding", "patient", "view"]  # a rule each in siamese.purposes
+WantedPurpose = Literal["auto", Purpose]
 
 
 @dataclass(frozen=True)
@@ -66,11 +53,11 @@ LIMITS: Mapping[str, Words | Number] = MappingProxyType(
     {
         "purpose": Words(get_args(WantedPurpose)),
         "fewest_patients": whole(2, 1_000_000_000),
-        "backbone": Words(("small", "resnet10", "resnet18", "densenet121")),  # built in siamese.backbones
+        "backbone": Words(BACKBONES.keys()),
         "dim": whole(8, 512),
         "metric": Words(get_args(Metric)),
-        "loss": Words(("contrastive", "triplet")),  # siamese.training.losses
-        "miner": Words(("random", "semi-hard", "hard")),  # siamese.training.mining
+        "loss": Words(LOSSES.keys()),
+        "miner": Words(MINERS.keys()),
         "margin": Number(0.0, LARGEST_MARGIN, above=True, below=True),
         "epochs": whole(1, 10_000),
         "steps_per_epoch": whole(1, 1_000_000),

@@ -4,10 +4,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
+from siamese.recipe import recipe_for
+
+MANIFEST = "manifest.json"
 SCHEMA = 1
 LATER = frozenset({"kernels"})  # keys that older manifests do not have
+
+
+class EncoderMismatch(ValueError):
+    """The files of an encoder do not belong together, or to this version's preprocessing."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +30,7 @@ class Manifest:
     recipe: str
     recipe_digest: str
     weights_sha256: str
-    origin: str  # "starter", "trained" or "untrained"
+    origin: str  # "starter", "trained", "untrained", or "initialised" by weights of its backbone
     settings: Mapping[str, Any] = field(default_factory=dict)
     data_digest: str = ""
     trained_on: str = ""  # a sentence for people
@@ -69,3 +77,34 @@ class Manifest:
         }
         text = json.dumps(named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a folder and check it against its own fingerprint.
+
+    Raises:
+        FileNotFoundError: The folder holds no encoder.
+        EncoderMismatch: The manifest is damaged or was edited.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder.name}: no {MANIFEST}, so no encoder. Train one or use a starter.")
+    try:
+        manifest = Manifest.from_json(path.read_text(encoding="utf-8"))
+    except (ValueError, TypeError) as error:
+        raise EncoderMismatch(f"{path.name}: {error}. Restore it from a backup or train again.") from error
+    if manifest.fingerprint() != manifest.id:
+        raise EncoderMismatch(
+            f"{path.name}: its fields give fingerprint {manifest.fingerprint()}, it says {manifest.id!r}: "
+            "it was edited or damaged. Restore it from a backup or train again."
+        )
+    return manifest
+
+
+def starter(cover: str) -> Path:
+    """Return the folder of the encoder that ships with the package for a cold start.
+
+    Raises:
+        ValueError: The cover is neither "2d" nor "3d".
+    """
+    return Path(__file__).parent / "starters" / recipe_for(cover).cover

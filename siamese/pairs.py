@@ -8,14 +8,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-Purpose = Literal["finding", "patient", "view"]
-PURPOSES: tuple[Purpose, ...] = ("finding", "patient", "view")
+from siamese.example import Example
+from siamese.limits import Purpose as Purpose  # others take it from here
+from siamese.purposes import RULES, codes, equal, rule_of
+
+PURPOSES: tuple[Purpose, ...] = tuple(RULES)
 SPLITS = ("train", "validation", "test")
 TRAIN_BELOW, VALIDATION_BELOW = 0.6, 0.8
 
@@ -27,20 +28,6 @@ MOST_COMPARED = 1000  # scans of a split and kind: pairs grow with the square, t
 
 class PatientStraddles(ValueError):
     """One patient's scans stand in two splits, or one scan stands twice: nothing may be learned."""
-
-
-@dataclass(frozen=True)
-class Example:
-    """One main scan, ready to learn from."""
-
-    scan: str
-    patient: str
-    study: str
-    kind: str
-    tensor: Path
-    present: frozenset[str]
-    absent: frozenset[str]
-    split_number: float  # of the patient, in [0, 1), drawn at first sight
 
 
 @dataclass(frozen=True)
@@ -91,46 +78,13 @@ def relations(examples: Sequence[Example], purpose: Purpose) -> npt.NDArray[np.i
 
     For purpose "view" the same scan may be listed several times, once a view.
     """
-    patient, study, scan, kind = (_codes([getattr(e, f) for e in examples]) for f in _COMPARED)
-    same_patient = _equal(patient)
-    if purpose == "finding":
-        alike, unlike = _by_findings(examples)
-        alike, unlike = alike & ~same_patient, unlike & ~same_patient
-    elif purpose == "patient":
-        alike, unlike = same_patient & ~_equal(study), ~same_patient
-    elif purpose == "view":
-        alike, unlike = _equal(scan), ~same_patient
-    else:
-        raise ValueError(f"purpose {purpose!r}: wanted one of {', '.join(PURPOSES)}")
+    alike, unlike = rule_of(purpose).compare(examples)
     matrix = np.full(alike.shape, UNKNOWN, np.int8)
     matrix[unlike] = UNLIKE
     matrix[alike] = ALIKE
-    matrix[~_equal(kind)] = UNKNOWN
+    matrix[~equal(codes([e.kind for e in examples]))] = UNKNOWN
     np.fill_diagonal(matrix, UNKNOWN)
     return matrix
-
-
-_COMPARED = ("patient", "study", "scan", "kind")
-
-
-def _codes(values: Sequence[str]) -> npt.NDArray[np.intp]:
-    return np.unique(np.asarray(values, dtype=object), return_inverse=True)[1].reshape(-1)
-
-
-def _equal(codes: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
-    return np.asarray(codes[:, None] == codes[None, :])
-
-
-def _by_findings(examples: Sequence[Example]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return which pairs share a finding, and which are known to share none though one has some."""
-    names = sorted({name for e in examples for name in e.present | e.absent})
-    present = np.array([[n in e.present for n in names] for e in examples], np.int32).reshape(len(examples), len(names))
-    absent = np.array([[n in e.absent for n in names] for e in examples], np.int32).reshape(len(examples), len(names))
-    n_present = present.sum(axis=1)
-    refuted = present @ absent.T == n_present[:, None]  # all that the row has, the column has not
-    some = (n_present[:, None] + n_present[None, :]) > 0
-    alike = present @ present.T > 0
-    return alike, refuted & refuted.T & some & ~alike
 
 
 def feasible(examples: Sequence[Example], purpose: Purpose) -> Feasibility:
@@ -149,24 +103,17 @@ def feasible(examples: Sequence[Example], purpose: Purpose) -> Feasibility:
             if n_pairs < fewest:
                 reason = (
                     f"{n_pairs} {word} pairs for purpose {purpose} in {name}, wanted at least {fewest} among "
-                    f"kinds that have both sorts: {_REMEDY[purpose]}"
+                    f"kinds that have both sorts: {rule_of(purpose).remedy}"
                 )
                 return Feasibility(False, reason, counts)
     return Feasibility(True, "", counts)
-
-
-_REMEDY = {
-    "finding": "label more patients as present and absent, or use purpose patient or view",
-    "patient": "wait until more patients came twice, or use purpose view",
-    "view": "wait for scans of more patients",
-}
 
 
 def _tallies(part: Sequence[Example], purpose: Purpose) -> dict[str, Counter[int]]:
     """Return how many pairs of each relation each kind has."""
     tallies = {}
     for kind, listed in by_kind(part).items():
-        seen = [e for e in listed for _ in range(2 if purpose == "view" else 1)]
+        seen = [e for e in listed for _ in range(rule_of(purpose).n_views)]
         matrix = relations(seen, purpose)
         tallies[kind] = Counter(matrix[np.triu_indices(len(seen), 1)].tolist())
     return tallies

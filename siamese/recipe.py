@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Literal
 
 Cover = Literal["2d", "3d"]
+COVERS: tuple[Cover, ...] = ("3d", "2d")
 
 
 @dataclass(frozen=True)

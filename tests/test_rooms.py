@@ -32,6 +32,88 @@ def imports_of(room):
                 yield from ((path, name.name) for name in node.names)
 
 
+MODULES = {
+    ".".join(p.relative_to(ROOT).with_suffix("").parts): p for room in ROOMS for p in (ROOT / room).rglob("*.py")
+}
+
+
+def arrows(modules):
+    """Every (module, module of ours that it imports), imports inside functions included."""
+    for name, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                asked = [f"{node.module}.{alias.name}" for alias in node.names]
+                yield from ((name, one if one in modules else node.module) for one in asked)
+            elif isinstance(node, ast.Import):
+                yield from ((name, alias.name) for alias in node.names)
+
+
+def sub_room(module):
+    """The folder of a module below its room; a stage is one as well; the files of flows itself are one each."""
+    parts = module.split(".")
+    deep = 3 if parts[:2] == ["flows", "stages"] else 2
+    return ".".join(parts[:deep]) if len(parts) > deep or parts[0] == "flows" else parts[0]
+
+
+def circles(pairs):
+    """Every pair of a graph that lies on a circle, sorted."""
+    after = {}
+    for one, other in pairs:
+        after.setdefault(one, set()).add(other)
+
+    def reached(start):
+        seen, waiting = set(), [start]
+        while waiting:
+            new = after.get(waiting.pop(), set()) - seen
+            seen, waiting = seen | new, [*waiting, *new]
+        return seen
+
+    mine = {one: reached(one) for one in after}
+    return sorted((one, other) for one in after for other in after[one] if one in mine.get(other, ()))
+
+
+LAYERS = (  # of flows, lowest first; a line imports from the lines above it, and never within itself
+    ("flows.site", "flows.answers"),
+    ("flows.work",),
+    ("flows.records",),
+    ("flows.stages.ingest", "flows.stages.embed", "flows.stages.match"),
+    ("flows.stages.encoder",),
+    ("flows.night",),
+    ("flows.nightly", "flows.clinician", "flows.operator"),
+    ("flows.evaluate",),
+    ("flows.verbs",),
+    ("flows.cli",),
+    ("flows.demo",),
+)
+
+
+def upwards(pairs):
+    """Imports of flows that do not lead to a lower layer."""
+    layer = {name: number for number, names in enumerate(LAYERS) for name in names}
+    between = {(sub_room(a), sub_room(b)) for a, b in pairs if a.startswith("flows.") and b.startswith("flows.")}
+    return sorted((a, b) for a, b in between if a != b and layer[a] <= layer[b])
+
+
+def test_inside_flows_imports_lead_to_a_lower_layer_only():
+    assert upwards(arrows(MODULES)) == []
+
+
+def test_neither_files_nor_sub_rooms_import_in_a_circle():
+    pairs = [(a, b) for a, b in arrows(MODULES) if b in MODULES and a != b]
+    assert circles(pairs) == []
+    assert circles((sub_room(a), sub_room(b)) for a, b in pairs if sub_room(a) != sub_room(b)) == []
+
+
+@pytest.mark.parametrize("where", ["{}", "def later():\n    {}", "if TYPE_CHECKING:\n    {}"])
+def test_a_circle_and_a_step_upwards_are_found_wherever_the_import_stands(tmp_path, where):
+    lease, run = "flows.work.lease", "flows.night.run"
+    planted = {lease: tmp_path / "lease", run: tmp_path / "run"}
+    planted[lease].write_text(where.format("from flows.night import run"))
+    planted[run].write_text(where.format("import flows.work.lease"))
+    assert circles(arrows(planted)) == [(run, lease), (lease, run)]
+    assert upwards(arrows(planted)) == [("flows.work", "flows.night")]
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_imports_only_from_rooms_below_it(room):
     allowed = MAY_IMPORT[room]

@@ -7,23 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Connection
 
 from db import calibrations
 from db.encoders import EncoderRow, active_encoders
 from db.engine import utc_microseconds
 from db.scans import ScanFacts, scan_facts
+from flows.answers.lanes import Lane, ListedScan, Similar
+from flows.clinician.answer import answer_of, listed_scan
 from flows.clinician.expectations import new_change, new_expectation
 from flows.records.dating import dated, today
-from flows.records.lookup import NotFound
 from flows.records.persons import patient_outside
+from flows.records.scanner import same_scanner, scanner_of
 from flows.records.space import Space, order_of, read_space
 from flows.records.whose import study_outside
+from flows.site.errors import NotFound
 from flows.site.opened import Site
-from flows.stages.match.calibrate import same_scanner, scanner_of
+from flows.stages.match.ending import ending_of
 from flows.work.sandbox import guard_of
 from scans.archive import path_text
 from scans.outcome import Refusal
@@ -51,13 +54,13 @@ class Query:
     scanner: str  # maker and model, "" where not known
 
 
-def similar_to_files(site: Site, paths: Sequence[Path]) -> list[dict[str, Any]]:
+def similar_to_files(site: Site, paths: Sequence[Path]) -> list[Similar]:
     """The lanes of every scan in some files; the files do not join the archive.
 
     Raises:
         NotFound: The files hold no scan that could be compared; the text says why.
     """
-    answers: list[dict[str, Any]] = []
+    answers: list[Similar] = []
     reasons: list[str] = []
     for stack in _stacks(site, paths, reasons):
         try:
@@ -92,8 +95,9 @@ def _stacks(site: Site, paths: Sequence[Path], reasons: list[str]) -> list[Stack
     return [stack for grouping in groupings for stack in grouping.stacks]
 
 
-def _ask(site: Site, stack: Stack) -> dict[str, Any]:
-    from flows.stages.embed.vectors import device_or_cpu, loaded_encoder
+def _ask(site: Site, stack: Stack) -> Similar:
+    from flows.records.loaded_encoder import loaded_encoder
+    from flows.stages.embed.vectors import device_or_cpu
     from siamese.embedding import embed
 
     header = stack.members[0].header
@@ -101,59 +105,54 @@ def _ask(site: Site, stack: Stack) -> dict[str, Any]:
         when = dated(site, stack, today(site, connection))
         patient, own_lane = patient_outside(site, connection, header)
         study = study_outside(site, connection, header, patient)
-    scanner = scanner_of({"manufacturer": stack.passport.manufacturer, "model": stack.passport.model})
+    scanner = scanner_of(stack.passport)
     query = Query(stack.kind.key, patient, study, when.from_utc, when.until_utc, own_lane, scanner)
     tensor = to_tensor(read_volume(stack, ROOT, guard_of(site)), recipe_for(stack.kind.cover))
-    lanes: list[dict[str, Any]] = []
+    lanes: list[Lane] = []
     with site.db.read() as connection:
         for encoder in active_encoders(connection):
             if encoder.cover == stack.kind.cover:
                 siamese = site.settings.siamese
-                network = loaded_encoder(site.store / str(encoder.folder), siamese.threads)
-                device = device_or_cpu(site, str(encoder.id))
+                network = loaded_encoder(site.store / encoder.folder, siamese.threads)
+                device = device_or_cpu(site, encoder.id)
                 vector = embed(network, [tensor], batch_size=siamese.batch_size, device=device)[0]
                 lanes += lanes_of(site, connection, encoder, query, vector)
-    code = "ok" if stack.kind.known else "kind-unknown"
-    return {"schema": 1, "scan": "", "kind": stack.kind.key, "contrast": stack.passport.contrast, "code": code,
-            "date_doubts": list(when.doubts), "prior_date_doubts": doubts_in(lanes), "lanes": lanes}  # fmt: skip
+        return answer_of(
+            connection, scan="", kind=stack.kind.key, contrast=stack.passport.contrast,
+            code="ok" if stack.kind.known else "kind-unknown", doubts=when.doubts, lanes=lanes,
+        )  # fmt: skip
 
 
 def lanes_of(
-    site: Site, connection: Any, encoder: EncoderRow, query: Query, vector: NDArray[np.float32]
-) -> list[dict[str, Any]]:
+    site: Site, connection: Connection, encoder: EncoderRow, query: Query, vector: NDArray[np.float32]
+) -> list[Lane]:
     """Both lanes of a vector among the main scans of its kind, by one encoder."""
-    space = read_space(site, connection, str(encoder.id), query.kind)
-    if not len(space.gallery):
-        found: dict[str, list[Neighbour]] = {"own": [], "others": []}
-        n_patients = 0
-    else:
-        found, n_patients = _search(site, space, query, vector)
-    calibration = calibrations.calibration_of(connection, str(encoder.id), query.kind)
-    cutoff = None if calibration is None else calibration.cutoff
-    dated = query.acquired_from is not None or site.settings.scans.dates != "true"
+    space = read_space(site, connection, encoder.id, query.kind)
+    found, n_patients = _search(site, space, query, vector)
+    calibration = calibrations.calibration_of(connection, encoder.id, query.kind)
     facts = scan_facts(connection, [space.gallery.keys[n.index] for some in found.values() for n in some])
-    same = {n.index: same_scanner(query.scanner, scanner_of(facts[space.gallery.keys[n.index]])) for n in found["own"]}
     return [
-        {
-            "lane": lane, "purpose": encoder.purpose, "encoder": encoder.id,
-            "outcome": _within(site, cutoff, lane, some, _code(site, lane, len(some), query.own_lane, dated)),
-            "gallery_patients": n_patients if lane == "others" else int(bool(some)), "alarm": "",
-            "matches": [
-                _shown(space, near, facts, bool(encoder.provisional))
-                | {
-                    "expected_by_chance": new_expectation(calibration, near.distance, n_patients),
-                    "change": new_change(calibration, near.distance, same=same[near.index]) if lane == "own" else None,
-                }
+        Lane(
+            lane=lane,
+            purpose=encoder.purpose,
+            encoder=encoder.id,
+            outcome=_outcome(site, query, lane, some, None if calibration is None else calibration.cutoff),
+            gallery_patients=n_patients if lane == "others" else int(bool(some)),
+            alarm="",
+            matches=[
+                _listed(near, facts[space.gallery.keys[near.index]], encoder, query, calibration, lane, n_patients)
                 for near in some
             ],
-        }
+        )
         for lane, some in found.items()
-    ]  # fmt: skip
+    ]
 
 
 def _search(
     site: Site, space: Space, query: Query, vector: NDArray[np.float32]
 ) -> tuple[dict[str, list[Neighbour]], int]:
+    if not len(space.gallery):
+        return {"own": [], "others": []}, 0
     patient = space.patient_codes.get(query.patient)
     from_us = UNKNOWN_US if query.acquired_from is None else utc_microseconds(query.acquired_from)
     until_us = UNKNOWN_US if query.acquired_until is None else utc_microseconds(query.acquired_until)
@@ -172,40 +171,23 @@ def _search(
     return {"own": own, "others": others}, n_patients
 
 
-def _code(site: Site, lane: str, n_found: int, own_lane: bool, dated: bool) -> str:
-    if lane == "own" and not own_lane:
-        return "no-own-lane"
-    if not dated:
-        return "date-unknown"
-    if not n_found:
-        return "no-prior"
-    return "fewer-than-k" if lane == "others" and n_found < site.settings.siamese.k else "ok"
-
-
-def _within(site: Site, cutoff: float | None, lane: str, found: Sequence[Neighbour], code: str) -> str:
-    """The code once the cut-off is applied to the list of other patients."""
+def _outcome(site: Site, query: Query, lane: str, found: Sequence[Neighbour], cutoff: float | None) -> str:
+    """How a list ended, with the cut-off applied to that of other patients."""
+    k = site.settings.siamese.k
+    is_dated = query.acquired_from is not None or site.settings.scans.dates != "true"
+    code = ending_of(lane, len(found), k=k, has_own_lane=query.own_lane, is_dated=is_dated)
     if lane == "own" or not found:
         return code
-    return lane_code(code, found[0].distance, cutoff, n_matches=len(found), k=site.settings.siamese.k)
+    return lane_code(code, found[0].distance, cutoff, n_matches=len(found), k=k)
 
 
-def doubts_in(lanes: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
-    """Take what speaks against the dates of listed scans out of their matches: scan -> codes, where there are any."""
-    matches = [match for lane in lanes for match in lane["matches"]]
-    return {match["scan"]: codes for match in matches if (codes := match.pop("date_doubts"))}
-
-
-def doubts_of(scan: ScanFacts) -> list[str]:
-    """The codes of what speaks against a scan's date."""
-    return str(scan.date_doubts).split(", ") if scan.date_doubts else []
-
-
-def _shown(space: Space, near: Neighbour, facts: dict[str, ScanFacts], provisional: bool) -> dict[str, Any]:
-    key = space.gallery.keys[near.index]
-    date = facts[key].acquired_local_date
-    return {
-        "match": None, "rank": near.rank, "scan": key, "patient": facts[key].patient,
-        "acquired": date.isoformat() if date else "", "distance": near.distance,
-        "contrast": facts[key].contrast or "unknown", "date_doubts": doubts_of(facts[key]),
-        "provisional": provisional,
-    }  # fmt: skip
+def _listed(
+    near: Neighbour, prior: ScanFacts, encoder: EncoderRow, query: Query,
+    calibration: calibrations.CalibrationRow | None, lane: str, n_patients: int,
+) -> ListedScan:  # fmt: skip
+    same = same_scanner(query.scanner, scanner_of(prior))
+    return listed_scan(
+        prior, scan=prior.key, match=None, rank=near.rank, distance=near.distance, provisional=encoder.provisional,
+        expected_by_chance=new_expectation(calibration, near.distance, n_patients),
+        change=new_change(calibration, near.distance, same=same) if lane == "own" else None,
+    )  # fmt: skip

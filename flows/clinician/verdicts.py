@@ -1,14 +1,17 @@
 """Verdicts: what a person says of a pair; never touches the match itself."""
 
 from pathlib import Path
-from typing import Any
 
 from db.verdicts import save_pair_verdict, save_verdict
-from flows.records.lookup import NotFound, WrongUsage, find_scan
+from flows.answers.judgements import MatchVerdict, PairVerdict
+from flows.records.lookup import find_scan
+from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site, open_site
 
 
-def record_verdict(config: Path, match: int | str, verdict: str, *, by: str, note: str = "") -> dict[str, Any]:
+def record_verdict(
+    config: Path, match: int | str, verdict: str, *, by: str, note: str = ""
+) -> MatchVerdict | PairVerdict:
     """Append a verdict on the pair of a match, or on a pair "SCAN:PRIOR" of a list to judge.
 
     Raises:
@@ -28,13 +31,13 @@ def record_verdict(config: Path, match: int | str, verdict: str, *, by: str, not
             number = save_verdict(connection, match=match, verdict=verdict, by=by.strip(), note=note)
     except LookupError as error:
         raise NotFound(f"no match has the id {match}; take it from match_for_review or `scantwin similar`") from error
-    return {"schema": 1, "id": number, "match": match, "verdict": verdict, "by": by.strip()}
+    return MatchVerdict(number, match, verdict, by.strip())
 
 
-def _on_pair(site: Site, pair: str, verdict: str, *, by: str, note: str) -> dict[str, Any]:
+def _on_pair(site: Site, pair: str, verdict: str, *, by: str, note: str) -> PairVerdict:
     """Whether the pair is a match or a control is not said."""
     with site.db.read() as connection:
-        scan, prior = (str(find_scan(connection, key.strip())["key"]) for key in pair.split(":", 1))
+        scan, prior = (find_scan(connection, key.strip()).key for key in pair.split(":", 1))
     try:
         with site.db.write() as connection:
             number = save_pair_verdict(
@@ -42,4 +45,4 @@ def _on_pair(site: Site, pair: str, verdict: str, *, by: str, note: str) -> dict
             )  # fmt: skip
     except LookupError as error:
         raise NotFound(f"{error}: take its name from `scantwin similar SCAN --judge`") from error
-    return {"schema": 1, "id": number, "pair": pair, "verdict": verdict, "by": by}
+    return PairVerdict(number, pair, verdict, by)

@@ -1,10 +1,11 @@
 """One scan of the archive, as any other viewer can show it."""
 
 from pathlib import Path
-from typing import Any
 
-from flows.records.lookup import NotFound, WrongUsage, find_scan
+from flows.answers.judgements import WrittenVolume
+from flows.records.lookup import find_scan
 from flows.records.series import read_series
+from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site, open_site
 from flows.work.outputs import require_new_file
 from flows.work.sandbox import guard_of
@@ -12,7 +13,7 @@ from scans.outcome import Refusal
 from scans.stack import Stack
 
 
-def write_volume(config: Path, scan: str, out: Path) -> dict[str, Any]:
+def write_volume(config: Path, scan: str, out: Path) -> WrittenVolume:
     """Write a scan as it is read from its files, before any resampling, as NIfTI; see `scans.nifti`.
 
     Args:
@@ -37,22 +38,26 @@ def write_volume(config: Path, scan: str, out: Path) -> dict[str, Any]:
     except Refusal as refusal:
         raise NotFound(f"the scan's files cannot be read as they were: {refusal}; see `scantwin night`") from None
     save_nifti(volume, out)
-    return {
-        "schema": 1, "scan": key, "kind": stack.kind.key, "file": str(out), "shape_zyx": list(volume.voxels.shape),
-        "spacing_zyx_mm": [round(mm, 6) for mm in volume.spacing_mm], "has_size": volume.has_size,
-        "repairs": stack.passport.repairs,
-    }  # fmt: skip
+    return WrittenVolume(
+        scan=key,
+        kind=stack.kind.key,
+        file=str(out),
+        shape_zyx=list(volume.voxels.shape),
+        spacing_zyx_mm=[round(mm, 6) for mm in volume.spacing_mm],
+        has_size=volume.has_size,
+        repairs=stack.passport.repairs,
+    )
 
 
 def _stack(site: Site, asked: str) -> tuple[Stack, str]:
     """The stack behind a scan's key: its series is grouped again, as the night does it."""
     with site.db.read() as connection:
         scan = find_scan(connection, asked)
-        series = read_series(connection, [str(scan["series"])])
-    key = str(scan["key"])
+        series = read_series(connection, [scan.series])
+    key = scan.key
     for stack in (stack for some in series for stack in some.grouping(site).stacks):
         if site.keys.key("scan", stack.digest) == key:
             return stack, key
-    if scan["state"] == "withdrawn":
+    if scan.state == "withdrawn":
         raise NotFound(f"scan {key} was withdrawn: its files were taken away or replaced")
     raise NotFound(f"the files of scan {key} have changed since the last night; run `scantwin ingest`")

@@ -3,51 +3,35 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from db.encoders import active_encoders, encoders_of, set_active_encoder
-from evaluation.questions import Task
-from flows.evaluate.one import Step, evaluate_site
+from flows.evaluate.one import evaluate_site
+from flows.evaluate.request import EvaluationRequest, Report
 from flows.night.conductor import conduct
 from flows.night.run import ready_site
 from flows.operator.new_site import new_site
-from flows.records.lookup import NotFound, WrongUsage
+from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site, open_site
 from flows.stages.encoder.train import keep
 from flows.work.lease import day_ticket
 from flows.work.outputs import require_outside
+from siamese.recipe import COVERS
 
 PAGES = Path("evidence")  # where pages go when nobody says so
 
 
-def evaluate_folder(
-    folder: Path,
-    config: Path,
-    *,
-    task: Task | None = None,
-    against: Path | None = None,
-    dates: str = "true",
-    encoder: str | None = None,
-    kind: str = "",
-    out: Path | None = None,
-    step: Step | None = None,
-    **sizes: int,
-) -> dict[str, Any]:
+def evaluate_folder(folder: Path, config: Path, request: EvaluationRequest, *, dates: str = "true") -> Report:
     """Take a folder in, embed it and evaluate; the site at `config` is asked for an encoder at most.
 
     Args:
         folder: Of DICOM; only read.
-        config: Of a site that keeps the encoder, where `encoder` is an id.
-        task: As `evaluate_site`.
-        against: CSV of labels.
+        config: Of a site that keeps the encoder, where the request names one by id.
+        request: Its encoder may also be the folder of one, and None takes the shipped starters. Below its `out`
+            lies, in `site`, the store, which a second run goes on with; None makes a store for the moment, and the
+            pages go into `evidence`.
         dates: "true", "shifted_per_patient" or "none".
-        encoder: Id of an encoder of that site, or the folder of one; None takes the shipped starters.
-        kind: As `evaluate_site`.
-        out: Folder of the pages, and in `site` below it of the store, which a second run goes on with;
-            None makes a store for the moment, and the pages go into `evidence`.
-        step: As `evaluate_site`.
-        **sizes: As `evaluate_site`.
 
     Raises:
         WrongUsage: There is no such folder, or `out` holds the site of another one.
@@ -55,17 +39,16 @@ def evaluate_folder(
     """
     if not folder.is_dir():
         raise WrongUsage(f"{folder} is not a folder; name the folder that holds the DICOM files")
-    require_outside(folder, out or PAGES, "--out")
-    kept = None if encoder is None else _encoder_folder(config, encoder)
-    with _site_of(folder, dates, out) as site:
+    out = request.out or PAGES
+    require_outside(folder, out, "--out")
+    kept = None if request.encoder is None else _encoder_folder(config, request.encoder)
+    with _site_of(folder, dates, request.out) as site:
         conduct(site, only=("ingest", "encoder"))
-        name = None if kept is None else _activate(site, kept)
+        encoder = None if kept is None else _activate(site, kept)
         ended = conduct(site, only=("embed",))
-        found = evaluate_site(
-            site.config, task=task, against=against, encoder=name, kind=kind, out=out or PAGES, step=step, **sizes
-        )
+        found = evaluate_site(site.config, replace(request, encoder=encoder, out=out))
     files = {name: ended.files[name] for name in ("seen", "used", "skipped", "quarantined", "waiting", "gone")}
-    return {**found, "files": files, "recorded": out is not None}
+    return {**found, "files": files, "recorded": request.out is not None}
 
 
 @contextmanager
@@ -85,7 +68,7 @@ def _ready(folder: Path, dates: str, home: Path) -> Site:
     config = home / "config.toml"
     if not config.exists():
         new_site(folder, config, changes={"train_when": '"never"', "dates": f'"{dates}"', "quiet_seconds": "0.0"})
-    site = ready_site(config)
+    site = ready_site(config)[0]
     if site.archive.resolve() != folder.resolve() or site.settings.scans.dates != dates:
         raise WrongUsage(f"{home} was made for another folder or other --dates; name another --out")
     return site
@@ -97,13 +80,13 @@ def _encoder_folder(config: Path, encoder: str) -> Path:
         return Path(encoder)
     site = open_site(config)
     with site.db.read() as connection:
-        every = [row for cover in ("3d", "2d") for row in encoders_of(connection, cover)]
-    named = [row for row in every if str(row.id).startswith(encoder)]
+        every = [row for cover in COVERS for row in encoders_of(connection, cover)]
+    named = [row for row in every if row.id.startswith(encoder)]
     if len(named) != 1:
         raise NotFound(
             f"{len(named)} encoders of {config} have an id that begins with {encoder!r}; name a folder or an id"
         )
-    return site.store / str(named[0].folder)
+    return site.store / named[0].folder
 
 
 def _activate(site: Site, folder: Path) -> str:
@@ -116,7 +99,7 @@ def _activate(site: Site, folder: Path) -> str:
     with day_ticket(site) as ticket:
         keep(site, ticket, folder, manifest, origin="starter" if manifest.origin == "starter" else "imported")
         with site.db.write(ticket.right) as connection:
-            for purpose in {str(row.purpose) for row in others} - {manifest.purpose}:
+            for purpose in {row.purpose for row in others} - {manifest.purpose}:
                 set_active_encoder(connection, cover=manifest.cover, purpose=purpose, encoder=None, reason="evaluation")
             set_active_encoder(
                 connection, cover=manifest.cover, purpose=manifest.purpose, encoder=manifest.id, reason="evaluation"

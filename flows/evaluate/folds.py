@@ -5,31 +5,45 @@ What is measured is the training that the settings ask for, not one encoder; non
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from db.encoders import EncoderRow
 from db.labels import read_labels
-from db.scans import eligible_scans
+from db.scans import EligibleScan, eligible_scans
 from evaluation.cohort import N_FOLDS, Fold
 from evaluation.folds import dealt
-from evaluation.leaks import N_PERMUTATIONS
 from evaluation.questions import Task
-from flows.evaluate.one import STEPS, Step, counted, evaluate_asked, task_of, told
+from flows.evaluate.one import STEPS, evaluate_asked, task_of
+from flows.evaluate.request import (
+    Count,
+    EvaluationRequest,
+    LeftOut,
+    Opening,
+    Report,
+    each_cover,
+    most_asked_first,
+    opened,
+)
 from flows.records.cohort import FEWEST_PATIENTS, Asked, Labels, cohort_of, is_of_kind
 from flows.records.labelled import examples_of
-from flows.records.labels import label_rows
-from flows.records.lookup import NotFound
-from flows.site.opened import Site, open_site
-from flows.stages.encoder.train import COVERS, ENCODER, training_settings
-from flows.work.lease import day_ticket
-from flows.work.outputs import require_outside_archive
-from siamese.pairs import Example, split
-from siamese.recipe import recipe_for
-from siamese.statistics.intervals import N_RESAMPLES
+from flows.site.errors import NotFound
+from flows.site.opened import Site
+from flows.stages.encoder.train import ENCODER, training_settings
+from siamese.example import Example
+from siamese.manifest import Manifest
+from siamese.pairs import split
+from siamese.recipe import COVERS, recipe_for
+from siamese.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from siamese.encoder import Encoder
 
 FOLD_STEPS = N_FOLDS + STEPS
 
@@ -40,85 +54,55 @@ class Pool:
 
     cover: str
     task: Task
-    rows: Sequence[Mapping[str, Any]]  # of scan, in the order of their keys
+    rows: Sequence[EligibleScan]  # of scan, in the order of their keys
     examples: Sequence[Example]  # of the same scans
     labels: Labels
 
 
-def evaluate_folds(
-    config: Path,
-    *,
-    task: Task | None = None,
-    against: Path | None = None,
-    kind: str = "",
-    out: Path | None = None,
-    step: Step | None = None,
-    time_budget_minutes: float | None = None,
-    seed: int | None = None,
-    n_resamples: int = N_RESAMPLES,
-    n_permutations: int = N_PERMUTATIONS,
-) -> dict[str, Any]:
+def evaluate_folds(config: Path, request: EvaluationRequest) -> Report:
     """Train five encoders of each cover and pool their answers; writes a row, a page and its JSON each.
 
-    A run that was killed goes on with the fold, and within it the epoch, that it stood at.
-
-    Args:
-        config: Of the site.
-        task: As `evaluate_site`; the encoders are trained for it.
-        against: CSV of labels to learn from and to hold answers against, instead of the imported ones.
-        kind: As `evaluate_site`.
-        out: As `evaluate_site`.
-        step: Called with steps done and all steps.
-        time_budget_minutes: Of each training; None is that of the configuration.
-        seed: Of the trainings; None is that of the configuration.
-        n_resamples: Of query patients.
-        n_permutations: Of labels.
+    A run that was killed goes on with the fold, and within it the epoch, that it stood at. The encoders are trained
+    for the request's task; its `encoder` has no meaning here.
 
     Raises:
         NotFound: No cover has pairs enough for five trainings; the text says why.
-        flows.records.lookup.WrongUsage: The CSV is none of labels.
+        flows.site.errors.WrongUsage: The CSV is none of labels.
         db.errors.NightRunning: A night is at work; nothing was recorded.
     """
-    site = open_site(config)
-    require_outside_archive(site, out or site.store, "--out")
-    with day_ticket(site):  # a night that is at work is found before the work, not after it
-        pass
-    labels, refused = (None, []) if against is None else label_rows(site, against)
-    pools = read_pools(site, task, kind, labels)
-    settings = settings_of(site, time_budget_minutes, seed)
-    reports, reasons = [], []
-    for number, pool in enumerate(pools):
-        done = counted(step, number * FOLD_STEPS, len(pools) * FOLD_STEPS)
-        judged = counted(step, number * FOLD_STEPS + N_FOLDS, len(pools) * FOLD_STEPS)
-        work = site.store / "training" / f"folds-{pool.cover}-{pool.task}-{digest_of(site, settings, pool)}"
-        try:
-            asked = _trained(site, pool, settings, work, done)
-        except ValueError as error:
-            reasons.append(f"{pool.cover}: {error}")
-            continue
-        reports.append(evaluate_asked(site, asked, pool.task, kind, out, judged, n_resamples, n_permutations))
-        shutil.rmtree(work, ignore_errors=True)
-    if not reports:
-        raise NotFound("; ".join(reasons))
-    first, *further = sorted(reports, key=lambda report: -int(report["queries"]))
-    return {**first, "labels": told(labels, refused), "further": further, "left_out": reasons}
+    opening = opened(config, request)
+    pools, settings = read_pools(opening), settings_of(opening.site, request.time_budget_minutes, request.seed)
+
+    def one(pool: Pool, done: Count) -> Report:
+        return _evaluate_pool(opening, pool, settings, done)
+
+    reports, reasons = each_cover(pools, one, n_steps=lambda _: FOLD_STEPS, step=request.step)
+    return {**most_asked_first(reports, opening), "left_out": reasons}
 
 
-def read_pools(site: Site, task: Task | None, kind: str, labels: Labels | None) -> list[Pool]:
+def _evaluate_pool(opening: Opening, pool: Pool, settings: TrainingSettings, done: Count) -> Report:
+    """Train and ask the five encoders of a cover; what they were made of is removed once its page stands."""
+    site = opening.site
+    work = site.store / "training" / f"folds-{pool.cover}-{pool.task}-{digest_of(site, settings, pool)}"
+    try:
+        asked = _trained(site, pool, settings, work, done)
+    except ValueError as error:
+        raise LeftOut(f"{pool.cover}: {error}") from error
+    report = evaluate_asked(site, asked, pool.task, opening.request, lambda number: done(N_FOLDS + number))
+    shutil.rmtree(work, ignore_errors=True)
+    return report
+
+
+def read_pools(opening: Opening) -> list[Pool]:
     """Read the main scans of each cover that has patients enough to ask about.
-
-    Args:
-        site: Whose archive.
-        task: None takes "finding" where labels say that something is present, else "patient".
-        kind: Only this kind, or the kinds below it; "" for all.
-        labels: Rows as of the table label; None takes the table's own.
 
     Raises:
         NotFound: There is no such cover.
     """
+    site, kind, labels = opening.site, opening.request.kind, opening.labels
     found, counts = [], []
     with site.db.read() as connection:
-        task = task or task_of(connection, labels)
+        task = opening.request.task or task_of(connection, labels)
         used = read_labels(connection) if labels is None else labels
         for cover in COVERS:
             rows = eligible_scans(connection, cover, recipe_for(cover).digest())
@@ -133,21 +117,21 @@ def read_pools(site: Site, task: Task | None, kind: str, labels: Labels | None) 
     return found
 
 
-def settings_of(site: Site, time_budget_minutes: float | None, seed: int | None) -> Any:
+def settings_of(site: Site, time_budget_minutes: float | None, seed: int | None) -> TrainingSettings:
     """Return the configuration's training, with this budget and seed where they are given."""
-    settings = training_settings(site)
+    settings: TrainingSettings = training_settings(site)
     if time_budget_minutes is not None:
         settings = replace(settings, time_budget_s=time_budget_minutes * 60)
     return settings if seed is None else replace(settings, seed=seed)
 
 
-def digest_of(site: Site, settings: Any, pool: Pool) -> str:
+def digest_of(site: Site, settings: TrainingSettings, pool: Pool) -> str:
     """Return a name for these very trainings, so that a killed run finds its own checkpoints and no others."""
     seen = [[e.scan, e.patient, e.split_number, sorted(e.present), sorted(e.absent)] for e in pool.examples]
     return site.keys.key("training", json.dumps([repr(settings), seen]))[:12]
 
 
-def _trained(site: Site, pool: Pool, settings: Any, work: Path, done: Any) -> Asked:
+def _trained(site: Site, pool: Pool, settings: TrainingSettings, work: Path, done: Count) -> Asked:
     """Train what is not trained yet, and embed each fold with the encoder that never saw it."""
     from siamese.encoder import load
 
@@ -170,7 +154,7 @@ def _trained(site: Site, pool: Pool, settings: Any, work: Path, done: Any) -> As
     return Asked(_as_encoder(site, pool, settings, work), cohort, folds, pool.rows, sentence)
 
 
-def _fold_encoder(pool: Pool, settings: Any, work: Path, number: int) -> Path:
+def _fold_encoder(pool: Pool, settings: TrainingSettings, work: Path, number: int) -> Path:
     """Return the folder of a fold's encoder, trained now unless a run before this one did."""
     from siamese.encoder import save
     from siamese.training.fit import CollapsedTraining, fit
@@ -186,7 +170,7 @@ def _fold_encoder(pool: Pool, settings: Any, work: Path, number: int) -> Path:
     return folder
 
 
-def _vectors(site: Site, encoder: Any, asked: Sequence[Example]) -> Any:
+def _vectors(site: Site, encoder: "Encoder", asked: Sequence[Example]) -> NDArray[np.float32]:
     from siamese.embedding import embed
     from siamese.tensor import load_tensor
 
@@ -194,11 +178,15 @@ def _vectors(site: Site, encoder: Any, asked: Sequence[Example]) -> Any:
     return embed(encoder, tensors, batch_size=site.settings.siamese.batch_size)
 
 
-def _as_encoder(site: Site, pool: Pool, settings: Any, work: Path) -> dict[str, Any]:
+def _as_encoder(site: Site, pool: Pool, settings: TrainingSettings, work: Path) -> EncoderRow:
     """Return what a report tells of an encoder, for the five together; the first one's training is drawn."""
     folder = work / "fold-1" / ENCODER
-    return {
-        "id": None, "cover": pool.cover, "purpose": pool.task, "origin": "trained", "metric": settings.metric,
-        "recipe": recipe_for(pool.cover).digest(), "folder": str(folder.relative_to(site.store)),
-        "manifest": (folder / "manifest.json").read_text(encoding="utf-8"),
-    }  # fmt: skip
+    text = (folder / "manifest.json").read_text(encoding="utf-8")
+    return EncoderRow(
+        id="",  # none of the five is kept
+        cover=pool.cover, purpose=pool.task, backbone=settings.backbone, dim=settings.dim, metric=settings.metric,
+        recipe=recipe_for(pool.cover).digest(), origin="trained", provisional=True,
+        folder=str(folder.relative_to(site.store)), manifest=text, held_reason="", chosen_reason="",
+        forgotten_patients=0, kernels="", created_night=None,
+        created_at=datetime.fromisoformat(Manifest.from_json(text).created_utc),
+    )  # fmt: skip

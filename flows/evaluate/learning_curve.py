@@ -2,8 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +11,35 @@ from db.evaluations import save_evaluation
 from db.scans import eligible_scans
 from evaluation.cohort import Cohort
 from evaluation.learning import CLASSIFIER, SIZES, TWIN, UNTRAINED, Point, ask_learners, curve_of, sizes_of, with_fewer
-from evaluation.questions import Task
 from evaluation.spread import FEWEST_SEEDS
 from flows.evaluate.folds import Pool, digest_of, read_pools, settings_of
-from flows.evaluate.one import Step, counted, curve_name, told
+from flows.evaluate.one import curve_name
+from flows.evaluate.request import Count, EvaluationRequest, LeftOut, Opening, Report, each_cover, opened
 from flows.records.cohort import FEWEST_PATIENTS, cohort_of
-from flows.records.labels import label_rows
-from flows.records.lookup import NotFound, WrongUsage
-from flows.site.opened import Site, open_site
+from flows.site.errors import NotFound, WrongUsage
+from flows.site.opened import Site
 from flows.work.lease import day_ticket
-from flows.work.outputs import require_outside_archive
 from scans.atomic import write_atomically
-from siamese.pairs import Example, split
+from siamese.example import Example
+from siamese.pairs import split
+from siamese.recipe import recipe_for
+from siamese.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class CurvePlan:
+    """How often each size is drawn and trained, and the sizes in patients of training; all there are is added."""
+
+    seeds: int
+    sizes: Sequence[int]
+
+    def n_trainings(self, pool: Pool) -> int:
+        """Count the trainings of a pool: of twin and classifier."""
+        return 2 * self.seeds * len(sizes_of(pool.examples, self.sizes))
 
 
 def learning_curves(
-    config: Path,
-    *,
-    task: Task | None = None,
-    against: Path | None = None,
-    kind: str = "",
-    out: Path | None = None,
-    step: Step | None = None,
-    seeds: int = FEWEST_SEEDS,
-    sizes: Sequence[int] = SIZES,
-    time_budget_minutes: float | None = None,
+    config: Path, request: EvaluationRequest, *, seeds: int = FEWEST_SEEDS, sizes: Sequence[int] = SIZES
 ) -> dict[str, Any]:
     """Draw a learning curve for each cover; writes a row and a JSON each, which the next page of evidence draws.
 
@@ -44,14 +48,9 @@ def learning_curves(
 
     Args:
         config: Of the site.
-        task: None takes "finding" where labels say that something is present, else "patient".
-        against: CSV of labels to learn from and to hold answers against, instead of the imported ones.
-        kind: Only scans of this kind or below it; "" for all.
-        out: Folder of the JSON; None is `evidence` in the store.
-        step: Called with trainings done and all trainings.
+        request: Its steps are trainings; its `encoder` and `seed` have no meaning here.
         seeds: How many times each size is drawn and trained.
         sizes: Patients of training; all there are is added.
-        time_budget_minutes: Of each training; None is that of the configuration.
 
     Raises:
         NotFound: No cover has patients enough to ask about.
@@ -60,68 +59,63 @@ def learning_curves(
     """
     if not sizes or min(sizes) < 2 or seeds < 1:
         raise WrongUsage(f"{seeds} seeds of {list(sizes)} patients: wanted at least one seed and 2 patients")
-    site = open_site(config)
-    require_outside_archive(site, out or site.store, "--out")
-    with day_ticket(site):  # a night that is at work is found before the work, not after it
-        pass
-    labels, refused = (None, []) if against is None else label_rows(site, against)
-    pools = read_pools(site, task, kind, labels)
-    reports, reasons = [], []
-    for number, pool in enumerate(pools):
-        n_asked = len({e.patient for e in split(pool.examples)["test"]})
-        if n_asked < FEWEST_PATIENTS:
-            reasons.append(f"{pool.cover}: {n_asked} patients stand aside as test, wanted at least {FEWEST_PATIENTS}")
-            continue
-        done = counted(step, number * _trainings(pool, seeds, sizes), len(pools) * _trainings(pool, seeds, sizes))
-        reports.append(_curve(site, pool, kind, out, done, seeds, sizes, time_budget_minutes))
-    if not reports:
-        raise NotFound("; ".join(reasons))
-    return {"schema": 1, "curves": reports, "labels": told(labels, refused), "left_out": reasons}
+    plan, opening = CurvePlan(seeds, sizes), opened(config, request)
+
+    def one(pool: Pool, done: Count) -> Report:
+        return _curve(opening, pool, plan, done)
+
+    reports, reasons = each_cover(read_pools(opening), one, n_steps=plan.n_trainings, step=request.step)
+    return {"schema": 1, "curves": reports, "labels": opening.label_source(), "left_out": reasons}
 
 
-def _trainings(pool: Pool, seeds: int, sizes: Sequence[int]) -> int:
-    return 2 * seeds * len(sizes_of(pool.examples, sizes))
-
-
-def _curve(
-    site: Site, pool: Pool, kind: str, out: Path | None, done: Callable[[int], None], seeds: int,
-    sizes: Sequence[int], time_budget_minutes: float | None,
-) -> dict[str, Any]:  # fmt: skip
-    settings = settings_of(site, time_budget_minutes, None)
-    work = site.store / "training" / f"learning-{pool.cover}-{pool.task}-{digest_of(site, settings, pool)}"
+def _curve(opening: Opening, pool: Pool, plan: CurvePlan, done: Count) -> Report:
+    """Train and ask every size from every seed, and record what came of it."""
+    site, kind = opening.site, opening.request.kind
     asked = split(pool.examples)["test"]
+    n_asked = len({e.patient for e in asked})
+    if n_asked < FEWEST_PATIENTS:
+        raise LeftOut(f"{pool.cover}: {n_asked} patients stand aside as test, wanted at least {FEWEST_PATIENTS}")
+    settings = settings_of(site, opening.request.time_budget_minutes, None)
+    work = site.store / "training" / f"learning-{pool.cover}-{pool.task}-{digest_of(site, settings, pool)}"
     cohort = _asked_cohort(site, pool, asked)
     points = []
-    for size in sizes_of(pool.examples, sizes):
-        for seed in range(settings.seed, settings.seed + seeds):
+    for size in sizes_of(pool.examples, plan.sizes):
+        for seed in range(settings.seed, settings.seed + plan.seeds):
             points.append(_point(pool, asked, cohort, replace(settings, seed=seed), size, work / f"{size}-{seed}"))
             done(2 * len(points))
-    report = _report(pool, kind, settings, curve_of(points))
+    return _recorded(opening, pool, _report(pool, kind, settings, curve_of(points)), work)
+
+
+def _recorded(opening: Opening, pool: Pool, report: Report, work: Path) -> Report:
+    """Write the row and the JSON of a curve, unless scans went meanwhile; what was trained for it is removed."""
+    site, request = opening.site, opening.request
     with day_ticket(site) as ticket:
         with site.db.read() as connection:
-            there = {str(row.key) for row in eligible_scans(connection, pool.cover, str(_recipe(pool)))}
+            there = {row.key for row in eligible_scans(connection, pool.cover, _recipe(pool))}
         if not there.issuperset(example.scan for example in pool.examples):
             shutil.rmtree(work, ignore_errors=True)
             raise NotFound("scans were withdrawn or forgotten meanwhile, nothing was recorded: draw the curve again")
         with site.db.write(ticket.right) as connection:
-            report["reading"] = save_evaluation(connection, _row(report, kind))
-        path = (out or site.store / "evidence") / curve_name(pool.cover, pool.task)
+            report["reading"] = save_evaluation(connection, _row(report, request.kind))
+        path = (request.out or site.store / "evidence") / curve_name(pool.cover, pool.task)
         write_atomically(path, json.dumps(report, allow_nan=False, indent=1).encode())
     shutil.rmtree(work, ignore_errors=True)
     return {**report, "json": str(path)}
 
 
 def _recipe(pool: Pool) -> str:
-    return str(pool.rows[0]["recipe"])
+    return recipe_for(pool.cover).digest()  # of every row
 
 
 def _asked_cohort(site: Site, pool: Pool, asked: Sequence[Example]) -> Cohort:
-    by_key = {str(row["key"]): row for row in pool.rows}
+    by_key = {row.key: row for row in pool.rows}
     with site.db.read() as connection:
         return cohort_of(site, connection, [by_key[example.scan] for example in asked], pool.labels)
 
 
-def _point(pool: Pool, asked: Sequence[Example], cohort: Cohort, settings: Any, size: int, work: Path) -> Point:
+def _point(
+    pool: Pool, asked: Sequence[Example], cohort: Cohort, settings: TrainingSettings, size: int, work: Path
+) -> Point:
     """Train both on so many patients and ask them, unless a run before this one did."""
     from siamese.embedding import embed
     from siamese.encoder import build
@@ -155,7 +149,7 @@ def _point(pool: Pool, asked: Sequence[Example], cohort: Cohort, settings: Any, 
     return point
 
 
-def _report(pool: Pool, kind: str, settings: Any, curve: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _report(pool: Pool, kind: str, settings: TrainingSettings, curve: Sequence[Mapping[str, Any]]) -> Report:
     counts = {name: len({e.patient for e in part}) for name, part in split(pool.examples).items()}
     return {
         "schema": 1, "cover": pool.cover, "task": pool.task, "kind": kind, "backbone": settings.backbone,

@@ -1,105 +1,63 @@
 """Evaluate: what the active encoders are worth on this archive, or on a folder with labels."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from db.encoders import active_encoders, encoders_of
-from db.evaluations import save_evaluation
+from sqlalchemy import Connection
+
+from db.encoders import EncoderRow, active_encoders, encoders_of
 from db.labels import read_labels
 from db.scans import eligible_scans
 from evaluation.evidence import Curves, curves
-from evaluation.leaks import N_PERMUTATIONS
-from evaluation.protocol import Evaluation, evaluate
+from evaluation.protocol import evaluate
 from evaluation.questions import Task
+from flows.evaluate.request import Count, EvaluationRequest, Opening, Report, each_cover, most_asked_first, opened
 from flows.records.cohort import Asked, Labels, baselines_of, read_asked
-from flows.records.labels import label_rows
-from flows.records.lookup import NotFound
-from flows.site.opened import Site, open_site
-from flows.stages.encoder.train import COVERS
-from flows.work.lease import Ticket, day_ticket
-from flows.work.outputs import require_outside_archive
+from flows.records.readings import record, report_of
+from flows.site.errors import NotFound
+from flows.site.opened import Site
+from flows.work.lease import day_ticket
 from review.evidence import write_evidence
 from review.manifest import training_of
 from scans.atomic import write_atomically
-from siamese.statistics.intervals import N_RESAMPLES
-
-Step = Callable[[int, int], None]
+from siamese.recipe import COVERS
 
 STEPS = 4  # tables, baselines, protocol, page
 
 
-def evaluate_site(
-    config: Path,
-    *,
-    task: Task | None = None,
-    against: Path | None = None,
-    encoder: str | None = None,
-    kind: str = "",
-    out: Path | None = None,
-    step: Step | None = None,
-    n_resamples: int = N_RESAMPLES,
-    n_permutations: int = N_PERMUTATIONS,
-) -> dict[str, Any]:
+def evaluate_site(config: Path, request: EvaluationRequest) -> Report:
     """Evaluate an encoder of each cover; writes a row, a page and its JSON each, and returns the public report.
-
-    Args:
-        config: Of the site.
-        task: None takes "finding" where labels say that something is present, else "patient".
-        against: CSV of labels to hold answers against, instead of the imported ones; it is not imported.
-        encoder: Only this one, by its id or the beginning of it; None takes the active one of each cover.
-        kind: Only scans of this kind or below it; "" for all.
-        out: Folder of the pages; None is `evidence` in the store, where `scantwin forget` finds them.
-        step: Called with steps done and all steps.
-        n_resamples: Of query patients.
-        n_permutations: Of labels.
 
     Raises:
         NotFound: Nothing can be evaluated; the text says what to do.
-        flows.records.lookup.WrongUsage: The CSV is none of labels.
+        flows.site.errors.WrongUsage: The CSV is none of labels.
         db.errors.NightRunning: A night is at work; nothing was recorded.
     """
-    site = open_site(config)
-    require_outside_archive(site, out or site.store, "--out")
-    with day_ticket(site):  # a night that is at work is found before the work, not after it
-        pass
-    labels, refused = (None, []) if against is None else label_rows(site, against)
-    with site.db.read() as connection:
-        task = task or task_of(connection, labels)
-        asked = _asked(site, connection, task, encoder, kind, labels)
-    reports = []
-    for number, one in enumerate(asked):
-        done = counted(step, number * STEPS, len(asked) * STEPS)
-        reports.append(evaluate_asked(site, one, task, kind, out, done, n_resamples, n_permutations))
-    first, *further = sorted(reports, key=lambda report: -int(report["queries"]))
-    return {**first, "labels": told(labels, refused), "further": further}
+    opening = opened(config, request)
+    with opening.site.db.read() as connection:
+        task = request.task or task_of(connection, opening.labels)
+        asked = _asked(opening, connection, task)
+
+    def one(asked: Asked, done: Count) -> Report:
+        return evaluate_asked(opening.site, asked, task, request, done)
+
+    reports, _ = each_cover(asked, one, n_steps=lambda _: STEPS, step=request.step)
+    return most_asked_first(reports, opening)
 
 
-def counted(step: Step | None, before: int, total: int) -> Callable[[int], None]:
-    """Return a counter of the steps of one part among all."""
-    return lambda done: None if step is None else step(before + done, total)
-
-
-def told(labels: Labels | None, refused: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what a report says of where its labels came from."""
-    n_used = None if labels is None else len(labels)
-    return {"source": "imported" if labels is None else "csv", "used": n_used, "refused": list(refused)}
-
-
-def task_of(connection: Any, labels: Labels | None) -> Task:
+def task_of(connection: Connection, labels: Labels | None) -> Task:
     """Return "finding" where labels say that something is present, else "patient"."""
     rows = read_labels(connection) if labels is None else labels
-    return "finding" if any(row["value"] == "present" for row in rows) else "patient"
+    return "finding" if any(row.value == "present" for row in rows) else "patient"
 
 
-def _asked(
-    site: Site, connection: Any, task: Task, encoder: str | None, kind: str, labels: Labels | None
-) -> list[Asked]:
+def _asked(opening: Opening, connection: Connection, task: Task) -> list[Asked]:
     """Read what is asked of each encoder; those without any scan or finding stay out unless all do."""
-    rows = _encoders(connection, task, encoder)
-    found = [read_asked(site, connection, row, task=task, kind=kind, labels=labels) for row in rows]
+    kind, rows = opening.request.kind, _encoders(connection, task, opening.request.encoder)
+    found = [read_asked(opening.site, connection, row, task=task, kind=kind, labels=opening.labels) for row in rows]
     embedded = [one for one in found if one is not None]
     if not embedded:
         what = f"scan of kind {kind!r}" if kind else "main scan"
@@ -115,40 +73,37 @@ def _asked(
     return labelled
 
 
-def _encoders(connection: Any, task: Task, encoder: str | None) -> list[Mapping[str, Any]]:
+def _encoders(connection: Connection, task: Task, encoder: str | None) -> list[EncoderRow]:
     """Return the encoder that was named, or the active one of each cover, made for the task where there is one."""
     if encoder is not None:
         every = [row for cover in COVERS for row in encoders_of(connection, cover)]
-        named = [row for row in every if encoder and str(row.id).startswith(encoder)]
+        named = [row for row in every if encoder and row.id.startswith(encoder)]
         if len(named) != 1:
-            known = ", ".join(str(row.id) for row in every) or "none yet"
+            known = ", ".join(row.id for row in every) or "none yet"
             raise NotFound(f"{len(named)} encoders have an id that begins with {encoder!r}; there are {known}")
-        return list(named)
+        return named
     active = active_encoders(connection)
     chosen = [sorted((r for r in active if r.cover == c), key=lambda r: r.purpose != task)[:1] for c in COVERS]
     return [row for some in chosen for row in some]
 
 
-def evaluate_asked(
-    site: Site, asked: Asked, task: Task, kind: str, out: Path | None, done: Callable[[int], None],
-    n_resamples: int, n_permutations: int,
-) -> dict[str, Any]:  # fmt: skip
+def evaluate_asked(site: Site, asked: Asked, task: Task, request: EvaluationRequest, done: Count) -> Report:
     """Evaluate what was read, and write its row, page and JSON; returns the report."""
     done(1)
     baselines = baselines_of(site, asked)
     done(2)
-    metric = asked.encoder["metric"]
+    metric = asked.encoder.metric
     found = evaluate(
-        asked.cohort, asked.folds, baselines, task=task, metric=metric, n_resamples=n_resamples,
-        n_permutations=n_permutations,
+        asked.cohort, asked.folds, baselines, task=task, metric=metric, n_resamples=request.n_resamples,
+        n_permutations=request.n_permutations,
     )  # fmt: skip
     drawn = curves(asked.cohort, asked.folds, task=task, gallery=found.main_gallery, metric=metric)
     done(3)
-    report = report_of(asked, found, task, kind)
+    report = report_of(asked, found, task, request.kind)
     with day_ticket(site) as ticket:  # nobody is forgotten between the look and the page
         _check_all_there(site, asked)
         reading = record(site, ticket, report)
-        paths = _publish(site, asked, {**report, "reading": reading}, drawn, out)
+        paths = _publish(site, asked, {**report, "reading": reading}, drawn, request.out)
     done(4)
     return {**report, "reading": reading} | paths
 
@@ -157,71 +112,9 @@ def _check_all_there(site: Site, asked: Asked) -> None:
     """Refuse to show scans that were withdrawn or forgotten while they were evaluated."""
     encoder = asked.encoder
     with site.db.read() as connection:
-        found = eligible_scans(connection, str(encoder["cover"]), str(encoder["recipe"]))
-    if not {str(row.key) for row in found}.issuperset(asked.cohort.keys):
+        found = eligible_scans(connection, encoder.cover, encoder.recipe)
+    if not {row.key for row in found}.issuperset(asked.cohort.keys):
         raise NotFound("scans were withdrawn or forgotten meanwhile, nothing was recorded: evaluate again")
-
-
-def report_of(asked: Asked, found: Evaluation, task: Task, kind: str) -> dict[str, Any]:
-    """Return the public JSON of one encoder's evaluation."""
-    cohort = asked.cohort
-    return found.to_json() | {
-        "encoder": asked.encoder["id"],  # None: one a fold, none of them kept
-        "folds": len(asked.folds),
-        "cover": str(asked.encoder["cover"]),
-        "purpose": str(asked.encoder["purpose"]),
-        "origin": str(asked.encoder["origin"]),
-        "kind": kind,
-        "gallery": found.main_gallery,
-        "code": "earned" if found.earned else "provisional",
-        "reasons": list(found.reasons),
-        "never_seen": asked.sentence,
-        "disjoint": [asdict(fold) for fold in found.folds],
-        "measured_on": {
-            "scans": len(cohort),
-            "patients": len(set(cohort.patients)),
-            "studies": len(set(cohort.studies)),
-            "kinds": _counts(cohort.kinds),
-            "labelled_scans": sum(bool(p or a) for p, a in zip(cohort.present, cohort.absent, strict=True)),
-            "findings": _counts([name for present in cohort.present for name in sorted(present)]),
-            "dated": bool(found.main_gallery == "prior"),
-            **{trait: _counts([value or "unknown" for value in values]) for trait, values in cohort.traits.items()},
-        },
-    }
-
-
-def _counts(values: Sequence[str]) -> dict[str, int]:
-    names = sorted(set(values), key=lambda name: (-values.count(name), name))
-    return {name: values.count(name) for name in names}
-
-
-def record(site: Site, ticket: Ticket, report: Mapping[str, Any], *, night: int | None = None) -> int:
-    """Write the row of an evaluation, of the night that asked or of a person; returns which reading of test it was."""
-    figures, lift = report["metrics"], report["lift"] or {"over": "", "p_at_1": None, "low": None, "high": None}
-    row = {
-        "night": night,
-        **{name: report[name] for name in ("encoder", "folds", "cover", "task", "kind", "gallery", "code")},
-        "n_queries": report["queries"], "n_patients": report["patients"],
-        "lift_over": lift["over"], "lift": lift["p_at_1"], "lift_low": lift["low"], "lift_high": lift["high"],
-        "result": json.dumps(without_keys(report), allow_nan=False),
-    }  # fmt: skip
-    for name in ("p_at_1", "map_at_r"):
-        row |= {
-            name: figures[name]["value"],
-            f"{name}_low": figures[name]["low"],
-            f"{name}_high": figures[name]["high"],
-        }
-    with site.db.write(ticket.right) as connection:
-        return save_evaluation(connection, row)
-
-
-def without_keys(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a report without the keys of scans that its hubs bear: a row outlives the scans it was made of."""
-    copy: dict[str, Any] = json.loads(json.dumps(report))
-    for gallery in copy["evaluation"]["galleries"].values():
-        for hub in gallery["hubness"]["worst"]:
-            del hub["scan"]
-    return copy
 
 
 def _learning(folder: Path, report: Mapping[str, Any]) -> Any:
@@ -252,6 +145,6 @@ def _publish(site: Site, asked: Asked, report: Mapping[str, Any], drawn: Curves,
     write_atomically(page.with_suffix(".json"), json.dumps(content, allow_nan=False, indent=1).encode())
     with site.db.read() as connection:
         row = asked.encoder
-        training = training_of(str(row["id"]), str(row["cover"]), str(row["purpose"]), str(row["manifest"]))
+        training = training_of(row.id or "None", row.cover, row.purpose, row.manifest)
         write_evidence(connection, content, training=training, store=site.store, out=page)
     return {"page": str(page), "json": str(page.with_suffix(".json"))}

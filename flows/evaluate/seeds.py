@@ -1,41 +1,19 @@
 """Evaluate by folds from several seeds: what a training is worth on the average, and how far seeds lie apart."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evaluation.questions import Task
 from evaluation.spread import spread
 from flows.evaluate.folds import evaluate_folds
-from flows.evaluate.one import Step
+from flows.evaluate.request import EvaluationRequest, Report, Step
 from flows.site.opened import open_site
 from siamese.statistics.metrics import METRICS
 
 
-def evaluate_seeds(
-    config: Path,
-    *,
-    seeds: int = 1,
-    task: Task | None = None,
-    against: Path | None = None,
-    kind: str = "",
-    out: Path | None = None,
-    step: Step | None = None,
-    time_budget_minutes: float | None = None,
-    **sizes: int,
-) -> dict[str, Any]:
+def evaluate_seeds(config: Path, request: EvaluationRequest, *, seeds: int = 1) -> Report:
     """Run `evaluate_folds` once a seed, from the configuration's on; each is a reading with a page of its own.
-
-    Args:
-        config: Of the site.
-        seeds: How many.
-        task: As `evaluate_folds`.
-        against: As `evaluate_folds`.
-        kind: As `evaluate_folds`.
-        out: As `evaluate_folds`.
-        step: Called with steps done and all steps.
-        time_budget_minutes: As `evaluate_folds`.
-        **sizes: As `evaluate_folds`.
 
     Returns:
         The report of the last seed, and with several of them under "seeds" mean and spread of each cover.
@@ -46,12 +24,8 @@ def evaluate_seeds(
     first = open_site(config).settings.siamese.seed
     found = []
     for number in range(seeds):
-        found.append(
-            evaluate_folds(
-                config, task=task, against=against, kind=kind, out=out, step=_within(step, number, seeds),
-                time_budget_minutes=time_budget_minutes, seed=first + number, **sizes,
-            )
-        )  # fmt: skip
+        step = _within(request.step, number, seeds)
+        found.append(evaluate_folds(config, replace(request, step=step, seed=first + number)))
     return found[-1] if seeds == 1 else {**found[-1], "seeds": spreads(found)}
 
 

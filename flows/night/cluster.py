@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from flows.operator.deploy import NIGHT_DEPLOYMENT
+from flows.site.errors import ClusterTrouble
 from flows.site.opened import Site
 
+NIGHT_FLOW, NIGHT_POOL = "scantwin-night", "cpu"
+NIGHT_DEPLOYMENT = f"{NIGHT_FLOW}/{NIGHT_POOL}"
 ANSWER_SECONDS = 5.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 QUIET_NAME = "PREFECT_LOGGING_TO_API_ENABLED"
-
-
-class ClusterTrouble(Exception):
-    """Server, pool, deployment or worker are not as they should be; the text says what to do."""
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,28 @@ from flows.night.summary import Summary, summarise
 from flows.site import belonging
 from flows.site.opened import Site
 from flows.site.rules import reading_rules
-from flows.stages.embed.vectors import embed
+from flows.stages.embed.vectors import backlog, embed_backlog, make_again
+from flows.stages.encoder.candidates import embed_candidates
 from flows.stages.encoder.train import choose_encoders, train_now
 from flows.stages.ingest.headers import ingest
 from flows.stages.match.lists import match
 from flows.work import interrupt
 from flows.work.batch import Call, direct
+from flows.work.failure import tolerated
 from flows.work.lease import Ticket, night_ticket
+from flows.work.undone import MARK
 
 Stage = Callable[[Site, Ticket, Call], Counter[str]]
 RunStage = Callable[[str, Site, Ticket], Counter[str]]
+
+
+def embed(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
+    """Embed what is not embedded yet, here or on the gpu pool; then what candidates lack, and switch to those done."""
+    counts = embed_backlog(site, ticket, backlog(site), call) + embed_candidates(site, ticket, call)
+    if counts[f"{MARK}tensor-damaged"]:
+        counts["inputs_to_make_again"] += make_again(site, ticket)
+    return counts
+
 
 STAGES: dict[str, Stage] = {
     "ingest": ingest,
@@ -51,7 +63,7 @@ def run_stage(name: str, site: Site, ticket: Ticket, call: Call = direct) -> Cou
         state = "done"
         return counts
     finally:
-        with failure.tolerated(state == "failed"), site.db.write(ticket.right) as connection:
+        with tolerated(state == "failed"), site.db.write(ticket.right) as connection:
             facts = dict(counts) | ({"rules": reading_rules(site)} if name == "ingest" else {}) | watched
             lease.end_stage(connection, ticket.night, name, state=state, seconds=time.monotonic() - begun, counts=facts)
 
@@ -63,6 +75,7 @@ def conduct(
     only: tuple[str, ...] = WHOLE,
     tick_at: datetime | None = None,
     on_begin: Callable[[Site, Ticket], object] | None = None,
+    checked_s: float | None = None,
 ) -> Summary:
     """Run one whole night, or some of its stages.
 
@@ -72,19 +85,18 @@ def conduct(
         only: Which ones.
         tick_at: The tick of the schedule that the night answers.
         on_begin: Called once the lease is held.
+        checked_s: How long preflight took, where it was passed just before; None: it is gone through here.
 
     Raises:
-        flows.night.preflight.PreflightRefused: The night must not begin; nothing was written.
+        flows.site.errors.PreflightRefused: The night must not begin; nothing was written.
         db.errors.NightRunning: Another night is at work.
     """
-    begun = time.monotonic()
-    preflight(site)
-    checked_s = time.monotonic() - begun
+    seconds = preflight(site) if checked_s is None else checked_s
     with night_ticket(site, version=version("scantwin"), tick_at=tick_at) as ticket:
         with site.db.write(ticket.right) as connection:
             belonging.claim(connection, site.db, site.keys, site.store)
             lease.begin_stage(connection, ticket.night, "preflight")
-            lease.end_stage(connection, ticket.night, "preflight", state="done", seconds=checked_s, counts={})
+            lease.end_stage(connection, ticket.night, "preflight", state="done", seconds=seconds, counts={})
         try:
             if on_begin is not None:
                 on_begin(site, ticket)

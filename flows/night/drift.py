@@ -1,35 +1,53 @@
 """What a night watches: whether what it brought is like what the nights before brought."""
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from db.drift import NewScanner, brought_by_kind, new_scanners, refused_files, watched_before
+from db.drift import (
+    Brought,
+    NewScanner,
+    WatchedLists,
+    WatchedNight,
+    brought_by_kind,
+    new_scanners,
+    refused_files,
+    watched_before,
+)
+from evaluation.drift import Sums, is_more, shift_of_mean
+from flows.records.scanner import scanner_of
 from flows.site.opened import Site
+from flows.work.batch_ids import EncoderKind
 from flows.work.lease import Ticket
 
 LAST_NIGHTS = 20  # that a night is held against
-FEWEST = 20  # scans or files on both sides, below which nothing is said
-Z = 4.0  # standard errors: one false alarm in many thousand figures
-LEAST_SHIFT = 0.5  # of the usual spread of distances: a sure but small drift wakes nobody
 FEWEST_OF_SCANNER = 5  # scans of a scanner never seen before
 
-Figures = Mapping[str, Any]
+
+class Watched(WatchedNight):
+    """The figures of a night, and what jumped."""
+
+    alarms: list[dict[str, str]]
 
 
-def watch(site: Site, ticket: Ticket) -> dict[str, Any]:
+def watch(site: Site, ticket: Ticket) -> Watched:
     """Return the figures of this night and what jumped, to be kept with its stage."""
     with site.db.read() as connection:
         n_files, n_refused = refused_files(connection)
         rows = brought_by_kind(connection, ticket.night)
         scanners = new_scanners(connection, ticket.night)
         before = watched_before(connection, ticket.night, last=LAST_NIGHTS)
-    lists = {f"{row.pop('encoder')} {row.pop('kind')}": row for row in rows}
-    figures = {"files": n_files, "refused": n_refused, "lists": lists}
-    return figures | {"alarms": jumps(figures, before) + [_scanner(row) for row in scanners if _is_many(row)]}
+    lists = {str(EncoderKind(row.encoder, row.kind)): _figures(row) for row in rows}
+    figures = WatchedNight(files=n_files, refused=n_refused, lists=lists)
+    alarms = jumps(figures, before) + [_scanner(row) for row in scanners if _is_many(row)]
+    return Watched(**figures, alarms=alarms)
 
 
-def jumps(now: Figures, before: Sequence[Figures]) -> list[dict[str, str]]:
+def _figures(row: Brought) -> WatchedLists:
+    return WatchedLists(
+        scans=row.scans, unmatched=row.unmatched, nearest=row.nearest, total=row.total, squares=row.squares
+    )
+
+
+def jumps(now: WatchedNight, before: Sequence[WatchedNight]) -> list[dict[str, str]]:
     """Return code and facts of each figure that stands out from the nights before."""
     found = []
     usual = sum(n["refused"] for n in before), sum(n["files"] for n in before)
@@ -37,8 +55,7 @@ def jumps(now: Figures, before: Sequence[Figures]) -> list[dict[str, str]]:
         found.append({"code": "refusals-jumped", "facts": _shares(now["refused"], now["files"], *usual)})
     for space, row in sorted(now["lists"].items()):
         past = [night["lists"][space] for night in before if space in night["lists"]]
-        total = {name: sum(night[name] for night in past) for name in row}
-        kind = space.split(" ", 1)[1]
+        total, kind = _sum(past), EncoderKind.parse(space).kind
         if is_more((row["unmatched"], row["scans"]), (total["unmatched"], total["scans"])):
             facts = _shares(row["unmatched"], row["scans"], total["unmatched"], total["scans"])
             found.append({"code": "unmatched-jumped", "facts": f"{kind}: {facts}"})
@@ -47,30 +64,24 @@ def jumps(now: Figures, before: Sequence[Figures]) -> list[dict[str, str]]:
     return found
 
 
-def is_more(now: tuple[int, int], usual: tuple[int, int]) -> bool:
-    """Say whether a share (hits, trials) is surely above the usual one: two proportions, pooled variance."""
-    (hits, n), (usual_hits, usual_n) = now, usual
-    if min(n, usual_n) < FEWEST:
-        return False
-    pooled = (hits + usual_hits) / (n + usual_n)
-    error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / usual_n))
-    return error > 0 and (hits / n - usual_hits / usual_n) / error > Z
-
-
-def shifted(now: Figures, usual: Figures) -> str | None:
+def shifted(now: WatchedLists, usual: WatchedLists) -> str | None:
     """Return both means where the mean distance has surely and visibly moved, else None."""
-    if min(now["nearest"], usual["nearest"]) < FEWEST:
-        return None
-    (mean, _), (usual_mean, spread) = _moments(now), _moments(usual)
-    error = spread * math.sqrt(1 / now["nearest"] + 1 / usual["nearest"])
-    if abs(mean - usual_mean) <= max(Z * error, LEAST_SHIFT * spread):
-        return None
-    return f"{mean:.4f}, usually {usual_mean:.4f}"
+    moved = shift_of_mean(_sums(now), _sums(usual))
+    return None if moved is None else f"{moved[0]:.4f}, usually {moved[1]:.4f}"
 
 
-def _moments(row: Figures) -> tuple[float, float]:
-    mean = row["total"] / row["nearest"]
-    return mean, math.sqrt(max(0.0, row["squares"] / row["nearest"] - mean**2))
+def _sums(row: WatchedLists) -> Sums:
+    return Sums(row["nearest"], row["total"], row["squares"])
+
+
+def _sum(rows: Sequence[WatchedLists]) -> WatchedLists:
+    return WatchedLists(
+        scans=sum(row["scans"] for row in rows),
+        unmatched=sum(row["unmatched"] for row in rows),
+        nearest=sum(row["nearest"] for row in rows),
+        total=sum(row["total"] for row in rows),
+        squares=sum(row["squares"] for row in rows),
+    )
 
 
 def _shares(hits: int, n: int, usual_hits: int, usual_n: int) -> str:
@@ -78,9 +89,9 @@ def _shares(hits: int, n: int, usual_hits: int, usual_n: int) -> str:
 
 
 def _is_many(row: NewScanner) -> bool:
-    return bool(row.scans >= FEWEST_OF_SCANNER)
+    return row.scans >= FEWEST_OF_SCANNER
 
 
 def _scanner(row: NewScanner) -> dict[str, str]:
-    name = " ".join(str(row[part]) for part in ("manufacturer", "model") if row[part]) or "unnamed"
+    name = scanner_of(row) or "unnamed"
     return {"code": "new-scanner", "facts": f"{row.kind}: {row.scans} scans of {name}"}

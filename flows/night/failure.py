@@ -1,74 +1,17 @@
-"""How a night fails: a code, a sentence with the next step, and the operator's command."""
+"""How a night fails: it is written down, the lease is freed, and the operator's command is run."""
 
-import contextlib
-import errno
 import logging
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from db import lease
-from db.errors import Fenced, is_disk_full, is_transient
 from flows.night.report import failed_page
 from flows.night.summary import Summary
 from flows.site.opened import Site
-from flows.stages.embed.vectors import DeviceMissing, OtherDevice
-from flows.stages.ingest.headers import ArchiveShrank
+from flows.work.failure import code_of, sentence, tolerated
 from flows.work.lease import Ticket
-from flows.work.told import Told
-from scans.outcome import outcome
 
 CALL_SECONDS = 60  # the operator's command gets this long
-
-
-def sentence(code: str) -> str:
-    """What happened and what to do, in words."""
-    known = outcome(code)
-    return f"{known.meaning} {known.action}"
-
-
-def code_of(error: BaseException) -> str:
-    """The code of an error that ended a night."""
-    if isinstance(error, Told):
-        return error.code
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    if isinstance(error, Fenced):
-        return "fenced"
-    if isinstance(error, ArchiveShrank):
-        return "archive-shrank"
-    if isinstance(error, MemoryError):
-        return "out-of-memory"
-    if is_disk_full(error) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
-        return "disk-full"
-    if isinstance(error, OtherDevice):
-        return "other-device"
-    if isinstance(error, DeviceMissing):
-        return "device-missing"
-    if is_mismatch(error):
-        return "encoder-damaged"
-    return "database-lost" if is_transient(error) else "failed"
-
-
-def shard_code(error: BaseException) -> str:
-    """The code of an error that ended one shard of a night."""
-    code = code_of(error)
-    return "shard-failed" if code == "failed" else code
-
-
-def is_mismatch(error: BaseException) -> bool:
-    """True when an encoder's files do not fit; its module is asked only when it is loaded, torch comes with it."""
-    module = sys.modules.get("siamese.encoder")
-    return module is not None and isinstance(error, module.EncoderMismatch)
-
-
-def may_retry(error: BaseException) -> bool:
-    """True for disk, network and database errors that may pass; never for bad data or a lost lease."""
-    if isinstance(error, Told):
-        return error.may_pass
-    if isinstance(error, OSError) and error.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN):
-        return True
-    return is_transient(error)
 
 
 def record(site: Site, ticket: Ticket, error: BaseException) -> None:
@@ -108,14 +51,3 @@ def call_command(command: Sequence[str], sentence: str) -> bool:
     if done.returncode:
         logging.getLogger("scantwin").error("on_failure %r ended with %d", command[0], done.returncode)
     return done.returncode == 0
-
-
-@contextlib.contextmanager
-def tolerated(when: bool) -> Iterator[None]:
-    """Let an error pass while another one is already on its way up, so that the first is the one reported."""
-    try:
-        yield
-    except Exception:
-        if not when:
-            raise
-        logging.getLogger("scantwin").warning("could not write the end of a failed step", exc_info=False)

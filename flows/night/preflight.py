@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from db.migrate import differences
 from flows.night import cluster
 from flows.site.belonging import OtherSite, require_ours
 from flows.site.environment import tells_server
+from flows.site.errors import ClusterTrouble, PreflightRefused
 from flows.site.opened import Site, next_secret, secret_path
 from flows.site.places import wrong_place
 from flows.site.settings import Settings
@@ -17,18 +19,16 @@ from flows.site.settings import Settings
 LEAST_FREE_MIB = 200
 
 
-class PreflightRefused(Exception):
-    """The night must not begin; the text names what was found, what was wanted and the next step."""
-
-
-def preflight(site: Site) -> None:
-    """Check archive, store, disk, database, secret and pools.
+def preflight(site: Site) -> float:
+    """Check archive, store, disk, database, secret and pools; returns the seconds that it took.
 
     Raises:
         PreflightRefused: One of them does not hold.
     """
+    begun = time.monotonic()
     for check in CHECKS:
         check(site)
+    return time.monotonic() - begun
 
 
 def refuse_wrong_places(config: Path, settings: Settings) -> None:
@@ -111,7 +111,7 @@ def pools_have_a_server(site: Site) -> None:
     server_answers()
     try:
         cluster.gpu_deployment_is_there(site)
-    except cluster.ClusterTrouble as error:
+    except ClusterTrouble as error:
         raise PreflightRefused(str(error)) from None
 
 
@@ -123,7 +123,7 @@ def server_answers() -> None:
     """
     try:
         cluster.ask_server()
-    except cluster.ClusterTrouble as error:
+    except ClusterTrouble as error:
         raise PreflightRefused(str(error)) from None
 
 

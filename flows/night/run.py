@@ -1,33 +1,29 @@
 """Doors to the night: a whole one through Prefect, a single stage, or a dry look."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from db.backlog import work_left
 from db.errors import DatabaseMissing
 from db.nights import night_row
+from flows.answers.nights import DryNight
 from flows.night.preflight import preflight, refuse_wrong_places, server_answers
+from flows.night.summary import Summary
 from flows.site.environment import is_alone, keep_prefect_quiet, prepare_environment
 from flows.site.opened import Site, database_url, open_site, place
 from flows.site.settings import read_settings
 from flows.work import interrupt
+from siamese.recipe import COVERS
 
 
-class NightFailed(Exception):
-    """A night ended badly; `exit` is the command's exit code."""
-
-    def __init__(self, sentence: str, exit: int = 1) -> None:
-        super().__init__(sentence)
-        self.exit = exit
-
-
-def ready_site(config: Path) -> Site:
+def ready_site(config: Path) -> tuple[Site, float]:
     """Open the site, making a database that is not there yet, and check that a night may begin.
 
+    Returns:
+        The site, and how many seconds the check took: what `conduct` wants to know where a night follows at once.
+
     Raises:
-        flows.night.preflight.PreflightRefused: It may not.
+        flows.site.errors.PreflightRefused: It may not.
     """
     keep_prefect_quiet()
     settings = read_settings(config)
@@ -39,40 +35,38 @@ def ready_site(config: Path) -> Site:
 
         upgrade(database_url(config, settings))
         site = open_site(config)
-    preflight(site)
-    return site
+    return site, preflight(site)
 
 
-def whole_night(config: Path) -> dict[str, Any]:
+def whole_night(config: Path) -> Summary:
     """Run one night through Prefect; returns the public summary."""
-    site = ready_site(config)
+    site, checked_s = ready_site(config)
     prepare_environment(site.store)
     if not is_alone():
         server_answers()
+    from flows.night.prefect_flows import run_night
     from flows.night.prefect_server import reap_left_server, remember_server
-    from flows.nightly import run_night
 
     interrupt.listen()
     reap_left_server(site.store)
     with remember_server(site.store):
-        ended = run_night(site.config)
+        ended = run_night(site.config, checked_s)
     with site.db.read() as connection:
         row = night_row(connection, int(ended["night"]))
-    summary: dict[str, Any] = json.loads(str(row.summary))
-    return summary
+    return Summary(**json.loads(row.summary))
 
 
-def single_stage(config: Path, name: str) -> dict[str, Any]:
+def single_stage(config: Path, name: str) -> Summary:
     """Run one stage alone, as a night of its own, without Prefect."""
     from flows.night.conductor import conduct
 
-    site = ready_site(config)
-    return {"schema": 1} | asdict(conduct(site, only=(name,)))
+    site, checked_s = ready_site(config)
+    return conduct(site, only=(name,), checked_s=checked_s)
 
 
-def dry_night(config: Path) -> dict[str, Any]:
+def dry_night(config: Path) -> DryNight:
     """Say what a night would do, writing nothing."""
-    from flows.stages.encoder.train import COVERS, plan
+    from flows.stages.encoder.train import plan
     from flows.stages.ingest.listing import look
 
     settings = read_settings(config)
@@ -82,9 +76,9 @@ def dry_night(config: Path) -> dict[str, Any]:
     with look(site) as found, site.db.read() as connection:
         backlog = work_left(connection)
     plans = {cover: plan(site, cover) for cover in COVERS}
-    return {
-        "schema": 1, "archive": str(place(config, settings.site.archive)), "new": found.counts["new"],
-        "changed": found.counts["changed"], "gone": found.counts["gone"], "arriving": found.counts["arriving"],
-        "backlog": backlog,
-        "train": {cover: p.purpose or f"no: {p.reason}" for cover, p in plans.items()},
-    }  # fmt: skip
+    return DryNight(
+        archive=str(place(config, settings.site.archive)),
+        **{name: found.counts[name] for name in ("new", "changed", "gone", "arriving")},
+        backlog=backlog,
+        train={cover: p.purpose or f"no: {p.reason}" for cover, p in plans.items()},
+    )

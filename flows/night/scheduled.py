@@ -7,15 +7,11 @@ from pathlib import Path
 
 from db.errors import DatabaseError, NightRunning
 from flows.night.failure import call_command
-from flows.night.preflight import PreflightRefused
 from flows.night.summary import Summary
+from flows.site.errors import LeftUndone, PreflightRefused
 from flows.site.settings import ConfigError, read_settings
 
 REFUSED = "scantwin: tonight's night was refused; run `scantwin doctor` on the machine of its worker"
-
-
-class LeftUndone(Exception):
-    """A scheduled night left work undone because something failed; the text is codes, fit for Prefect's database."""
 
 
 def is_scheduled() -> bool:

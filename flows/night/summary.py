@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
+from db.archive_tables import FILE_OUTCOMES
 from db.backlog import work_left
 from db.embeddings import embedding_count, scans_to_embed
 from db.encoders import active_encoders, held_encoders
@@ -20,7 +23,6 @@ from flows.stages.match.lists import spaces_to_match
 from flows.work.lease import Ticket
 from flows.work.undone import of_stages, told
 
-OUTCOMES = ("used", "skipped", "quarantined", "waiting", "gone")
 STAGE_NAMES = ("preflight", "ingest", "encoder", "embed", "match", "report")
 
 
@@ -76,7 +78,7 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         n_embedded = embedding_count(connection, ticket.night)
         backlog = work_left(connection) or (len(spaces_to_match(site, connection)) if ticket.is_late() else 0)
         trained = last_stage_counts(connection, "encoder", night=ticket.night).get("trained", 0)
-        encoders = [{name: row[name] for name in ("id", "cover", "purpose", "provisional")}
+        encoders = [{name: getattr(row, name) for name in ("id", "cover", "purpose", "provisional")}
                     for row in active_encoders(connection)]  # fmt: skip
         seconds = _seconds(connection, ticket.night)
         watched = last_stage_counts(connection, "match", night=ticket.night).get("watch", {})
@@ -90,12 +92,12 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         night=ticket.night, state=state, exit=code, files=files, files_this_night=new, scans=scans,
         embeddings={"new": n_embedded}, matches=moved, encoders=encoders, seconds=seconds,
         peak_rss_mib=peak_rss_mib(), backlog=backlog, report="",
-        watch=watched.get("alarms", ()), held=held, undone=told(undone),
+        watch=watched.get("alarms", ()), held=[asdict(row) for row in held], undone=told(undone),
         next=_next(state, code, moved["current"]),
     )  # fmt: skip
 
 
-def _undone(connection: Any, ticket: Ticket, backlog: int) -> Counter[str]:
+def _undone(connection: Connection, ticket: Ticket, backlog: int) -> Counter[str]:
     """Code -> work that was left because something failed: what the stages say, and what they should have said."""
     found = of_stages(stages_of(connection, ticket.night))
     since = last_success(connection) or 0
@@ -115,12 +117,12 @@ def peak_rss_mib() -> int:
 
 def counted(counts: Mapping[str, int]) -> dict[str, int]:
     """Counts by outcome, zeros included, with their sum as `seen`."""
-    found = {name: int(counts.get(name, 0)) for name in OUTCOMES}
+    found = {name: counts.get(name, 0) for name in FILE_OUTCOMES}
     return {"seen": sum(found.values())} | found
 
 
-def _seconds(connection: Any, night: int) -> dict[str, float]:
-    found = {str(row.name): float(row.seconds or 0.0) for row in stages_of(connection, night)}
+def _seconds(connection: Connection, night: int) -> dict[str, float]:
+    found = {row.name: row.seconds or 0.0 for row in stages_of(connection, night)}
     return {name: round(found.get(name, 0.0), 3) for name in STAGE_NAMES}
 
 

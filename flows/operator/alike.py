@@ -6,12 +6,11 @@ a component of its own (12345^^^HOSPITAL, as HL7 writes it).
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from db.persons import Id
+from db.persons import Id, PersonRow
 from flows.records.persons import conflict
 
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[PersonRow]
 
 
 def merges_to_ask_for(by_id: Mapping[Id, Rows], n_files: Mapping[Id, int]) -> dict[Id, Id]:

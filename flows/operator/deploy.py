@@ -1,34 +1,30 @@
 """Deploying: the night and its shards as Prefect deployments, and the files that machines need, from config.toml."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
-from flows.records.lookup import WrongUsage
+from flows.answers.care import Deployed
+from flows.night.cluster import NIGHT_FLOW, NIGHT_POOL, address, ask_server
 from flows.site.environment import QUIET
+from flows.site.errors import WrongUsage
 from flows.site.opened import place
 from flows.site.settings import Settings, read_settings
 
-NIGHT_FLOW, NIGHT_POOL = "scantwin-night", "cpu"
-NIGHT_DEPLOYMENT = f"{NIGHT_FLOW}/{NIGHT_POOL}"
 PRIVATE = {name: value for name, value in QUIET.items() if name.startswith(("PREFECT_LOGGING", "DO_NOT"))}
 FILES = Path(__file__).with_name("machines")
 
 
-def deploy(config: Path) -> dict[str, Any]:
+def deploy(config: Path) -> Deployed:
     """Make or bring up to date pools and deployments on the server in PREFECT_API_URL; safe to repeat.
 
     The schedule is [flows] cron in [flows] time_zone. Runs get the environment that keeps their logs at home.
 
     Raises:
         WrongUsage: No server was named.
-        flows.night.cluster.ClusterTrouble: It does not answer.
+        flows.site.errors.ClusterTrouble: It does not answer.
     """
-    import os
-
-    from flows.night.cluster import address, ask_server
-
     if not os.environ.get("PREFECT_API_URL"):
         raise WrongUsage("no Prefect server is named: set PREFECT_API_URL, such as http://127.0.0.1:4200/api")
     settings = read_settings(config)
@@ -37,8 +33,7 @@ def deploy(config: Path) -> dict[str, Any]:
     made = [_pool(NIGHT_POOL), _pool(gpu_pool)]
     made.append(_deployment(NIGHT_FLOW, NIGHT_POOL, "flows.nightly.night", settings, config))
     made.append(_deployment(gpu_flow, gpu_pool, "flows.nightly.embed_shard", settings, None))
-    return {"schema": 1, "server": address(), "made": made, "cron": settings.flows.cron,
-            "time_zone": settings.flows.time_zone, "pools": [NIGHT_POOL, gpu_pool]}  # fmt: skip
+    return Deployed(address(), made, settings.flows.cron, settings.flows.time_zone, [NIGHT_POOL, gpu_pool])
 
 
 def _pool(name: str) -> str:

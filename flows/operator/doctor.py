@@ -5,30 +5,21 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from db.address import without_password
 from db.engine import current_revision
 from db.errors import DatabaseError
+from flows.answers.status import Finding
 from flows.night import cluster
-from flows.night.preflight import CHECKS, PreflightRefused
-from flows.operator.deploy import NIGHT_POOL
+from flows.night.preflight import CHECKS
+from flows.site.errors import ClusterTrouble, PreflightRefused
 from flows.site.opened import Site, database_url, open_site
 from flows.site.places import wrong_place
 from flows.site.settings import ConfigError, read_settings
 
 CLOCK_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check: what was found, and the next step when it is not well."""
-
-    check: str
-    ok: bool
-    found: str
 
 
 def examine(config: Path) -> list[Finding]:
@@ -67,14 +58,14 @@ def _of_site(site: Site) -> Iterator[Finding]:
     yield _told("clock", lambda: clock(site))
     if site.settings.flows.pools and os.environ.get("PREFECT_API_URL"):
         yield _told("schedule", lambda: cluster.night_deployment_follows(site))
-        yield _told("pool of the night", lambda: cluster.workers_are_online(NIGHT_POOL))
+        yield _told("pool of the night", lambda: cluster.workers_are_online(cluster.NIGHT_POOL))
         yield _told("pool of the shards", lambda: shard_pool(site))
 
 
 def _told(check: str, ask: Callable[[], str]) -> Finding:
     try:
         return Finding(check, True, ask())
-    except cluster.ClusterTrouble as error:
+    except ClusterTrouble as error:
         return Finding(check, False, str(error))
     except Exception as error:  # a check that breaks is a finding, whatever broke it
         return Finding(check, False, f"{type(error).__name__}: {error}")
@@ -140,7 +131,7 @@ def prefect() -> str:
     """Prefect's version and where its server is: whether it answers, tells others, or asks for a password.
 
     Raises:
-        flows.night.cluster.ClusterTrouble: It does not answer, or is not safe.
+        ClusterTrouble: It does not answer, or is not safe.
         ValueError: It is of another version.
     """
     from importlib.metadata import version
@@ -160,7 +151,7 @@ def shard_pool(site: Site) -> str:
     """The pool that embeds has its deployment and a worker.
 
     Raises:
-        flows.night.cluster.ClusterTrouble: It has not.
+        ClusterTrouble: It has not.
     """
     pool = str(cluster.gpu_deployment_is_there(site).get("work_pool_name") or "")
     return cluster.workers_are_online(pool)

@@ -8,16 +8,20 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from sqlalchemy import Connection
 
 from db import forgetting, identity, persons
 from db.address import sqlite_files
 from db.engine import open_db
 from db.errors import DatabaseError
 from db.forgetting import Studied, Theirs
-from flows.records.lookup import NotFound, WrongUsage
+from flows.answers.answer import filled
+from flows.answers.corrections import Forgotten
 from flows.records.persons import patients_of, settle_persons
+from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site, open_site
 from flows.work.lease import Ticket, day_ticket
 from review.words import short
@@ -36,16 +40,15 @@ OUTSIDE = [
 ]
 
 
-def found_patient(config: Path, patient: str, issuer: str | None) -> str | None:
+def found_patient(site: Site, patient: str, issuer: str | None) -> str | None:
     """Return the key of a patient by id or key; None when they were forgotten before.
 
     Raises:
         NotFound: Nobody is known by this.
         WrongUsage: Several people are; their keys are named.
     """
-    site = open_site(config)
     with site.db.read() as connection:
-        found = [str(row["key"]) for row in forgetting.patients_named(connection, patient, issuer)]
+        found = [row.key for row in forgetting.patients_named(connection, patient, issuer)]
         if not found and forgetting.has_patient(connection, patient):
             return patient
         buried = forgetting.tombstones(connection)
@@ -81,15 +84,26 @@ def _found_in_headers(site: Site, patient_id: str, issuer: str | None) -> list[s
     return sorted({now[key] for key in mine if now[key]})
 
 
-def forget_patient(config: Path, patient: str | None) -> dict[str, Any]:
+@dataclass
+class _Tally:
+    """What was done so far, and where the person may still be."""
+
+    patients: int = 0
+    scans: int = 0
+    files: int = 0
+    pages: int = 0
+    files_in_archive: list[str] = field(default_factory=list)
+    backups: list[str] = field(default_factory=list)
+    encoders: list[str] = field(default_factory=list)
+
+
+def forget_patient(site: Site, patient: str | None) -> Forgotten:
     """Forget a patient by key, and finish what was cut off before; returns what was done and what is left.
 
     Raises:
         db.errors.NightRunning: A night is at work; forget when it has ended.
     """
-    site = open_site(config)
-    found: dict[str, Any] = {"schema": 1, "patients": 0, "scans": 0, "files": 0, "pages": 0, "files_in_archive": [],
-                             "backups": [], "encoders": [], "outside": list(OUTSIDE)}  # fmt: skip
+    tally = _Tally()
     with day_ticket(site) as ticket:
         if patient is not None:
             if not _is_known(site, patient):  # their headers were read, and nobody has said yet whose they are
@@ -98,22 +112,28 @@ def forget_patient(config: Path, patient: str | None) -> dict[str, Any]:
         with site.db.read() as connection:
             waiting = forgetting.pending_patients(connection)
         for key in waiting:
-            _forget(site, ticket, key, found)
+            _forget(site, ticket, key, tally)
         if waiting:
             forgetting.vacuum(site.db)
             with site.db.write(ticket.right) as connection:
                 for key in waiting:
                     forgetting.settle(connection, key)
             forgetting.vacuum(site.db)  # the keys that were pending
+    backups = sorted({*tally.backups, *_set_aside(site)})
+    return filled(Forgotten, tally, backups=backups, outside=_outside(site))
+
+
+def _outside(site: Site) -> list[str]:
+    """Return what is not reached from here."""
+    outside = list(OUTSIDE)
     if os.environ.get("PREFECT_API_URL"):
-        found["outside"].append("runs that the Prefect server remembers: their parameters hold keys")
+        outside.append("runs that the Prefect server remembers: their parameters hold keys")
     if not site.db.is_sqlite:
-        found["outside"].append("PostgreSQL's write-ahead log and archived log files")
-    found["backups"] = sorted({*found["backups"], *_set_aside(site)})
-    return found
+        outside.append("PostgreSQL's write-ahead log and archived log files")
+    return outside
 
 
-def _theirs(site: Site, connection: Any, patient: str) -> Theirs:
+def _theirs(site: Site, connection: Connection, patient: str) -> Theirs:
     return forgetting.theirs_of(
         connection, patient, lambda patient_id, issuer: site.keys.patient(patient_id, issuer, "")
     )
@@ -152,23 +172,23 @@ def _signs(site: Site, study: Studied) -> list[str]:
     return [key for person in study.persons for key in site.keys.tombstones_in_study(study.uid, person)]
 
 
-def _forget(site: Site, ticket: Ticket, patient: str, found: dict[str, Any]) -> None:
+def _forget(site: Site, ticket: Ticket, patient: str, tally: _Tally) -> None:
     with site.db.read() as connection:
         theirs = _theirs(site, connection, patient)
         studies = forgetting.studies_of(connection, theirs)
-        files = forgetting.rows_of_files(connection, theirs)
+        files = forgetting.files_of(connection, theirs)
         keys = theirs.patients
-        found["backups"] += [f for f in forgetting.backups_since(connection, keys) if Path(f).exists()]
+        tally.backups += [f for f in forgetting.backups_since(connection, keys) if Path(f).exists()]
     _spare_others(site, ticket, patient, studies)
-    found["patients"] += 1
-    found["scans"] += len(theirs.scans)
-    found["files_in_archive"] += [row["path"] for row in files if row["state"] != "gone"]
-    found["files"] += remove_files(site.store, [*theirs.scans, *keys])
-    found["pages"] += _remove_pages(site.store, [*theirs.scans, *keys])
+    tally.patients += 1
+    tally.scans += len(theirs.scans)
+    tally.files_in_archive += [row.path for row in files if row.state != "gone"]
+    tally.files += remove_files(site.store, [*theirs.scans, *keys])
+    tally.pages += _remove_pages(site.store, [*theirs.scans, *keys])
     for folder in ("training", "prefect"):  # half-made training; keys in the parameters of past runs
         shutil.rmtree(site.store / folder, ignore_errors=True)
     with site.db.write(ticket.right) as connection:
-        found["encoders"] += forgetting.forget_core(connection, theirs)
+        tally.encoders += forgetting.forget_core(connection, theirs)
     with site.db.write(ticket.right) as connection:
         forgetting.forget_identity(connection, theirs)
 
@@ -221,7 +241,7 @@ def _set_aside(site: Site) -> list[str]:
     return [str(path) for file in files for path in file.parent.glob(f"{file.name}.before-restore-*")]
 
 
-def tombstones_of(url: str) -> list[dict[str, Any]]:
+def tombstones_of(url: str) -> list[forgetting.TombstoneRow]:
     """Return the tombstones of a database that is about to be replaced; none when it cannot be read."""
     try:
         with closing(open_db(url)) as db, db.read() as connection:
@@ -230,12 +250,12 @@ def tombstones_of(url: str) -> list[dict[str, Any]]:
         return []
 
 
-def forget_again(config: Path, buried: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def forget_again(config: Path, buried: Sequence[forgetting.TombstoneRow]) -> list[Forgotten]:
     """Put tombstones into a restored database, and forget whom it brought back."""
     site = open_site(config)
     with site.db.write() as connection:
         forgetting.restore_tombstones(connection, buried)
-    keys = frozenset(str(row["key"]) for row in buried)
+    keys = frozenset(row.key for row in buried)
     with site.db.read() as connection:
         back = {
             patient
@@ -245,4 +265,4 @@ def forget_again(config: Path, buried: Sequence[dict[str, Any]]) -> list[dict[st
                 + site.keys.tombstones_in_study(study, patient_id, issuer)
             )
         }
-    return [forget_patient(config, patient) for patient in sorted(back)]
+    return [forget_patient(site, patient) for patient in sorted(back)]

@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from db.scans import held_back_scans
+from db.scans import HeldBackScan, held_back_scans
+from flows.answers.status import Combination, UnknownKinds
 from flows.site.opened import open_site
 from scans.header import Header
 from scans.kind import EDITABLE, UNKNOWN
@@ -17,22 +17,24 @@ MASK = "..."  # in place of a word of the person's identity, which people write 
 SHORTEST_WORD = 3  # of a name; shorter ones stand in other words
 
 
-def unknown_kinds(config: Path) -> dict[str, Any]:
+def unknown_kinds(config: Path) -> UnknownKinds:
     """Everything `scantwin kinds` shows: combinations of tags without a kind, those of most scans first."""
-    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    found: dict[tuple[str, ...], list[HeldBackScan]] = {}
+    tags: dict[tuple[str, ...], dict[str, str]] = {}
     with open_site(config).db.read() as connection:
         for row in held_back_scans(connection):
             header = Header.from_json(row.header)
-            tags = _tags(header)
-            key = (str(row.kind), header.modality, *tags.values())
-            some = found.setdefault(key, {
-                "kind": row.kind, "modality": header.modality, "tags": tags, "scans": 0, "patients": set(),
-                "add": _line(str(row.kind), tags),
-            })  # fmt: skip
-            some["scans"] += 1
-            some["patients"].add(row.patient)
-    rows = [row | {"patients": len(row["patients"])} for row in found.values()]
-    return {"schema": 1, "combinations": sorted(rows, key=lambda row: (-row["scans"], row["kind"], str(row["tags"])))}
+            said = _tags(header)
+            key = (row.kind, header.modality, *said.values())
+            tags[key] = said
+            found.setdefault(key, []).append(row)
+    combinations = [_combination(*key[:2], tags[key], rows) for key, rows in found.items()]
+    return UnknownKinds(sorted(combinations, key=lambda some: (-some.scans, some.kind, str(some.tags))))
+
+
+def _combination(kind: str, modality: str, tags: Mapping[str, str], rows: Sequence[HeldBackScan]) -> Combination:
+    n_patients = len({row.patient for row in rows})
+    return Combination(kind, modality, tags, scans=len(rows), patients=n_patients, add=_line(kind, tags))
 
 
 def _tags(header: Header) -> dict[str, str]:

@@ -3,22 +3,24 @@
 import csv
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Literal, TextIO
 
 from db import forgetting, persons
-from db.persons import Id
+from db.persons import Id, PersonRow
+from flows.answers import corrections
+from flows.answers.corrections import Conflict, Merged, PatientId, Unmerged
 from flows.operator.alike import merges_to_ask_for
 from flows.records.labels import RefusedLine
-from flows.records.lookup import WrongUsage
 from flows.records.persons import conflict, is_placeholder, patients_of, resolved
-from flows.site.opened import Site, open_site
+from flows.site.errors import WrongUsage
+from flows.site.opened import Site
 from siamese.pairs import split_of
 
 COLUMNS = ("from_id", "from_issuer", "to_id", "to_issuer")
 Verb = Literal["merge", "unmerge"]
 
 
-def correct(config: Path, path: Path, verb: Verb) -> dict[str, Any]:
+def correct(site: Site, path: Path, verb: Verb) -> Merged | Unmerged:
     """Read a CSV of merges, or of merges to take back; lines that cannot be used are listed by number.
 
     Keys and lanes follow at the next night.
@@ -26,10 +28,9 @@ def correct(config: Path, path: Path, verb: Verb) -> dict[str, Any]:
     Raises:
         WrongUsage: The file is no CSV with the columns from_id, from_issuer, to_id, to_issuer.
     """
-    site = open_site(config)
     with site.db.read() as connection:
         before, rows = persons.merges(connection), persons.present_persons(connection)
-    now, refused = dict(before), []
+    now, refused = dict(before), list[corrections.RefusedLine]()
     with _opened(path) as file:
         reader = csv.DictReader(file)
         if tuple(str(name).strip() for name in reader.fieldnames or []) != COLUMNS:
@@ -40,7 +41,7 @@ def correct(config: Path, path: Path, verb: Verb) -> dict[str, Any]:
                 who, to = _pair(line)
                 _merge(site, now, who, to) if verb == "merge" else _unmerge(now, who, to)
             except RefusedLine as error:
-                refused.append({"line": reader.line_num, "why": str(error)})
+                refused.append(corrections.RefusedLine(reader.line_num, str(error)))
     changed = {who for who in before.keys() | now.keys() if before.get(who) != now.get(who)}
     was, will = patients_of(site, rows, before), patients_of(site, rows, now)
     moved = {key for key in will if was[key] != will[key]}
@@ -48,35 +49,38 @@ def correct(config: Path, path: Path, verb: Verb) -> dict[str, Any]:
         persons.save_merges(connection, [(who, now[who]) for who in changed if who in now])
         persons.delete_merges(connection, [who for who in changed if who not in now])
         persons.disturb_persons(connection, moved)
-    report = {"schema": 1, verb + "d": len(changed), "persons": len(moved), "refused": refused}
-    return report | _straddling(site, {(was[key], will[key]) for key in moved if was[key] and will[key]})
+    n_crossing, encoders = _straddling(site, {(was[key], will[key]) for key in moved if was[key] and will[key]})
+    return (Merged if verb == "merge" else Unmerged)(len(changed), len(moved), refused, n_crossing, encoders)
 
 
-def conflicts(config: Path) -> list[dict[str, Any]]:
+def conflicts(site: Site) -> list[Conflict]:
     """Return the ids that are not trusted, with the reason, and those that may be another spelling of one.
 
     Each study of an id that is not trusted counts for itself. An id that is written like another one is another
     patient, until somebody merges the two: `merge_into` says into which.
     """
-    site = open_site(config)
     with site.db.read() as connection:
         rows = persons.present_persons(connection)
         n_files, merges = persons.n_files(connection), persons.merges(connection)
-    by_id: dict[Id, list[dict[str, Any]]] = {}
+    by_id: dict[Id, list[PersonRow]] = {}
     for row in rows:
         by_id.setdefault((row.patient_id, row.issuer), []).append(row)
     why = {who: "a placeholder" if is_placeholder(site, who[0]) else conflict(some) for who, some in by_id.items()}
-    files = {who: sum(n_files[row["key"]] for row in some) for who, some in by_id.items()}
+    files = {who: sum(n_files[row.key] for row in some) for who, some in by_id.items()}
     trusted = {who: some for who, some in by_id.items() if not why[who]}
     alike = {a: b for a, b in merges_to_ask_for(trusted, files).items() if resolved(a, merges) != resolved(b, merges)}
     return [
-        {
-            "id": who[0], "issuer": who[1], "why": why[who] or "written like another id", "persons": len(by_id[who]),
-            "files": files[who], "trusted": who in alike,
-            "merge_into": {"id": alike[who][0], "issuer": alike[who][1]} if who in alike else None,
-        }
-        for who in sorted(by_id) if why[who] or who in alike
-    ]  # fmt: skip
+        Conflict(
+            *who,
+            why=why[who] or "written like another id",
+            persons=len(by_id[who]),
+            files=files[who],
+            trusted=who in alike,
+            merge_into=PatientId(*alike[who]) if who in alike else None,
+        )
+        for who in sorted(by_id)
+        if why[who] or who in alike
+    ]
 
 
 def _opened(path: Path) -> TextIO:
@@ -86,7 +90,7 @@ def _opened(path: Path) -> TextIO:
         raise WrongUsage(f"cannot read {path}: {error.strerror}; name a CSV of patient ids") from error
 
 
-def _pair(line: Mapping[str | None, Any]) -> tuple[Id, Id]:
+def _pair(line: Mapping[str | None, str | list[str] | None]) -> tuple[Id, Id]:
     if None in line or None in line.values():
         raise RefusedLine("it has more or fewer fields than the first line")
     a, b, c, d = (str(text).strip() for text in line.values())
@@ -117,7 +121,7 @@ def _unmerge(merges: dict[Id, Id], who: Id, to: Id) -> None:
     del merges[who]
 
 
-def _straddling(site: Site, moves: set[tuple[str, str]]) -> dict[str, Any]:
+def _straddling(site: Site, moves: set[tuple[str, str]]) -> tuple[int, list[str]]:
     """Say how many people go to another split, and which encoders learned from them on the other side."""
     with site.db.read() as connection:
         numbers = persons.splits(connection, {key for pair in moves for key in pair})
@@ -127,4 +131,4 @@ def _straddling(site: Site, moves: set[tuple[str, str]]) -> dict[str, Any]:
             if old in numbers and split_of(numbers[old]) != split_of(numbers.get(new, site.keys.split_number(new)))
         )
         encoders = sorted({e for patient in crossing for e in forgetting.trained_on(connection, patient)})
-    return {"changed_split": len(crossing), "encoders": encoders}
+    return len(crossing), encoders

@@ -10,14 +10,16 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+
+from sqlalchemy import Connection
 
 from db import rekeying
 from db.belonging import owner, take
+from flows.answers.care import RenewedSecret
 from flows.operator.forget import TEXTS
-from flows.records.lookup import WrongUsage
 from flows.records.whose import part_key
 from flows.site.belonging import FORMER, ours
+from flows.site.errors import WrongUsage
 from flows.site.keys import SECRET_BYTES, Keys, read_keys, write_secret
 from flows.site.opened import Site, forget_opened, next_secret, open_site, secret_path
 from flows.site.settings import ConfigError
@@ -29,7 +31,7 @@ HEX = re.compile(rb"(?<![0-9A-Za-z+/])[0-9a-f]{%d}(?:[0-9a-f]{14})?(?![0-9A-Za-z
 PICTURES = re.compile(rb'(data:image/png;base64,[^"\']*)')
 
 
-def rotate_secret(config: Path) -> dict[str, Any]:
+def rotate_secret(config: Path) -> RenewedSecret:
     """Make a new secret and give everything its new keys; goes on where it was cut off.
 
     Raises:
@@ -51,7 +53,7 @@ def rotate_secret(config: Path) -> dict[str, Any]:
     return done
 
 
-def undo_rotation(config: Path) -> dict[str, Any]:
+def undo_rotation(config: Path) -> RenewedSecret:
     """Go back to the secret that was before a renewal that was cut off.
 
     Raises:
@@ -73,7 +75,7 @@ def undo_rotation(config: Path) -> dict[str, Any]:
         done = _renew_store(site, back)
         waiting.unlink()
     forget_opened()
-    return {"schema": 1, "key_id": site.keys.key_id, "former": len(site.keys.former), **done, "keys": {}}
+    return RenewedSecret(site.keys.key_id, len(site.keys.former), *done, keys={})
 
 
 def _key_of(site: Site) -> str:
@@ -88,7 +90,7 @@ def _require_successor(new: Keys, old: Keys, waiting: Path) -> None:
         raise ConfigError(f"{waiting} follows another secret than this site's; remove it, or restore that secret")
 
 
-def _renew(site: Site, ticket: Ticket, new: Keys, found: str) -> dict[str, Any]:
+def _renew(site: Site, ticket: Ticket, new: Keys, found: str) -> RenewedSecret:
     """Give store and tables their new keys; the store first, as tables say where the renewal stands."""
     former = [Keys(secret) for secret in new.former]
     with site.db.write(ticket.right) as connection:
@@ -102,10 +104,8 @@ def _renew(site: Site, ticket: Ticket, new: Keys, found: str) -> dict[str, Any]:
             rekeying.rename(connection, renames)
         rekeying.note_key_id(connection, new.key_id)
         take(connection, ours(new, site.store))
-    return {
-        "schema": 1, "key_id": new.key_id, "former": len(former), **done,
-        "keys": {noun: len(some) for noun, some in renames.items()},
-    }  # fmt: skip
+    n_keys = {noun: len(some) for noun, some in renames.items()}
+    return RenewedSecret(new.key_id, len(former), *done, keys=n_keys)
 
 
 def _joined(every: Iterable[Mapping[str, rekeying.Renames]], noun: str) -> dict[str, str]:
@@ -113,9 +113,10 @@ def _joined(every: Iterable[Mapping[str, rekeying.Renames]], noun: str) -> dict[
     return {old: new for renames in every for old, new in renames[noun].items() if old != new}
 
 
-def _renew_store(site: Site, renames: Mapping[str, rekeying.Renames]) -> dict[str, int]:
+def _renew_store(site: Site, renames: Mapping[str, rekeying.Renames]) -> tuple[int, int]:
+    """Give files and pages of the store their new keys; returns how many of each."""
     keys = {**renames["scan"], **renames["patient"], **renames["study"]}
-    return {"files": _rename_files(site.store, renames["scan"]), "pages": _rename_in_pages(site.store, keys)}
+    return _rename_files(site.store, renames["scan"]), _rename_in_pages(site.store, keys)
 
 
 def _write_next(current: Path, waiting: Path) -> None:
@@ -126,7 +127,7 @@ def _write_next(current: Path, waiting: Path) -> None:
     os.replace(draft, waiting)
 
 
-def _renames(connection: Any, old: Keys, new: Keys) -> dict[str, rekeying.Renames]:
+def _renames(connection: Connection, old: Keys, new: Keys) -> dict[str, rekeying.Renames]:
     studies = rekeying.studies(connection)
     uids = [uid for _, _, uid in studies]
     patients = _pairs(old, new, "patient", ((issuer, who) for who, issuer in rekeying.patient_ids(connection) if who))

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+
+from sqlalchemy import Connection
 
 from db.backlog import work_left
 from db.embeddings import scans_to_embed
@@ -15,9 +16,26 @@ from db.grants import reads_identity
 from db.identity import paths_of_files
 from db.nights import NightRow, last_nights, last_stage_counts, last_success_at, running_night
 from db.verdicts import wrong_patient_verdicts
+from flows.answers.answer import filled
+from flows.answers.status import (
+    ActiveEncoder,
+    Agreement,
+    Alarm,
+    ChosenEncoder,
+    CodeCount,
+    FileCounts,
+    FileEnd,
+    HeldEncoder,
+    PastNight,
+    Precision,
+    Review,
+    Status,
+    Undone,
+    WrongPatient,
+)
 from flows.night.summary import counted
 from flows.operator.verdict_statistics import review_figures
-from flows.records.lookup import WrongUsage
+from flows.site.errors import WrongUsage
 from flows.site.opened import Site, open_site
 from scans.outcome import OUTCOMES, outcome
 
@@ -25,67 +43,69 @@ N_NIGHTS = 10
 OTHER_FILE = re.compile(r"\bfile ([0-9a-f]{24})\b")
 
 
-def standing(config: Path) -> dict[str, Any]:
+def standing(site: Site) -> Status:
     """Everything `scantwin status` shows."""
-    site = open_site(config)
     with site.db.read() as connection:
         now = site.db.now(connection)
         nights = [_night(row) for row in last_nights(connection, last=N_NIGHTS)]
         last_good = last_success_at(connection)
-        quarantine = [_code(row) for row in files_by_code(connection)]
-        return {
-            "schema": 1,
-            "nights": nights,
-            "hours_since_success": None if last_good is None else round((now - last_good).total_seconds() / 3600, 2),
-            "undone": nights[0]["undone"] if nights else [],
-            "overdue": _overdue(site.settings.flows.missing_after_hours, last_good, now),
-            "running": running_night(connection),
-            "files": counted(file_counts(connection)),
-            "backlog": work_left(connection) if reads_identity(connection) else None,
-            "encoders": [
-                {name: row[name] for name in ("id", "cover", "purpose", "origin", "provisional")}
-                for row in active_encoders(connection)
-            ],
-            "codes": quarantine,
-            "watch": last_stage_counts(connection, "match").get("watch", {}).get("alarms", []),
-            "held": held_encoders(connection),
-            "chosen": [_chosen(connection, row) for row in chosen_encoders(connection)],
-            "review": review_figures(connection),
-            "wrong_patient": wrong_patient_verdicts(connection),
-        }
+        alarms = last_stage_counts(connection, "match").get("watch", {}).get("alarms", [])
+        return Status(
+            nights=nights,
+            hours_since_success=None if last_good is None else round((now - last_good).total_seconds() / 3600, 2),
+            undone=nights[0].undone if nights else [],
+            overdue=_overdue(site.settings.flows.missing_after_hours, last_good, now),
+            running=running_night(connection),
+            files=FileCounts(**counted(file_counts(connection))),
+            backlog=work_left(connection) if reads_identity(connection) else None,
+            encoders=[filled(ActiveEncoder, row) for row in active_encoders(connection)],
+            codes=[_code(row) for row in files_by_code(connection)],
+            watch=[filled(Alarm, alarm) for alarm in alarms],
+            held=[filled(HeldEncoder, row) for row in held_encoders(connection)],
+            chosen=[_chosen(connection, row) for row in chosen_encoders(connection)],
+            review=_review(connection),
+            wrong_patient=[filled(WrongPatient, row, at=str(row.at)) for row in wrong_patient_verdicts(connection)],
+        )
 
 
-def _chosen(connection: Any, row: EncoderRow) -> dict[str, Any]:
-    waiting = len(scans_to_embed(connection, str(row.id), str(row.cover)))
-    return {name: row[name] for name in ("id", "cover", "purpose", "chosen_reason")} | {"waiting": waiting}
+def _chosen(connection: Connection, row: EncoderRow) -> ChosenEncoder:
+    return filled(ChosenEncoder, row, waiting=len(scans_to_embed(connection, row.id, row.cover)))
+
+
+def _review(connection: Connection) -> Review:
+    figures = review_figures(connection)
+    return Review(
+        [filled(Precision, row) for row in figures["precision"]],
+        [filled(Agreement, row) for row in figures["agreement"]],
+    )
 
 
 def _overdue(hours: float, last_good: datetime | None, now: datetime) -> bool:
     return last_good is None or (now - last_good).total_seconds() > hours * 3600
 
 
-def _night(row: NightRow) -> dict[str, Any]:
-    summary = json.loads(str(row.summary) or "{}")
+def _night(row: NightRow) -> PastNight:
+    summary = json.loads(row.summary or "{}")
     begun, ended = row.begun_at, row.ended_at
-    return {
-        "night": row.id, "state": row.state, "exit": row.exit_code, "error": row["error_code"],
-        "begun": begun.astimezone(UTC).isoformat(timespec="seconds"),
-        "seconds": None if ended is None else round((ended - begun).total_seconds(), 1),
-        "undone": summary.get("undone", []),
-        "new_files": summary.get("files_this_night", {}).get("seen", 0),
-        "new_matches": summary.get("matches", {}).get("entered", 0),
-    }  # fmt: skip
+    return PastNight(
+        night=row.id,
+        state=row.state,
+        exit=row.exit_code,
+        error=row.error_code,
+        begun=begun.astimezone(UTC).isoformat(timespec="seconds"),
+        seconds=None if ended is None else round((ended - begun).total_seconds(), 1),
+        undone=[filled(Undone, undone) for undone in summary.get("undone", [])],
+        new_files=summary.get("files_this_night", {}).get("seen", 0),
+        new_matches=summary.get("matches", {}).get("entered", 0),
+    )
 
 
-def _code(row: FileCount) -> dict[str, Any]:
-    known = outcome(str(row.code))
-    return {
-        "outcome": row.outcome, "code": row.code, "files": row.n_files, "meaning": known.meaning,
-        "action": known.action,
-    }  # fmt: skip
+def _code(row: FileCount) -> CodeCount:
+    known = outcome(row.code)
+    return CodeCount(row.outcome, row.code, row.n_files, known.meaning, known.action)
 
 
-def every_file(config: Path, wanted: str | None) -> Iterator[dict[str, Any]]:
+def every_file(config: Path, wanted: str | None) -> Iterator[FileEnd]:
     """Where every file ended, by path and page by page; `wanted` is an outcome, a code, or None for all.
 
     Raises:
@@ -99,7 +119,7 @@ def every_file(config: Path, wanted: str | None) -> Iterator[dict[str, Any]]:
     return _ends(open_site(config), wanted)
 
 
-def _ends(site: Site, wanted: str | None) -> Iterator[dict[str, Any]]:
+def _ends(site: Site, wanted: str | None) -> Iterator[FileEnd]:
     last = ""
     while True:
         with site.db.read() as connection:
@@ -111,12 +131,17 @@ def _ends(site: Site, wanted: str | None) -> Iterator[dict[str, Any]]:
         last = rows[-1].path
 
 
-def _explained(row: FileEnding, paths: Mapping[str, str]) -> dict[str, Any]:
+def _explained(row: FileEnding, paths: Mapping[str, str]) -> FileEnd:
     """A file's end in words; other files that the reason names by key are shown by path."""
-    known = outcome(str(row.code))
-    others = [paths[key] for key in OTHER_FILE.findall(row.why) if key in paths]
+    known = outcome(row.code)
     why = OTHER_FILE.sub(lambda found: paths.get(found[1], found[0]), row.why)
-    return {
-        "path": row.path, "outcome": row.outcome, "code": row.code, "why": why or known.meaning,
-        "meaning": known.meaning, "action": known.action, "scan": row.scan, "others": others,
-    }  # fmt: skip
+    return FileEnd(
+        path=row.path,
+        outcome=row.outcome,
+        code=row.code,
+        why=why or known.meaning,
+        meaning=known.meaning,
+        action=known.action,
+        scan=row.scan,
+        others=[paths[key] for key in OTHER_FILE.findall(row.why) if key in paths],
+    )

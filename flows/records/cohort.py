@@ -1,32 +1,35 @@
 """Cohorts: what the tables hold of a cover's main scans, as an evaluation takes it."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Connection
 
 from db.embeddings import embeddings_of
 from db.encoders import EncoderRow
 from db.engine import utc_microseconds
 from db.evaluations import patients_shown_to
-from db.labels import LabelRow, read_labels
+from db.labels import LabelFacts, read_labels
 from db.scans import EligibleScan, eligible_scans
-from evaluation.baselines import Baseline, by_columns, by_pictures
+from evaluation.baselines import Baseline, by_columns, by_pictures, untrained
 from evaluation.cohort import Cohort, Fold
 from evaluation.questions import Task
 from evaluation.strata import contrast_classes, newest_quarter, size_classes
 from flows.records.labelled import described, findings_of, labels_by_subject
-from flows.records.lookup import NotFound
 from flows.records.persons import aliases
+from flows.records.scanner import scanner_of
+from flows.site.errors import NotFound
 from flows.site.opened import Site
 from siamese.pairs import split_of
 from siamese.search.gallery import UNKNOWN_US
 from siamese.tensor import load_tensor
+from siamese.vector_bytes import from_bytes
 
-Labels = Sequence[Mapping[str, Any]]
+Labels = Sequence[LabelFacts]
 
 FEWEST_PATIENTS = 10  # whom an encoder never saw; the intervals of fewer say nothing at all
 OLDEST_DECADE = 90
@@ -40,10 +43,10 @@ NUMBERS = ("spacing_z_mm", "spacing_y_mm", "spacing_x_mm", "slice_thickness_mm",
 class Asked:
     """Everything that one evaluation needs of the tables; row i of each is scan i of the cohort."""
 
-    encoder: Mapping[str, Any]  # its row
+    encoder: EncoderRow  # its row; without an id where a fold has one each
     cohort: Cohort
     folds: Sequence[Fold]  # one; or five, each with the vectors of an encoder of its own
-    rows: Sequence[Mapping[str, Any]]  # of scan
+    rows: Sequence[EligibleScan]  # of scan
     sentence: str  # whom the encoder never saw, and why that is known
 
     @property
@@ -54,7 +57,7 @@ class Asked:
 
 
 def read_asked(
-    site: Site, connection: Any, encoder: EncoderRow, *, task: Task, kind: str = "", labels: Labels | None = None
+    site: Site, connection: Connection, encoder: EncoderRow, *, task: Task, kind: str = "", labels: Labels | None = None
 ) -> Asked | None:
     """Read the main scans of an encoder's cover that are embedded, of patients whom it never saw.
 
@@ -64,7 +67,7 @@ def read_asked(
         encoder: Its row.
         task: For "patient", scans whose patient id cannot be trusted are left out.
         kind: Only this kind, or the kinds below it; "" for all.
-        labels: Rows as of the table label; None takes the table's own.
+        labels: Rows of label; None takes the table's own.
 
     Returns:
         None where no such scan is embedded.
@@ -72,13 +75,13 @@ def read_asked(
     Raises:
         NotFound: Too few patients are left.
     """
-    scans = eligible_scans(connection, str(encoder.cover), str(encoder.recipe))
+    scans = eligible_scans(connection, encoder.cover, encoder.recipe)
     scans = [row for row in scans if is_of_kind(row, kind)]
-    vectors, trusted = _vectors(connection, encoder, sorted({str(row.kind) for row in scans}))
+    vectors, trusted = _vectors(connection, encoder, sorted({row.kind for row in scans}))
     scans = [row for row in scans if row.key in vectors and (task == "finding" or trusted[row.key])]
     if not scans:
         return None
-    shown = patients_shown_to(connection, str(encoder.id))
+    shown = patients_shown_to(connection, encoder.id)
     seen = frozenset(patient for patient, split in shown.items() if split_of(split) != "test")
     n_all = len({row.patient for row in scans})
     scans = [row for row in scans if row.patient not in seen]
@@ -90,41 +93,38 @@ def read_asked(
             f"evaluate a folder: scantwin evaluate --folder DIR --against labels.csv"
         )
     cohort = cohort_of(site, connection, scans, read_labels(connection) if labels is None else labels)
-    stacked = np.stack([vectors[str(row.key)] for row in scans])
+    stacked = np.stack([vectors[row.key] for row in scans])
     fold = Fold("test", np.arange(len(scans)), stacked, seen)
-    return Asked(encoder, cohort, [fold], scans, _who(str(encoder.origin), len(seen), n_asked))
+    return Asked(encoder, cohort, [fold], scans, _who(encoder.origin, len(seen), n_asked))
 
 
 def is_of_kind(scan: EligibleScan, kind: str) -> bool:
     """True when a scan is of this kind or of one below it; "" is every kind."""
-    return not kind or scan.kind == kind or str(scan.kind).startswith(kind + "/")
+    return not kind or scan.kind == kind or scan.kind.startswith(kind + "/")
 
 
 def _vectors(
-    connection: Any, encoder: EncoderRow, kinds: Sequence[str]
+    connection: Connection, encoder: EncoderRow, kinds: Sequence[str]
 ) -> tuple[dict[str, NDArray[np.float32]], dict[str, bool]]:
     """Return the vector of each main scan, and whether its patient's id can be trusted."""
     vectors, trusted = {}, {}
     for kind in kinds:
-        found = embeddings_of(connection, str(encoder.id), kind)
+        found = embeddings_of(connection, encoder.id, kind)
         for scan, content, own in zip(found.scans, found.vectors, found.own_lanes, strict=True):
-            vectors[scan] = np.frombuffer(content, "<f4").astype(np.float32)
-            trusted[scan] = bool(own)
+            vectors[scan] = from_bytes(content)
+            trusted[scan] = own
     return vectors, trusted
 
 
-def cohort_of(
-    site: Site, connection: Any, scans: Sequence[EligibleScan], labels: list[LabelRow] | Sequence[Mapping[str, Any]]
-) -> Cohort:
+def cohort_of(site: Site, connection: Connection, scans: Sequence[EligibleScan], labels: Labels) -> Cohort:
     """Return rows of scan with their labels as an evaluation takes them."""
     by_subject = labels_by_subject(labels, aliases(site, connection))
     is_dated = site.settings.scans.dates == "true"  # else order across patients means nothing
 
-    def moments(column: str) -> NDArray[np.int64]:
-        known = [row[column] if is_dated else None for row in scans]
-        return np.array([UNKNOWN_US if at is None else utc_microseconds(at) for at in known], np.int64)
+    def moments(known: Iterable[datetime | None]) -> NDArray[np.int64]:
+        return np.array([utc_microseconds(at) if at is not None and is_dated else UNKNOWN_US for at in known], np.int64)
 
-    from_us, about = moments("acquired_from"), [described(row, by_subject) for row in scans]
+    from_us, about = moments(row.acquired_from for row in scans), [described(row, by_subject) for row in scans]
     sites = [one.site for one in about]
     strata = {
         "size": size_classes([one.size_mm for one in about]),
@@ -132,26 +132,22 @@ def cohort_of(
         "time": newest_quarter(from_us),
     }
     return Cohort(
-        keys=[str(row.key) for row in scans],
-        patients=[str(row.patient) for row in scans],
-        studies=[str(row.study) for row in scans],
-        kinds=[str(row.kind) for row in scans],
+        keys=[row.key for row in scans],
+        patients=[row.patient for row in scans],
+        studies=[row.study for row in scans],
+        kinds=[row.kind for row in scans],
         from_us=from_us,
-        until_us=moments("acquired_until"),
+        until_us=moments(row.acquired_until for row in scans),
         present=[findings_of(row, by_subject, "present") for row in scans],
         absent=[findings_of(row, by_subject, "absent") for row in scans],
         traits={
-            "scanner": [_scanner(row) for row in scans],
+            "scanner": [scanner_of(row) or None for row in scans],
             **({"site": sites} if any(sites) else {}),
             "sex": [row.sex or None for row in scans],
             "age_decade": [_decade(row.age_years) for row in scans],
         },
         strata={name: values for name, values in strata.items() if any(values)},
     )
-
-
-def _scanner(row: EligibleScan) -> str | None:
-    return " ".join(str(row[name]) for name in ("manufacturer", "model") if row[name]) or None
 
 
 def _decade(age_years: float | None) -> str | None:
@@ -177,14 +173,13 @@ def _who(origin: str, n_seen: int, n_asked: int) -> str:
 
 def baselines_of(site: Site, asked: Asked) -> dict[str, Baseline]:
     """Compute every plain way of the protocol from the columns and the stored encoder inputs."""
-    from evaluation.untrained import untrained
-    from flows.stages.embed.vectors import loaded_encoder
+    from flows.records.loaded_encoder import loaded_encoder
 
-    encoder = loaded_encoder(site.store / str(asked.encoder["folder"]), site.settings.siamese.threads)
+    encoder = loaded_encoder(site.store / asked.encoder.folder, site.settings.siamese.threads)
 
     def tensors() -> Iterator[NDArray[np.float32]]:
         for key in asked.cohort.keys:
-            yield load_tensor(site.tensor(str(asked.encoder["recipe"]), key), encoder.recipe)
+            yield load_tensor(site.tensor(asked.encoder.recipe, key), encoder.recipe)
 
     return {
         **by_pictures(tensors()),
@@ -196,14 +191,17 @@ def baselines_of(site: Site, asked: Asked) -> dict[str, Baseline]:
     }
 
 
-def _metadata(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str | float | None]]:
+def _metadata(rows: Sequence[EligibleScan]) -> dict[str, list[str | float | None]]:
     columns = {name: _column(rows, name) for name in (*TEXTS, *NUMBERS)}
-    for side, count, step in (("height", "n_rows", "spacing_y_mm"), ("width", "n_columns", "spacing_x_mm")):
-        columns[f"{side}_mm"] = [
-            None if row[count] is None or row[step] is None else float(row[count]) * float(row[step]) for row in rows
-        ]
+    columns["height_mm"] = [_extent(row.n_rows, row.spacing_y_mm) for row in rows]
+    columns["width_mm"] = [_extent(row.n_columns, row.spacing_x_mm) for row in rows]
     return columns
 
 
-def _column(rows: Sequence[Mapping[str, Any]], name: str) -> list[str | float | None]:
-    return [row[name] if row[name] is None or isinstance(row[name], str) else float(row[name]) for row in rows]
+def _extent(count: int | None, step_mm: float | None) -> float | None:
+    return None if count is None or step_mm is None else count * step_mm
+
+
+def _column(rows: Sequence[EligibleScan], name: str) -> list[str | float | None]:
+    values = (getattr(row, name) for row in rows)
+    return [value if value is None or isinstance(value, str) else float(value) for value in values]

@@ -1,7 +1,8 @@
 """When a scan was acquired, by the site's settings and the day of the database's clock."""
 
 from datetime import date
-from typing import Any
+
+from sqlalchemy import Connection
 
 from db import identity
 from db.scans import series_dated_ahead
@@ -10,7 +11,7 @@ from scans.acquired import OTHER_DAY, Acquired, acquired
 from scans.stack import Stack
 
 
-def today(site: Site, connection: Any) -> date:
+def today(site: Site, connection: Connection) -> date:
     """Return the day that dates of scans may not lie after."""
     return site.db.now(connection).date()
 

@@ -3,18 +3,23 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from db.labels import LabelRow, read_labels
+from sqlalchemy import Connection
+
+from db.calibrations import CalibrationScan
+from db.labels import LabelFacts, read_labels
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
 from db.scans import EligibleScan, eligible_scans
 from flows.records.persons import aliases
 from flows.site.opened import Site
-from siamese.pairs import Example
+from siamese.example import Example
 from siamese.recipe import recipe_for
 
+Labels = Mapping[tuple[str, str], Sequence[LabelFacts]]  # (patient or study, its key) -> its labels
+Scanned = EligibleScan | CalibrationScan
 
-def read_examples(site: Site, connection: Any, cover: str) -> list[Example]:
+
+def read_examples(site: Site, connection: Connection, cover: str) -> list[Example]:
     """Read every eligible scan of a cover whose encoder input is there, in the order of their keys."""
     recipe = recipe_for(cover).digest()
     rows = eligible_scans(connection, cover, recipe)
@@ -22,30 +27,28 @@ def read_examples(site: Site, connection: Any, cover: str) -> list[Example]:
 
 
 def examples_of(
-    site: Site, connection: Any, rows: Sequence[EligibleScan], labels: Sequence[LabelRow], recipe: str
+    site: Site, connection: Connection, rows: Sequence[EligibleScan], labels: Sequence[LabelFacts], recipe: str
 ) -> list[Example]:
     """Return rows of `eligible_scans` as examples, with what these rows of label say of them."""
     by_subject = labels_by_subject(labels, aliases(site, connection))
     return [
         Example(
-            scan=str(row.key),
-            patient=str(row.patient),
-            study=str(row.study),
-            kind=str(row.kind),
-            tensor=site.tensor(recipe, str(row.key)),
+            scan=row.key,
+            patient=row.patient,
+            study=row.study,
+            kind=row.kind,
+            tensor=site.tensor(recipe, row.key),
             present=findings_of(row, by_subject, "present"),
             absent=findings_of(row, by_subject, "absent"),
-            split_number=float(row.split),
+            split_number=row.split,
         )
         for row in rows
     ]
 
 
-def findings_of(
-    scan: EligibleScan, labels: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], value: str
-) -> frozenset[str]:
+def findings_of(scan: Scanned, labels: Labels, value: str) -> frozenset[str]:
     """Findings that labels of the scan's study or patient give this value, for its kind and time."""
-    return frozenset(str(row["finding"]) for row in _labels_of(scan, labels) if row["value"] == value)
+    return frozenset(row.finding for row in _labels_of(scan, labels) if row.value == value)
 
 
 @dataclass(frozen=True)
@@ -57,43 +60,40 @@ class Described:
     site: str | None  # None too where labels name several
 
 
-def described(scan: EligibleScan, labels: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]) -> Described:
+def described(scan: Scanned, labels: Labels) -> Described:
     """Size and contrast of the largest finding of a scan, and the site where it was made."""
     about = _labels_of(scan, labels)
-    sites = {str(row["site"]) for row in about if row["site"]}
-    present = [row for row in about if row["value"] == "present"]
-    largest = max(present, key=lambda row: (row["size_mm"] or 0.0, row["contrast_to_noise"] or 0.0), default=None)
+    sites = {row.site for row in about if row.site}
+    present = [row for row in about if row.value == "present"]
+    largest = max(present, key=lambda row: (row.size_mm or 0.0, row.contrast_to_noise or 0.0), default=None)
     return Described(
-        None if largest is None else largest["size_mm"],
-        None if largest is None else largest["contrast_to_noise"],
+        None if largest is None else largest.size_mm,
+        None if largest is None else largest.contrast_to_noise,
         sites.pop() if len(sites) == 1 else None,
     )
 
 
-def _labels_of(
-    scan: EligibleScan, labels: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
-) -> list[Mapping[str, Any]]:
+def _labels_of(scan: Scanned, labels: Labels) -> list[LabelFacts]:
     """Return the labels of the scan's study or patient that hold for its kind and time."""
-    about = [*labels.get(("study", scan.study), ()), *labels.get(("patient", scan["patient"]), ())]
+    about = [*labels.get(("study", scan.study), ()), *labels.get(("patient", scan.patient), ())]
     return [row for row in about if _holds(row, scan)]
 
 
-def _holds(label: Mapping[str, Any], scan: EligibleScan) -> bool:
-    kind, date = str(label["kind"]), scan["acquired_local_date"]
-    if kind and kind != scan["kind"] and not str(scan["kind"]).startswith(kind + "/"):
+def _holds(label: LabelFacts, scan: Scanned) -> bool:
+    if label.kind and label.kind != scan.kind and not scan.kind.startswith(label.kind + "/"):
         return False
-    start, end = label["valid_from"], label["valid_until"]
-    if (start, end) == (ALWAYS_FROM, ALWAYS_UNTIL):
+    if (label.valid_from, label.valid_until) == (ALWAYS_FROM, ALWAYS_UNTIL):
         return True
-    return date is not None and start <= date <= end
+    date = scan.acquired_local_date
+    return date is not None and label.valid_from <= date <= label.valid_until
 
 
 def labels_by_subject(
-    rows: Sequence[LabelRow], aliases: Mapping[str, str]
-) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    rows: Sequence[LabelFacts], aliases: Mapping[str, str]
+) -> dict[tuple[str, str], list[LabelFacts]]:
     """Return the labels of each (subject, key); a merged patient's count for the person they are now."""
-    found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    found: dict[tuple[str, str], list[LabelFacts]] = defaultdict(list)
     for row in rows:
-        key = str(row.subject_key)
-        found[(str(row.subject), aliases.get(key, key))].append(row)
+        key = row.subject_key
+        found[(row.subject, aliases.get(key, key))].append(row)
     return found

@@ -2,18 +2,23 @@
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
 
 from db import identity
 from db.identity import patients_by_id
-from db.labels import save_labels
+from db.labels import LabelFacts, save_labels
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
-from flows.records.lookup import WrongUsage
+from db.rows import mapping_of
+from flows.answers import corrections
+from flows.answers.answer import filled
+from flows.answers.corrections import ImportedLabels
 from flows.records.persons import merged_ids
-from flows.site.opened import Site, open_site
+from flows.site.errors import WrongUsage
+from flows.site.opened import Site
 
 SUBJECTS = ("patient", "study")
 OPTIONAL = ("kind", "from", "until", "grade", "size_mm", "contrast_to_noise", "site", "source")
@@ -21,25 +26,33 @@ KNOWN = {*SUBJECTS, "finding", "value", *OPTIONAL}
 LONGEST = 200
 
 
+@dataclass(frozen=True)
+class _Known:
+    """Whom lines may name: patient id -> keys, and the keys of studies whose UID people share."""
+
+    patients: Mapping[str, Sequence[str]]
+    shared: Set[str]
+
+
 class RefusedLine(ValueError):
     """A line of the CSV cannot be used."""
 
 
-def read_labels(config: Path, path: Path) -> dict[str, Any]:
+def read_labels(site: Site, path: Path) -> ImportedLabels:
     """Import a CSV of labels; lines that cannot be used are listed by number, the others are imported.
 
     Raises:
         WrongUsage: The file is no CSV of labels at all.
     """
-    site = open_site(config)
     rows, refused = label_rows(site, path)
     with site.db.write() as connection:
-        n_new = save_labels(connection, rows)
-    return {"schema": 1, "imported": n_new, "known": len(rows) - n_new, "refused": refused}
+        n_new = save_labels(connection, map(mapping_of, rows))
+    lines = [filled(corrections.RefusedLine, line) for line in refused]
+    return ImportedLabels(n_new, len(rows) - n_new, lines)
 
 
-def label_rows(site: Site, path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Read a CSV of labels; returns rows as the table holds them, and the refused lines. Nothing is written.
+def label_rows(site: Site, path: Path) -> tuple[list[LabelFacts], list[dict[str, Any]]]:
+    """Read a CSV of labels; returns what each says, and the refused lines. Nothing is written.
 
     Raises:
         WrongUsage: The file is no CSV of labels at all.
@@ -50,7 +63,7 @@ def label_rows(site: Site, path: Path) -> tuple[list[dict[str, Any]], list[dict[
         _check_columns(reader.fieldnames or [])
         with site.db.read() as connection:
             patients = patients_by_id(connection) | merged_ids(site, connection)
-            known = {"patients": patients, "shared": identity.shared_studies(connection)}
+            known = _Known(patients, identity.shared_studies(connection))
         for line in reader:
             try:
                 rows.append(_row(site, known, line))
@@ -66,8 +79,8 @@ def _opened(path: Path) -> TextIO:
         raise WrongUsage(f"cannot read {path}: {error.strerror}; name a CSV of labels") from error
 
 
-def _check_columns(found: Any) -> None:
-    names = [str(name).strip() for name in found]
+def _check_columns(found: Sequence[str]) -> None:
+    names = [name.strip() for name in found]
     subjects = [name for name in SUBJECTS if name in names]
     missing = {"finding", "value"} - set(names)
     unknown = set(names) - KNOWN
@@ -78,7 +91,7 @@ def _check_columns(found: Any) -> None:
         )
 
 
-def _row(site: Site, known: Mapping[str, Any], line: Mapping[str | None, Any]) -> dict[str, Any]:
+def _row(site: Site, known: _Known, line: Mapping[str | None, str]) -> LabelFacts:
     if None in line or None in line.values():
         raise RefusedLine("it has more or fewer fields than the first line")
     values = {str(name).strip(): str(text).strip() for name, text in line.items()}
@@ -92,13 +105,20 @@ def _row(site: Site, known: Mapping[str, Any], line: Mapping[str | None, Any]) -
     start, end = _day(values.get("from", ""), ALWAYS_FROM), _day(values.get("until", ""), ALWAYS_UNTIL)
     if start > end:
         raise RefusedLine("from is after until")
-    return {
-        "subject": subject, "subject_key": _subject_key(site, known, subject, values[subject]),
-        "finding": values["finding"], "value": values["value"], "kind": values.get("kind", ""), "valid_from": start,
-        "valid_until": end, "grade": values.get("grade") or None, "size_mm": _positive(values, "size_mm"),
-        "contrast_to_noise": _positive(values, "contrast_to_noise"), "site": values.get("site", "")[:LONGEST] or None,
-        "source": values.get("source", "") or "csv",
-    }  # fmt: skip
+    return LabelFacts(
+        subject=subject,
+        subject_key=_subject_key(site, known, subject, values[subject]),
+        finding=values["finding"],
+        value=values["value"],
+        kind=values.get("kind", ""),
+        valid_from=start,
+        valid_until=end,
+        grade=values.get("grade") or None,
+        size_mm=_positive(values, "size_mm"),
+        contrast_to_noise=_positive(values, "contrast_to_noise"),
+        site=values.get("site", "")[:LONGEST] or None,
+        source=values.get("source", "") or "csv",
+    )
 
 
 def _positive(values: Mapping[str, str], name: str) -> float | None:
@@ -114,19 +134,19 @@ def _positive(values: Mapping[str, str], name: str) -> float | None:
     return number
 
 
-def _subject_key(site: Site, known: Mapping[str, Any], subject: str, text: str) -> str:
+def _subject_key(site: Site, known: _Known, subject: str, text: str) -> str:
     """The key of a study UID or a patient id; patients are looked up, because the id alone lacks its issuer."""
     if subject == "study":
         key = site.keys.key("study", text)
-        if key in known["shared"]:
+        if key in known.shared:
             raise RefusedLine("several people share this study UID; label by patient instead")
         return key
-    found = known["patients"].get(text, [])
+    found = known.patients.get(text, [])
     if not found:
         raise RefusedLine("this patient is not in the archive (yet); import again after the night that took it in")
     if len(found) > 1:
         raise RefusedLine(f"{len(found)} patients have this id, by issuer or by name; label by study instead")
-    return str(found[0])
+    return found[0]
 
 
 def _day(text: str, otherwise: date) -> date:

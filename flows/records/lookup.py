@@ -1,22 +1,16 @@
-"""What a person asked for, found in the tables: a scan, a study, an accession number."""
+"""What a person asked for, found in the tables: a scan, a study, an accession number, an encoder."""
 
-from typing import Any
+from collections.abc import Sequence
 
+from sqlalchemy import Connection
+
+from db.encoders import EncoderRow
 from db.identity import studies_by_accession, studies_by_uid
-from db.scans import find_scans, scans_of_studies
+from db.scans import ScanRow, find_scans, scans_of_studies
+from flows.site.errors import NotFound
 
 
-class WrongUsage(Exception):
-    """The words of the command, or a file that it was given, cannot be used."""
-
-
-class NotFound(Exception):
-    """Nothing in the archive answers to what was asked; the text says what to try."""
-
-    exit = 1
-
-
-def find_scan(connection: Any, key: str) -> dict[str, Any]:
+def find_scan(connection: Connection, key: str) -> ScanRow:
     """The scan of a key, or of the beginning of one.
 
     Raises:
@@ -27,10 +21,10 @@ def find_scan(connection: Any, key: str) -> dict[str, Any]:
         raise NotFound(f"no scan key begins with {key!r}; `scantwin export` and the report list them")
     if len(rows) > 1:
         raise NotFound(f"{len(rows)} scan keys begin with {key!r}; give more of it")
-    return dict(rows[0])
+    return rows[0]
 
 
-def main_scans(connection: Any, *, study_uid: str | None = None, accession: str | None = None) -> list[dict[str, Any]]:
+def main_scans(connection: Connection, *, study_uid: str | None = None, accession: str | None = None) -> list[ScanRow]:
     """The main scans of a study, by its UID or accession number.
 
     Raises:
@@ -44,4 +38,17 @@ def main_scans(connection: Any, *, study_uid: str | None = None, accession: str 
     scans = [row for row in scans_of_studies(connection, studies) if row.is_main]
     if not scans:
         raise NotFound("that study has no scan that could be compared; `scantwin files` says why")
-    return sorted((dict(row) for row in scans), key=lambda row: str(row["kind"]))
+    return sorted(scans, key=lambda row: row.kind)
+
+
+def find_encoder(rows: Sequence[EncoderRow], text: str) -> EncoderRow:
+    """The encoder of an id, or of the beginning of one.
+
+    Raises:
+        NotFound: No encoder, or several, have such an id; the text names those there are.
+    """
+    found = [row for row in rows if text and row.id.startswith(text)]
+    if len(found) != 1:
+        known = ", ".join(row.id for row in rows) or "none yet"
+        raise NotFound(f"{len(found)} encoders have an id that begins with {text!r}; there are {known}")
+    return found[0]

@@ -8,7 +8,9 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+
+from sqlalchemy import Connection
 
 from db import persons
 from db.persons import Id, PersonRow
@@ -38,7 +40,7 @@ def settle_persons(site: Site, ticket: Ticket) -> int:
             return 0
         rows, merges = persons.present_persons(connection), persons.merges(connection)
     now = patients_of(site, rows, merges)
-    changed = {str(row.key): now[row.key] for row in rows if row.patient != now[row.key]}
+    changed = {row.key: now[row.key] for row in rows if row.patient != now[row.key]}
     if changed:
         with site.db.write(ticket.right) as connection:
             persons.set_patients(connection, changed)
@@ -47,14 +49,14 @@ def settle_persons(site: Site, ticket: Ticket) -> int:
 
 def patients_of(site: Site, rows: Sequence[PersonRow], merges: Mapping[Id, Id]) -> dict[str, str]:
     """Return person -> patient key, "" where each study has to count for itself."""
-    by_id: dict[Id, list[Mapping[str, Any]]] = defaultdict(list)
+    by_id: dict[Id, list[PersonRow]] = defaultdict(list)
     for row in rows:
         by_id[(row.patient_id, row.issuer)].append(row)
     found = {}
     for who, some in by_id.items():
         is_one = not is_placeholder(site, who[0]) and not conflict(some)
         key = site.keys.patient(*resolved(who, merges), "") if is_one else ""
-        found.update({str(row["key"]): key for row in some})
+        found.update({row.key: key for row in some})
     return found
 
 
@@ -70,22 +72,22 @@ def is_placeholder(site: Site, patient_id: str) -> bool:
     return word in {_plain(known) for known in site.settings.scans.placeholder_ids}
 
 
-def conflict(rows: Sequence[Mapping[str, Any]]) -> str:
+def conflict(rows: Sequence[PersonRow]) -> str:
     """Say why persons under one id cannot be one person, "" if they can.
 
     They cannot when two birth dates differ, when one is male and one female, or when two names share no word
     while no birth date speaks for both. Spelling, order, married names and absent values are no conflict; a date
     that stands for an unknown one (1900-01-01) counts as absent.
     """
-    dates = [known_birth_date(row["birth_date"]) for row in rows]
+    dates = [known_birth_date(row.birth_date) for row in rows]
     births = {born for born in dates if born}
     if len(births) > 1:
         return f"{len(births)} birth dates"
-    if {"M", "F"} <= {row["sex"] for row in rows}:
+    if {"M", "F"} <= {row.sex for row in rows}:
         return "male and female"
     if all(dates):
         return ""
-    names = [words for row in rows if (words := frozenset(WORD.findall(row["name"].upper())))]
+    names = [words for row in rows if (words := frozenset(WORD.findall(row.name.upper())))]
     return "names without a common word" if any(not (a & b) for a in names for b in names) else ""
 
 
@@ -98,28 +100,32 @@ def resolved(who: Id, merges: Mapping[Id, Id]) -> Id:
     return who
 
 
-def person_of(header: Header) -> dict[str, str]:
+def person_of(header: Header) -> PersonRow:
     """Return the row of identity.person that a header makes."""
     who = header.identity
-    said = {name: getattr(who, name) for name in ("patient_id", "issuer", "name", "birth_date")}
-    return persons.person_row(said, header.sex)
+    return _person(who.patient_id, who.issuer, who.name, who.birth_date, header.sex)
 
 
-def patient_outside(site: Site, connection: Any, header: Header) -> tuple[str, bool]:
+@lru_cache(maxsize=256)  # files of one person come together, and each is asked for several times
+def _person(patient_id: str, issuer: str, name: str, birth_date: str, sex: str) -> PersonRow:
+    return persons.person_row(patient_id=patient_id, issuer=issuer, name=name, birth_date=birth_date, sex=sex)
+
+
+def patient_outside(site: Site, connection: Connection, header: Header) -> tuple[str, bool]:
     """Return the patient key of a file that is not in the archive, and whether its id can be trusted."""
     row = person_of(header)
-    known = [r for r in persons.persons_of_id(connection, row["patient_id"], row["issuer"]) if r.key != row["key"]]
-    key = patients_of(site, [*known, row], persons.merges(connection))[row["key"]]
+    known = [r for r in persons.persons_of_id(connection, row.patient_id, row.issuer) if r.key != row.key]
+    key = patients_of(site, [*known, row], persons.merges(connection))[row.key]
     return key or site.keys.patient("", "", header.identity.study_uid), bool(key)
 
 
-def aliases(site: Site, connection: Any) -> dict[str, str]:
+def aliases(site: Site, connection: Connection) -> dict[str, str]:
     """Return key of a merged id -> key of the patient that stays: labels may still name the former."""
     merges = persons.merges(connection)
     return {site.keys.patient(*who, ""): site.keys.patient(*resolved(who, merges), "") for who in merges}
 
 
-def merged_ids(site: Site, connection: Any) -> dict[str, list[str]]:
+def merged_ids(site: Site, connection: Connection) -> dict[str, list[str]]:
     """Return merged patient id -> keys of the patients that stay."""
     merges = persons.merges(connection)
     found: dict[str, list[str]] = defaultdict(list)

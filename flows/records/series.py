@@ -63,11 +63,11 @@ def read_series(connection: Connection, keys: Sequence[str]) -> list[Series]:
     """Read series by key."""
     by_series: dict[str, list[Member]] = {}
     rows = identity.members_of_series(connection, keys)
-    parts = {str(row.key): str(row.part) for row in rows}
-    stats = {str(row.key): (int(row.size_bytes), int(row.mtime_ns)) for row in rows}
+    parts = {row.key: row.part for row in rows}
+    stats = {row.key: (row.size_bytes, row.mtime_ns) for row in rows}
     for row in rows:
-        header = Header.from_json(str(row.header))
-        by_series.setdefault(str(row.series), []).append(Member(str(row.key), str(row.path), header))
+        header = Header.from_json(row.header)
+        by_series.setdefault(row.series, []).append(Member(row.key, row.path, header))
     conflicts = identity.conflicting_files(connection, keys)
     uids = {member.file: member.header.identity.sop_uid for some in by_series.values() for member in some}
     notes = identity.rejections_of(connection, set(uids.values()))

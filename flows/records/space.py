@@ -3,17 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
+from sqlalchemy import Connection
 
 from db.embeddings import embeddings_of
 from db.encoders import encoder_row
 from db.engine import utc_microseconds
-from db.lists import lane_outcomes
+from db.lists import LaneRow, lane_outcomes
 from flows.site.opened import Site
 from siamese.search.distance import Metric
 from siamese.search.gallery import NEVER_US, UNKNOWN_US, Gallery, Order
+from siamese.vector_bytes import stacked
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,13 @@ class Space:
     gallery: Gallery
     own_lane: np.ndarray  # (N,) bool: the patient id can be trusted
     joins: np.ndarray  # (N,) bool: not matched yet
-    outcomes: Mapping[tuple[str, str], Mapping[str, Any]]  # (scan, lane) -> row of lane_outcome
+    outcomes: Mapping[tuple[str, str], LaneRow]  # (scan, lane) -> row of lane_outcome
     patient_codes: Mapping[str, int]  # patient key -> the gallery's code
     study_codes: Mapping[str, int]
 
 
 def read_space(
-    site: Site, connection: Any, encoder: str, kind: str, *, between: tuple[float, float] | None = None
+    site: Site, connection: Connection, encoder: str, kind: str, *, between: tuple[float, float] | None = None
 ) -> Space:
     """Read the eligible vectors of one encoder and kind, earliest first, so that a search may skip what is too late.
 
@@ -45,7 +46,7 @@ def read_space(
     until_us = _microseconds(columns.acquired_until, is_dated)
     ends = np.where(until_us == UNKNOWN_US, NEVER_US, until_us).tolist()
     order = sorted(range(len(ends)), key=lambda i: (ends[i], columns.scans[i]))
-    vectors = np.frombuffer(b"".join(columns.vectors[i] for i in order), "<f4").reshape(-1, row.dim)
+    vectors = stacked([columns.vectors[i] for i in order], row.dim)
     patient_codes, patients = _coded(columns.patients[i] for i in order)
     study_codes, studies = _coded(columns.studies[i] for i in order)
     keys = [columns.scans[i] for i in order]
@@ -55,7 +56,7 @@ def read_space(
         encoder, kind, row.metric, gallery,
         np.array([columns.own_lanes[i] for i in order], bool),
         np.array([columns.matched_nights[i] is None for i in order], bool),
-        {(str(some.scan), str(some.lane)): some for some in outcomes}, patient_codes, study_codes,
+        {(some.scan, some.lane): some for some in outcomes}, patient_codes, study_codes,
     )  # fmt: skip
 
 

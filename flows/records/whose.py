@@ -8,10 +8,12 @@ of its own, and no part stands for another one (docs/decisions/0012).
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from sqlalchemy import Connection
 
 from db import identity, persons
 from db.identity import studies_by_uid
+from db.persons import PersonRow
 from db.upsert import chunks
 from flows.records.persons import conflict, is_placeholder, person_of
 from flows.site.keys import Keys
@@ -57,7 +59,7 @@ class Whose:
         """Return the owner of a file."""
         header = member.header
         part = self.parts.get(member.file, "")
-        patient = self.patients.get(person_of(header)["key"], "")
+        patient = self.patients.get(person_of(header).key, "")
         study = part or self.keys.key("study", header.identity.study_uid)
         return Owner(patient or self._nobody(header, part), study, bool(patient))
 
@@ -93,7 +95,7 @@ def settle_studies_of_people(site: Site, ticket: Ticket) -> int:
     return n_changed
 
 
-def _parts(site: Site, connection: Any, study: str, people: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _parts(site: Site, connection: Connection, study: str, people: Sequence[PersonRow]) -> dict[str, str]:
     """Return person -> key of the part that is theirs, "" where the study is one person's.
 
     Only files that may be part of a scan tell whose the study is: reports, notes and screen pictures come from
@@ -124,24 +126,24 @@ def part_key(keys: Keys, study: str, party: Party) -> str:
     return keys.key("study-part", study, *party)
 
 
-def parties_of(site: Site, people: Iterable[Mapping[str, Any]]) -> dict[str, Party]:
+def parties_of(site: Site, people: Iterable[PersonRow]) -> dict[str, Party]:
     """Return person -> who they are within one study: a patient, an id that is not trusted, or one of its persons."""
     found: dict[str, Party] = {}
-    doubtful: dict[Party, list[Mapping[str, Any]]] = defaultdict(list)
+    doubtful: dict[Party, list[PersonRow]] = defaultdict(list)
     for row in people:
-        if row["patient"]:
-            found[row["key"]] = ("patient", row["patient"])
-        elif is_placeholder(site, row["patient_id"]):
+        if row.patient:
+            found[row.key] = ("patient", row.patient)
+        elif is_placeholder(site, row.patient_id):
             doubtful[("nobody",)].append(row)
         else:
-            doubtful["id", row["issuer"], row["patient_id"]].append(row)
+            doubtful["id", row.issuer, row.patient_id].append(row)
     for party, rows in doubtful.items():
         apart = bool(conflict(rows))
-        found.update({row["key"]: ("person", row["key"]) if apart else party for row in rows})
+        found.update({row.key: ("person", row.key) if apart else party for row in rows})
     return found
 
 
-def study_outside(site: Site, connection: Any, header: Header, patient: str) -> str:
+def study_outside(site: Site, connection: Connection, header: Header, patient: str) -> str:
     """Return the study key of a file that is not in the archive: the patient's part, where people share the UID."""
     study = site.keys.key("study", header.identity.study_uid)
     part = part_key(site.keys, study, ("patient", patient))

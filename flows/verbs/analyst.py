@@ -5,7 +5,10 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json, wrong
+from flows.answers.answer import filled
+from flows.answers.care import Exported
+from flows.answers.corrections import LabelsOfVerdicts
+from flows.verbs.words import DEFAULT, Config, Json, Quiet, opened, print_json, wrong
 
 
 def export(
@@ -27,7 +30,7 @@ def export(
     with site.db.read() as connection:
         paths = write_tables(connection, out, format=format, shift_days=None if true_dates else site.keys.shift_days)
     if as_json:
-        print_json({"schema": 1, "files": [str(path) for path in paths]})
+        print_json(Exported([str(path) for path in paths]))
     elif not quiet:
         print(f"wrote {len(paths)} files to {out}; dates are {'true' if true_dates else 'shifted per patient'}")
     return 0
@@ -37,26 +40,26 @@ def import_labels(csv: Path, *, config: Config = DEFAULT, as_json: Json = False,
     """Import labels: columns patient or study, finding, value, and optionally kind, from, until, grade, source."""
     from flows.records.labels import read_labels
 
-    report = read_labels(config, csv)
+    report = read_labels(opened(config), csv)
     if as_json:
         print_json(report)
     elif not quiet:
-        print(f"{report['imported']} labels imported, {report['known']} known before, {len(report['refused'])} refused")
-        for line in report["refused"]:
-            print(f"  line {line['line']}: {line['why']}")
-    return 1 if report["refused"] else 0
+        print(f"{report.imported} labels imported, {report.known} known before, {len(report.refused)} refused")
+        for line in report.refused:
+            print(f"  line {line.line}: {line.why}")
+    return 1 if report.refused else 0
 
 
 def from_verdicts(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Make labels to learn from of the judgements on other patients' scans, in place of those made before."""
     from flows.operator.verdict_statistics import labels_from_verdicts
 
-    found = labels_from_verdicts(config)
+    found = filled(LabelsOfVerdicts, labels_from_verdicts(opened(config)))
     if as_json:
         print_json(found)
     elif not quiet:
-        print(f"{found['labels']} labels from verdicts, {found['new_or_changed']} new or changed, "
-              f"{found['taken_back']} taken back; readers disagree on {found['disagreed']} pairs")  # fmt: skip
+        print(f"{found.labels} labels from verdicts, {found.new_or_changed} new or changed, "
+              f"{found.taken_back} taken back; readers disagree on {found.disagreed} pairs")  # fmt: skip
     return 0
 
 
@@ -90,6 +93,7 @@ def evaluate(
     """Measure what an encoder is worth: on the archive, or on --folder DIR --against labels.csv."""
     from flows.evaluate.folder import evaluate_folder
     from flows.evaluate.one import evaluate_site
+    from flows.evaluate.request import EvaluationRequest
     from flows.verbs.terminal import progress_bar
     from flows.verbs.terminal_evaluation import show_evaluation, show_learning
 
@@ -105,26 +109,22 @@ def evaluate(
     if (seeds is not None and seeds < 1) or (time_budget_minutes is not None and time_budget_minutes <= 0):
         raise wrong("--seeds and --time-budget-minutes: wanted numbers above 0")
     with progress_bar("evaluating", quiet=quiet or as_json) as step:
+        request = EvaluationRequest(
+            task=task, against=against, encoder=encoder, kind=kind, out=out, step=step,
+            time_budget_minutes=time_budget_minutes,
+        )  # fmt: skip
         if learning_curve:
             from flows.evaluate.learning_curve import learning_curves
 
-            found = learning_curves(
-                config, task=task, against=against, kind=kind, out=out, step=step, seeds=3 if seeds is None else seeds,
-                time_budget_minutes=time_budget_minutes,
-            )  # fmt: skip
+            found = learning_curves(config, request, seeds=3 if seeds is None else seeds)
         elif folds:
             from flows.evaluate.seeds import evaluate_seeds
 
-            found = evaluate_seeds(
-                config, seeds=seeds or 1, task=task, against=against, kind=kind, out=out, step=step,
-                time_budget_minutes=time_budget_minutes,
-            )  # fmt: skip
+            found = evaluate_seeds(config, request, seeds=seeds or 1)
         elif folder is not None:
-            found = evaluate_folder(
-                folder, config, task=task, against=against, dates=dates, encoder=encoder, kind=kind, out=out, step=step
-            )
+            found = evaluate_folder(folder, config, request, dates=dates)
         else:
-            found = evaluate_site(config, task=task, against=against, encoder=encoder, kind=kind, out=out, step=step)
+            found = evaluate_site(config, request)
     show = show_learning if learning_curve else show_evaluation
     print_json(found) if as_json else show(found, quiet=quiet)
     return 0
@@ -133,9 +133,9 @@ def evaluate(
 def encoders(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """List every encoder with its evidence, which is active since when, and every switch."""
     from flows.stages.encoder.registry import list_encoders
-    from flows.verbs.terminal import show_encoders
+    from flows.verbs.terminal_operator import show_encoders
 
-    found = list_encoders(config)
+    found = list_encoders(opened(config))
     print_json(found) if as_json else show_encoders(found, quiet=quiet)
     return 0
 
@@ -143,9 +143,9 @@ def encoders(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = 
 def activate(encoder: str, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Make an encoder the active one of its cover and purpose; the next night embeds and matches with it."""
     from flows.stages.encoder.registry import activate_encoder
-    from flows.verbs.terminal import show_switch
+    from flows.verbs.terminal_operator import show_switch
 
-    found = activate_encoder(config, encoder)
+    found = activate_encoder(opened(config), encoder)
     print_json(found) if as_json else show_switch(found, quiet=quiet)
     return 0
 
@@ -160,8 +160,8 @@ def rollback(
 ) -> int:
     """Make the encoder active again that was before the newest switch (of --cover and --purpose)."""
     from flows.stages.encoder.registry import roll_back
-    from flows.verbs.terminal import show_switch
+    from flows.verbs.terminal_operator import show_switch
 
-    found = roll_back(config, cover, purpose)
+    found = roll_back(opened(config), cover, purpose)
     print_json(found) if as_json else show_switch(found, quiet=quiet)
     return 0

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json, wrong
+from flows.verbs.words import DEFAULT, Config, Json, Quiet, opened, print_json, wrong
 
 
 def similar(
@@ -23,7 +23,7 @@ def similar(
 ) -> int:
     """Show the earlier scans that one resembles: by scan, --study UID, --accession NR, or --file PATH ..."""
     from flows.clinician.similar import similar_to
-    from flows.verbs.terminal import show_similar
+    from flows.verbs.terminal_clinician import show_similar
 
     given = [name for name, value in (("SCAN", scan), ("--study", study), ("--accession", accession), ("--file", file))
              if value]  # fmt: skip
@@ -31,7 +31,9 @@ def similar(
         raise wrong(f"name exactly one of SCAN, --study, --accession, --file; found {', '.join(given) or 'none'}")
     if judge:
         return _to_judge(config, scan, page, history, as_json, quiet)
-    answers = similar_to(config, scan=scan, study=study, accession=accession, files=file, page=page, history=history)
+    answers = similar_to(
+        opened(config), scan=scan, study=study, accession=accession, files=file, page=page, history=history
+    )
     if as_json:
         print_json(answers[0] if len(answers) == 1 else answers)
     elif not quiet:
@@ -44,22 +46,22 @@ def _to_judge(config: Path, scan: str | None, page: Path | None, history: bool, 
 
     if scan is None or history:
         raise wrong("--judge takes a SCAN of the archive, and no --history: that would tell the controls")
-    found = list_to_judge(config, scan, page=page)
+    found = list_to_judge(opened(config), scan, page=page)
     if as_json:
         print_json(found)
     elif not quiet:
-        for row in found["pairs"]:
-            print(f"{row['pair']}  {row['acquired'] or '?'}  contrast {row['contrast']}")
-        print(f"{len(found['pairs'])} pairs; next: scantwin verdict PAIR relevant|not-relevant|unsure --by NAME")
+        for row in found.pairs:
+            print(f"{row.pair}  {row.acquired or '?'}  contrast {row.contrast}")
+        print(f"{len(found.pairs)} pairs; next: scantwin verdict PAIR relevant|not-relevant|unsure --by NAME")
     return 0
 
 
 def compare(a: str, b: str, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Compare two scans: distance, and its place among alike and unlike pairs of this encoder."""
     from flows.clinician.similar import compare_scans
-    from flows.verbs.terminal import show_comparison
+    from flows.verbs.terminal_clinician import show_comparison
 
-    answer = compare_scans(config, a, b)
+    answer = compare_scans(opened(config), a, b)
     print_json(answer) if as_json else show_comparison(answer, quiet=quiet)
     return 0
 
@@ -95,10 +97,10 @@ def volume(scan: str, *, out: Path, config: Config = DEFAULT, as_json: Json = Fa
     if as_json:
         print_json(written)
     elif not quiet:
-        shape, spacing = written["shape_zyx"], written["spacing_zyx_mm"]
+        shape, spacing = written.shape_zyx, written.spacing_zyx_mm
         print(
             f"wrote {out}: {' x '.join(map(str, shape))} voxels of {' x '.join(f'{mm:g}' for mm in spacing)} mm (zyx)"
         )
-        if written["repairs"]:
-            print(f"mended: {written['repairs']}")
+        if written.repairs:
+            print(f"mended: {written.repairs}")
     return 0

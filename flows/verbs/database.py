@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from flows.answers.care import DatabaseCheck
 from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json
 
 
@@ -24,7 +25,7 @@ def check(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = Fal
 
     differences = check_database(config)
     if as_json:
-        print_json({"schema": 1, "differences": differences})
+        print_json(DatabaseCheck(differences))
     elif not quiet:
         print("\n".join(differences) or "database and models agree")
     return 1 if differences else 0
@@ -65,9 +66,9 @@ def rotate_secret(
     if as_json:
         print_json(found)
     elif undo and not quiet:
-        print(f"every key is made with secret {found['key_id']} as before")
+        print(f"every key is made with secret {found.key_id} as before")
     elif not quiet:
-        print(f"every key is made with secret {found['key_id']} now; back it up apart from the database\n"
+        print(f"every key is made with secret {found.key_id} now; back it up apart from the database\n"
               "exports and backups from before bear the former keys")  # fmt: skip
     return 0
 

@@ -8,7 +8,7 @@ from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json
 def night(*, dry_run: bool = False, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Run one whole night: preflight, ingest, encoder, embed, match, report."""
     from flows.night.run import dry_night, whole_night
-    from flows.verbs.terminal import show_dry, show_night, watching
+    from flows.verbs.terminal_night import show_dry, show_night, watching
 
     if dry_run:
         found = dry_night(config)
@@ -16,8 +16,8 @@ def night(*, dry_run: bool = False, config: Config = DEFAULT, as_json: Json = Fa
         return 0
     with watching(config, quiet=quiet or as_json):
         summary = whole_night(config)
-    print_json(summary) if as_json else show_night(config, summary, quiet=quiet)
-    return int(summary["exit"])
+    print(summary.as_json()) if as_json else show_night(config, summary, quiet=quiet)
+    return summary.exit
 
 
 def ingest(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
@@ -46,19 +46,19 @@ def match(*, verify: bool = False, config: Config = DEFAULT, as_json: Json = Fal
     if as_json:
         print_json(report)
     elif not quiet:
-        print(f"{report['lists']} lists recomputed from the vectors, {report['wrong']} differ")
-        for line in report["differences"]:
+        print(f"{report.lists} lists recomputed from the vectors, {report.wrong} differ")
+        for line in report.differences:
             print(f"  {line}")
-        if report["waiting"]:
-            print(f"{report['waiting']} scans wait to be matched; run `scantwin match`, then ask again")
-    return 1 if report["wrong"] else 0
+        if report.waiting:
+            print(f"{report.waiting} scans wait to be matched; run `scantwin match`, then ask again")
+    return 1 if report.wrong else 0
 
 
 def _one_stage(name: str, config: Path, as_json: bool, quiet: bool) -> int:
     from flows.night.run import single_stage
-    from flows.verbs.terminal import show_night, watching
+    from flows.verbs.terminal_night import show_night, watching
 
     with watching(config, quiet=quiet or as_json):
         summary = single_stage(config, name)
-    print_json(summary) if as_json else show_night(config, summary, quiet=quiet)
-    return int(summary["exit"])
+    print(summary.as_json()) if as_json else show_night(config, summary, quiet=quiet)
+    return summary.exit

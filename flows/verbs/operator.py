@@ -5,15 +5,15 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json, print_json_list
+from flows.verbs.words import DEFAULT, Config, Json, Quiet, opened, print_json, print_json_list
 
 
 def status(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Show the last nights, age of the last success, backlog, encoders and quarantine."""
     from flows.operator.status import standing
-    from flows.verbs.terminal import show_standing
+    from flows.verbs.terminal_operator import show_standing
 
-    found = standing(config)
+    found = standing(opened(config))
     print_json(found) if as_json else show_standing(found, quiet=quiet)
     return 0
 
@@ -21,7 +21,7 @@ def status(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = Fa
 def files(*, outcome: str | None = None, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Show where every file ended, and why; --outcome takes an outcome or a code."""
     from flows.operator.status import every_file
-    from flows.verbs.terminal import show_files
+    from flows.verbs.terminal_operator import show_files
 
     found = every_file(config, outcome)
     print_json_list(found) if as_json else show_files(found, quiet=quiet)
@@ -31,7 +31,7 @@ def files(*, outcome: str | None = None, config: Config = DEFAULT, as_json: Json
 def kinds(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """List the combinations of tags whose kind is unknown, with counts and the line that would name them."""
     from flows.operator.kinds import unknown_kinds
-    from flows.verbs.terminal import show_kinds
+    from flows.verbs.terminal_operator import show_kinds
 
     found = unknown_kinds(config)
     print_json(found) if as_json else show_kinds(found, quiet=quiet)
@@ -41,9 +41,9 @@ def kinds(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = Fal
 def patient_conflicts(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """List ids that stand for nobody, or for people who cannot be one, and those that may be spellings of one."""
     from flows.operator.patients import conflicts
-    from flows.verbs.terminal import show_conflicts
+    from flows.verbs.terminal_operator import show_conflicts
 
-    found = conflicts(config)
+    found = conflicts(opened(config))
     print_json(found) if as_json else show_conflicts(found, quiet=quiet)
     return 0
 
@@ -60,11 +60,11 @@ def unmerge(csv: Path, *, config: Config = DEFAULT, as_json: Json = False, quiet
 
 def _corrected(verb: Literal["merge", "unmerge"], csv: Path, config: Path, as_json: bool, quiet: bool) -> int:
     from flows.operator.patients import correct
-    from flows.verbs.terminal import show_correction
+    from flows.verbs.terminal_operator import show_correction
 
-    report = correct(config, csv, verb)
+    report = correct(opened(config), csv, verb)
     print_json(report) if as_json else show_correction(report, quiet=quiet)
-    return 1 if report["refused"] else 0
+    return 1 if report.refused else 0
 
 
 def forget(
@@ -78,11 +78,13 @@ def forget(
 ) -> int:
     """Forget a person, by patient id or key: rows, pictures, pages; without PATIENT, finish what was cut off."""
     from flows.operator.forget import forget_patient, found_patient
-    from flows.verbs.terminal import confirmed, show_forgotten
+    from flows.verbs.terminal import confirmed
+    from flows.verbs.terminal_operator import show_forgotten
 
-    key = found_patient(config, patient, issuer) if patient else None
+    site = opened(config)
+    key = found_patient(site, patient, issuer) if patient else None
     if key and not yes and not confirmed("This cannot be undone. Forget this person?"):
         return 1
-    found = forget_patient(config, key)
+    found = forget_patient(site, key)
     print_json(found) if as_json else show_forgotten(found, quiet=quiet)
     return 0

@@ -1,8 +1,11 @@
 """Verbs that set a site up: its configuration, what it needs, a hospital to try it on."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from flows.answers.answer import filled
+from flows.answers.care import Deployed, PhantomHospital, WrittenFiles
+from flows.answers.status import Checkup
 from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json, wrong
 
 FEWEST_A_WORKER = 8  # patients; for fewer a second process costs more than it saves
@@ -21,11 +24,11 @@ def init(archive: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> in
 def doctor(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Check configuration, database, decoders, device, disk, clock and Prefect; say what to do."""
     from flows.operator.doctor import examine
-    from flows.verbs.terminal import show_findings
+    from flows.verbs.terminal_operator import show_findings
 
     findings = examine(config)
     if as_json:
-        print_json({"schema": 1, "checks": [vars(finding) for finding in findings]})
+        print_json(Checkup(findings))
     elif not quiet:
         show_findings(findings)
     return 0 if all(finding.ok for finding in findings) else 1
@@ -55,7 +58,6 @@ def phantoms(
         quiet: Print nothing.
     """
     import os
-    from dataclasses import asdict
 
     from flows.verbs.terminal import progress_bar
     from scans.phantoms.archive import write_archive
@@ -77,7 +79,7 @@ def phantoms(
             progress=step,
         )
     if as_json:
-        print_json({"schema": 1} | asdict(summary))
+        print_json(filled(PhantomHospital, summary))
     elif not quiet:
         print(f"wrote {summary.n_files} files, {summary.n_series} series of {patients} patients to {out}")
         print(f"next: scantwin init {out / 'archive'}")
@@ -96,16 +98,14 @@ def deploy(*, out: Path | None = None, config: Config = DEFAULT, as_json: Json =
     from flows.operator.deploy import deploy as make
     from flows.operator.deploy import write_files
 
-    found: dict[str, Any] = (
-        make(config) if out is None else {"schema": 1, "made": list(map(str, write_files(config, out)))}
-    )
+    found = make(config) if out is None else WrittenFiles(list(map(str, write_files(config, out))))
     if as_json:
         print_json(found)
     elif not quiet:
-        print("\n".join(found["made"]))
-        if out is None:
-            print(f"nights at {found['cron']!r} {found['time_zone']}, on the server at {found['server']}")
-            print("next: " + ", ".join(f"prefect worker start --pool {pool} --limit 1" for pool in found["pools"]))
+        print("\n".join(found.made))
+        if isinstance(found, Deployed):
+            print(f"nights at {found.cron!r} {found.time_zone}, on the server at {found.server}")
+            print("next: " + ", ".join(f"prefect worker start --pool {pool} --limit 1" for pool in found.pools))
     return 0
 
 

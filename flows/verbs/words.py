@@ -3,9 +3,14 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+
+from flows.answers.answer import JsonObject
+
+if TYPE_CHECKING:
+    from flows.site.opened import Site
 
 Config = Annotated[Path, Parameter(name="--config", help="the site's configuration")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document")]
@@ -13,22 +18,33 @@ Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="print nothi
 DEFAULT = Path("config.toml")
 
 
-def print_json(value: Any) -> None:
-    """Print one JSON document."""
-    print(json.dumps(value, default=str))
+def opened(config: Path) -> "Site":
+    """Open the site of a configuration: once, by the verb, which hands it down."""
+    from flows.site.opened import open_site
+
+    return open_site(config)
 
 
-def print_json_list(rows: Iterable[Any]) -> None:
+def print_json(value: object) -> None:
+    """Print one JSON document: an answer, a list of answers, or plain values."""
+    print(json.dumps(value, default=_plain))
+
+
+def print_json_list(rows: Iterable[object]) -> None:
     """Print a list that may be longer than memory."""
     mark = "["
     for row in rows:
-        print(mark + json.dumps(row, default=str), end="")
+        print(mark + json.dumps(row, default=_plain), end="")
         mark = ",\n"
     print("]" if mark != "[" else "[]")
 
 
+def _plain(value: object) -> object:
+    return value.to_json() if isinstance(value, JsonObject) else str(value)
+
+
 def wrong(text: str) -> Exception:
     """Return the error for words that do not go together."""
-    from flows.records.lookup import WrongUsage
+    from flows.site.errors import WrongUsage
 
     return WrongUsage(text)

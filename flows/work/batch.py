@@ -16,7 +16,7 @@ Batch = Callable[[Site, Ticket, Sequence[str]], Mapping[str, int]]
 """Work on some ids; safe to repeat; returns what it did as counts."""
 
 Call = Callable[[Batch, Site, Ticket, Sequence[str]], Mapping[str, int]]
-"""How a batch is run: `direct`, or as a Prefect task (flows.nightly)."""
+"""How a batch is run: `direct`, or as a Prefect task (flows.night.prefect_flows)."""
 
 
 def direct(batch: Batch, site: Site, ticket: Ticket, ids: Sequence[str]) -> Mapping[str, int]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flows.records.lookup import WrongUsage
+from flows.site.errors import WrongUsage
 from flows.site.opened import Site
 
 

@@ -8,28 +8,12 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from db.errors import DatabaseError, Fenced, NightRunning, is_forbidden
+from flows.site.errors import LeftUndone, OtherDevice, PreflightRefused, Told
+from flows.site.settings import ConfigError
+from flows.work.failure import code_of, forbidden, is_mismatch, may_retry, unforeseen
+
 Work = TypeVar("Work", bound=Callable[..., Any])
-
-
-class Told(Exception):
-    """A failure as a code and a sentence of our own; nothing of the error itself hangs on it.
-
-    Attributes:
-        code: Outcome code of a night.
-        sentence: What happened and what to do.
-        exit: The command's exit code.
-        may_pass: Trying again may help.
-    """
-
-    def __init__(self, code: str, sentence: str, exit: int = 1, may_pass: bool = False) -> None:
-        super().__init__(code, sentence, exit, may_pass)
-        self.code, self.sentence, self.exit, self.may_pass = code, sentence, exit, may_pass
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.sentence}"
-
-    def __repr__(self) -> str:
-        return f"Told({self.code!r})"
 
 
 def told(work: Work) -> Work:
@@ -51,8 +35,6 @@ def told(work: Work) -> Work:
 
 def told_of(error: Exception) -> Told:
     """Return what may be told of an error."""
-    from flows.night.failure import code_of, may_retry
-
     if isinstance(error, Told):
         return Told(error.code, error.sentence, error.exit, error.may_pass)
     exit, sentence = _in_words(error)
@@ -61,14 +43,6 @@ def told_of(error: Exception) -> Told:
 
 def _in_words(error: Exception) -> tuple[int, str]:
     """Exit code and sentence; the text of an error is used where it is known to hold names of our own things only."""
-    from db.errors import DatabaseError, Fenced, NightRunning, is_forbidden
-    from flows.night.failure import is_mismatch
-    from flows.night.preflight import PreflightRefused
-    from flows.night.scheduled import LeftUndone
-    from flows.site.settings import ConfigError
-    from flows.stages.embed.vectors import OtherDevice
-    from flows.verbs.exits import forbidden, unforeseen
-
     doctor = "run `scantwin doctor` on this machine, which says why"
     if isinstance(error, NightRunning):
         return 4, "another night is running; wait for it, or look at `scantwin status`"

@@ -29,7 +29,7 @@ def of_stages(rows: Iterable[StageRow]) -> Counter[str]:
     """Code -> how many pieces of work were left, over the rows of a night's stages."""
     found: Counter[str] = Counter()
     for row in rows:
-        found += codes_of(json.loads(str(row.counts) or "{}"))
+        found += codes_of(json.loads(row.counts or "{}"))
     return found
 
 

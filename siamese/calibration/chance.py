@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
 
 from siamese.search.distance import Metric
 from siamese.search.gallery import Gallery
@@ -152,6 +151,8 @@ def shares_within(calibration: Calibration | None, distances: Floats) -> list[Sh
     """
     if calibration is None:
         return [UNCALIBRATED] * len(distances)
+    from scipy.stats import beta  # scipy.stats is 600 modules: only who computes with it pays for them
+
     steps = np.array(calibration.distances)
     shares = np.interp(distances, steps, calibration.shares, left=0.0)
     trials = np.interp(distances, steps, calibration.independent)
@@ -166,5 +167,7 @@ def shares_within(calibration: Calibration | None, distances: Floats) -> list[Sh
 
 
 def _upper(hits: Floats, trials: Floats, level: float) -> Floats:
+    from scipy.stats import beta
+
     is_all = hits >= trials
     return np.asarray(np.where(is_all, 1.0, beta.ppf(level, hits + 1, np.where(is_all, 1.0, trials - hits))))

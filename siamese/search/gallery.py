@@ -92,6 +92,17 @@ class Gallery:
         low, high = np.searchsorted(self.sorted_patients, [patient, patient + 1])
         return self.by_patient[low:high]
 
+    def part(self, rows: Sequence[int]) -> Gallery:
+        """Return the gallery of some rows, in their order; codes of patients and studies stay what they are."""
+        return Gallery(
+            [self.keys[row] for row in rows],
+            np.ascontiguousarray(self.vectors[rows]),
+            self.patients[rows],
+            self.from_us[rows],
+            self.until_us[rows],
+            None if self.studies is None else self.studies[rows],
+        )
+
 
 def check_rows(gallery: Gallery, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the row numbers as int64, or raise ValueError when one is not in the gallery."""

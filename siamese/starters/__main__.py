@@ -12,11 +12,11 @@ from pathlib import Path
 
 from scans.phantoms.archive import write_archive
 from siamese.encoder import save
+from siamese.recipe import COVERS
 from siamese.starters.phantoms import of_cover, read_phantoms
 from siamese.training.fit import Trained, fit
 from siamese.training.settings import TrainingSettings
 
-COVERS = ("3d", "2d")
 PATIENTS, VISITS, SEED = 90, 3, 20_260_101  # a cohort that no demo, test or benchmark uses
 SETTINGS = TrainingSettings(threads=1, epochs=10, steps_per_epoch=20, patience=10)
 

@@ -10,7 +10,7 @@ from scans.header import read_header
 from scans.outcome import Refusal
 from scans.stack import Member, Stack, group
 from scans.volume import read_volume
-from siamese.pairs import Example
+from siamese.example import Example
 from siamese.recipe import recipe_for
 from siamese.tensor import save_tensor, to_tensor
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -106,6 +105,8 @@ class PairRanks:
     """Pairs sorted once, so that they can be weighed many times."""
 
     def __init__(self, distances: Floats, alike: Flags) -> None:
+        from scipy.stats import rankdata  # scipy.stats is 600 modules: only who computes with it pays for them
+
         places = (rankdata(distances, method="dense") - 1).astype(np.int64)
         self._n_places = int(places.max(initial=-1)) + 1
         self._rows = tuple(

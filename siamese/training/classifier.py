@@ -11,8 +11,9 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from siamese.encoder import Encoder, build, sign
-from siamese.pairs import Example, Purpose, split
+from siamese.encoder import Encoder, build, initialise, sign
+from siamese.example import Example
+from siamese.pairs import Purpose, split
 from siamese.training.augment import Augmentation, augment
 from siamese.training.fit import TooFewPairs, repeatable, score
 from siamese.training.record import Epoch
@@ -97,8 +98,8 @@ def class_loss(logits: torch.Tensor, targets: torch.Tensor, purpose: Purpose) ->
 
 
 def _featured(settings: TrainingSettings, cover: str) -> Encoder:
-    """Return the twin's untrained network without its projection."""
-    twin = build(settings.backbone, cover, settings.dim, settings.seed)
+    """Return the network that the twin begins with, without its projection."""
+    twin = initialise(build(settings.backbone, cover, settings.dim, settings.seed))
     n_features = twin.head.in_features
     encoder = Encoder(twin.backbone, n_features, replace(twin.manifest, dim=n_features), twin.recipe)
     encoder.add_module("head", nn.Identity())

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
-from siamese.pairs import ALIKE, UNLIKE, Example, Purpose, relations
+from siamese.example import Example
+from siamese.pairs import ALIKE, UNLIKE, Purpose, relations
 from siamese.search.distance import Metric, distances
 
 N_BINS = 40
@@ -99,6 +99,8 @@ def auc(alike: Distances, unlike: Distances) -> float | None:
     n, m = alike.size, unlike.size
     if n == 0 or m == 0:
         return None
+    from scipy.stats import rankdata  # scipy.stats is 600 modules: only who computes with it pays for them
+
     ranks = rankdata(np.concatenate([unlike, alike]))  # mean ranks of ties
     unlike_wins = ranks[:m].sum() - m * (m + 1) / 2
     return float(unlike_wins / (n * m))

@@ -17,9 +17,10 @@ import torch
 
 from siamese.embedding import BadEmbedding
 from siamese.encoder import Encoder, build, sign
+from siamese.example import Example
 from siamese.kernels import kernels
 from siamese.manifest import Manifest
-from siamese.pairs import Example, Purpose, feasible, split
+from siamese.pairs import Purpose, feasible, split
 from siamese.training.figures import PairDistances, figures, histogram
 from siamese.training.record import Epoch, Figures, TrainingRecord
 from siamese.training.run import Run, begin, copy_weights, put_down

@@ -7,36 +7,46 @@ Hadsell, Chopra and LeCun 2006; triplet, Schroff, Kalenichenko and Philbin 2015.
 from collections.abc import Callable
 
 import torch
+from pytorch_metric_learning.distances import BaseDistance
 from pytorch_metric_learning.losses import ContrastiveLoss, TripletMarginLoss
 
-from siamese.limits import refusal
+from siamese.choices import LOSSES, chosen
 from siamese.search.distance import Metric
 from siamese.training.mining import Triplets
 from siamese.training.torch_distance import library_distance
 
 Loss = Callable[[torch.Tensor, Triplets], torch.Tensor]
+MakeLoss = Callable[[float, BaseDistance], Loss]  # of the margin, and of the library's object for the metric
 
 
 def build_loss(name: str, *, margin: float, metric: Metric) -> Loss:
     """Return a loss from unit vectors (N, D) and triplets to a scalar, 0 where there are none.
 
-    "triplet" is max(0, d(a, p) - d(a, n) + margin). "contrastive" is d(a, p), and
-    max(0, margin - d(a, n)), over the pairs of the triplets, each pair once. Both are means over the
-    terms above 0, so that what is learned already does not dilute the rest; the two parts of
-    "contrastive" are added, and the library counts a single triplet as none.
-
     Raises:
         ValueError: The loss or the metric is unknown.
     """
     distance = library_distance(metric)
-    if name == "triplet":
-        triplet = TripletMarginLoss(margin=margin, distance=distance)
-        return lambda vectors, chosen: triplet(vectors, indices_tuple=chosen)
-    if name == "contrastive":
-        near, far = (1.0, 1.0 - margin) if distance.is_inverted else (0.0, margin)
-        contrastive = ContrastiveLoss(pos_margin=near, neg_margin=far, distance=distance)
-        return lambda vectors, chosen: contrastive(vectors, indices_tuple=_pairs(chosen))
-    raise ValueError(f"loss {name!r}: {refusal('loss', name)}")
+    make: MakeLoss = chosen("loss", LOSSES, name)
+    return make(margin, distance)
+
+
+def triplet(margin: float, distance: BaseDistance) -> Loss:
+    """Return max(0, d(a, p) - d(a, n) + margin), a mean over the terms above 0.
+
+    What is learned already does not dilute the rest.
+    """
+    loss = TripletMarginLoss(margin=margin, distance=distance)
+    return lambda vectors, chosen: loss(vectors, indices_tuple=chosen)
+
+
+def contrastive(margin: float, distance: BaseDistance) -> Loss:
+    """Return d(a, p), and max(0, margin - d(a, n)), over the pairs of the triplets, each pair once.
+
+    Both are means over the terms above 0, and are added; the library counts a single triplet as none.
+    """
+    near, far = (1.0, 1.0 - margin) if distance.is_inverted else (0.0, margin)
+    loss = ContrastiveLoss(pos_margin=near, neg_margin=far, distance=distance)
+    return lambda vectors, chosen: loss(vectors, indices_tuple=_pairs(chosen))
 
 
 def _pairs(chosen: Triplets) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -5,15 +5,41 @@ them. The miners are pytorch-metric-learning's. They know two labels only, alike
 anchor is mined alone against the scans whose relation to it is known.
 """
 
+from dataclasses import dataclass
+from typing import Protocol
+
 import torch
 from pytorch_metric_learning.miners import BaseMiner, BatchHardMiner, TripletMarginMiner
 
-from siamese.limits import refusal
+from siamese.choices import MINERS, chosen
 from siamese.pairs import ALIKE, UNLIKE
 from siamese.search.distance import Metric
 from siamese.training.torch_distance import library_distance
 
 Triplets = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # rows of anchor, positive, negative
+
+
+class FindTriplets(Protocol):
+    """How triplets are found in a batch; arguments as of `mine`."""
+
+    def __call__(
+        self,
+        vectors: torch.Tensor,
+        relations: torch.Tensor,
+        *,
+        margin: float,
+        metric: Metric,
+        generator: torch.Generator,
+    ) -> Triplets:
+        """Return rows of anchors, positives and negatives."""
+
+
+@dataclass(frozen=True)
+class Miner:
+    """One way to choose triplets."""
+
+    find: FindTriplets
+    begins_with: str = ""  # name of the miner that the first epochs take in its place; "": none
 
 
 def mine(
@@ -27,12 +53,8 @@ def mine(
 ) -> Triplets:
     """Return the triplets to learn from, as rows of the batch.
 
-    "random": each positive of each anchor with one negative. "semi-hard": every triplet whose
-    negative is farther than its positive, by less than the margin. "hard": for each anchor its
-    farthest positive and nearest negative.
-
     Args:
-        name: One of siamese.limits.
+        name: One of siamese.choices.
         vectors: (N, D), unit length.
         relations: (N, N), as of `pairs.relations`.
         margin: Of the loss, in units of the metric's distance.
@@ -40,22 +62,40 @@ def mine(
         generator: Draws the negatives of "random".
 
     Raises:
-        ValueError: The name is not in siamese.limits.
+        ValueError: The name is not in siamese.choices.
     """
-    if name == "random":
-        return _random(relations, generator)
-    miner = _library_miner(name, margin, metric)
+    return miner_named(name).find(vectors, relations, margin=margin, metric=metric, generator=generator)
+
+
+def miner_named(name: str) -> Miner:
+    """Return a miner.
+
+    Raises:
+        ValueError: The name is not in siamese.choices.
+    """
+    miner: Miner = chosen("miner", MINERS, name)
+    return miner
+
+
+def _semi_hard(
+    vectors: torch.Tensor, relations: torch.Tensor, *, margin: float, metric: Metric, generator: torch.Generator
+) -> Triplets:
+    """Every triplet whose negative is farther than its positive, by less than the margin."""
+    miner = TripletMarginMiner(margin, type_of_triplets="semihard", distance=library_distance(metric))
+    return _mine_anchors(miner, vectors, relations)
+
+
+def _hard(
+    vectors: torch.Tensor, relations: torch.Tensor, *, margin: float, metric: Metric, generator: torch.Generator
+) -> Triplets:
+    """For each anchor its farthest positive and nearest negative."""
+    return _mine_anchors(BatchHardMiner(distance=library_distance(metric)), vectors, relations)
+
+
+def _mine_anchors(miner: BaseMiner, vectors: torch.Tensor, relations: torch.Tensor) -> Triplets:
     found = [_mine_anchor(miner, vectors.detach(), relations[i], i) for i in range(len(vectors))]
     anchors, positives, negatives = (torch.cat(column) for column in zip(*found, strict=True))
     return anchors, positives, negatives
-
-
-def _library_miner(name: str, margin: float, metric: Metric) -> BaseMiner:
-    if name == "semi-hard":
-        return TripletMarginMiner(margin, type_of_triplets="semihard", distance=library_distance(metric))
-    if name == "hard":
-        return BatchHardMiner(distance=library_distance(metric))
-    raise ValueError(f"miner {name!r}: {refusal('miner', name)}")
 
 
 def _mine_anchor(miner: BaseMiner, vectors: torch.Tensor, relation: torch.Tensor, anchor: int) -> Triplets:
@@ -69,7 +109,10 @@ def _mine_anchor(miner: BaseMiner, vectors: torch.Tensor, relation: torch.Tensor
     return torch.full_like(rows, anchor), known[positives], known[negatives]
 
 
-def _random(relations: torch.Tensor, generator: torch.Generator) -> Triplets:
+def _random(
+    vectors: torch.Tensor, relations: torch.Tensor, *, margin: float, metric: Metric, generator: torch.Generator
+) -> Triplets:
+    """Each positive of each anchor with one negative."""
     anchors, positives = torch.where(relations == ALIKE)
     unlike = (relations == UNLIKE)[anchors].float()  # (pairs, N)
     usable = unlike.any(dim=1)
@@ -77,6 +120,10 @@ def _random(relations: torch.Tensor, generator: torch.Generator) -> Triplets:
     if len(anchors) == 0:
         return anchors, positives, anchors
     return anchors, positives, torch.multinomial(unlike, 1, generator=generator)[:, 0]
+
+
+RANDOM, SEMI_HARD = Miner(_random), Miner(_semi_hard)
+HARD = Miner(_hard, begins_with="random")  # else an untrained network collapses. Source: Schroff 2015, 3.2
 
 
 def active_fraction(distances: torch.Tensor, relations: torch.Tensor, margin: float) -> float:

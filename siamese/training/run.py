@@ -8,9 +8,10 @@ from pathlib import Path
 
 import torch
 
-from siamese.encoder import Encoder, build
+from siamese.encoder import Encoder, build, initialise
+from siamese.example import Example
 from siamese.kernels import kernels
-from siamese.pairs import Example, Purpose, data_digest, split
+from siamese.pairs import Purpose, data_digest, split
 from siamese.training.checkpoint import Checkpoint, Tensors, read_checkpoint, write_checkpoint
 from siamese.training.record import Epoch
 from siamese.training.settings import TrainingSettings
@@ -36,7 +37,7 @@ class Run:
 
 def begin(examples: Sequence[Example], *, cover: str, purpose: Purpose, settings: TrainingSettings, work: Path) -> Run:
     """Return a new run, or the one whose checkpoint lies in the work folder."""
-    encoder = build(settings.backbone, cover, settings.dim, settings.seed)
+    encoder = initialise(build(settings.backbone, cover, settings.dim, settings.seed))
     optimiser = torch.optim.AdamW(encoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     seen = data_digest(examples, encoder.recipe.digest())
     made_by = {"torch": torch.__version__, "kernels": kernels("cpu")}  # else its sums would be of two sorts

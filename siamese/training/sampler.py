@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siamese.pairs import Example, Purpose
-
-Group = list[list[int]]  # members that are alike; each a list of scans of which one may be drawn
-WITHOUT_FINDING = ""  # the group of scans known to lack the findings of the others
+from siamese.example import Example
+from siamese.pairs import Purpose
+from siamese.purposes import Group, rule_of
 
 
 @dataclass(frozen=True)
@@ -63,24 +62,9 @@ def build_sampler(examples: Sequence[Example], purpose: Purpose, *, n_groups: in
     positions: dict[str, list[int]] = {}
     for i, example in enumerate(examples):
         positions.setdefault(example.kind, []).append(i)
-    groups = {kind: _groups(examples, listed, purpose, n_each) for kind, listed in positions.items()}
+    rule = rule_of(purpose)
+    groups = {kind: rule.groups(examples, listed, n_each) for kind, listed in positions.items()}
     usable = {kind: g for kind, g in groups.items() if len(g) > 1 and any(len(group) > 1 for group in g)}
     if not usable:
         raise ValueError(f"no kind has two groups of alike scans for purpose {purpose}")
-    return Sampler(usable, n_groups, n_each, seed, distinct=purpose != "view")
-
-
-def _groups(examples: Sequence[Example], listed: list[int], purpose: Purpose, n_each: int) -> list[Group]:
-    if purpose == "view":
-        return [[[i]] * n_each for i in listed]
-    if purpose == "patient":
-        by_patient: dict[str, dict[str, list[int]]] = {}
-        for i in listed:
-            by_patient.setdefault(examples[i].patient, {}).setdefault(examples[i].study, []).append(i)
-        return [list(studies.values()) for studies in by_patient.values()]
-    by_finding: dict[str, dict[str, list[int]]] = {}
-    for i in listed:
-        e = examples[i]
-        for name in sorted(e.present) or ([WITHOUT_FINDING] if e.absent else []):
-            by_finding.setdefault(name, {}).setdefault(e.patient, []).append(i)
-    return [list(by_finding[name].values()) for name in sorted(by_finding)]
+    return Sampler(usable, n_groups, n_each, seed, distinct=rule.n_views == 1)

@@ -7,7 +7,7 @@ import torch
 from siamese.pairs import relations
 from siamese.training.augment import Augmentation, augment
 from siamese.training.losses import build_loss
-from siamese.training.mining import active_fraction, mine
+from siamese.training.mining import active_fraction, mine, miner_named
 from siamese.training.run import Run
 from siamese.training.sampler import Sampler, build_sampler
 from siamese.training.settings import TrainingSettings
@@ -15,7 +15,7 @@ from siamese.training.tensor_cache import Shelf, seed_of
 from siamese.training.torch_distance import distance_matrix
 
 LAST_RATE = 0.02  # of the learning rate, at the end
-WARM_UP = 0.4  # of the epochs, before hard mining
+WARM_UP = 0.4  # of the epochs, in which a miner that begins with another does so
 
 
 class CollapsedTraining(RuntimeError):
@@ -73,8 +73,8 @@ def miner_of(settings: TrainingSettings, done: int) -> str:
 
     The hardest triplets of an untrained network pull all vectors to one point. Source: Schroff 2015, 3.2.
     """
-    is_early = done < WARM_UP * settings.epochs
-    return "random" if settings.miner == "hard" and is_early else settings.miner
+    first = miner_named(settings.miner).begins_with
+    return first if first and done < WARM_UP * settings.epochs else settings.miner
 
 
 def learning_rate(settings: TrainingSettings, done: int, step: int) -> float:

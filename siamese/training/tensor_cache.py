@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from siamese.pairs import Example
+from siamese.example import Example
 from siamese.recipe import Recipe
 from siamese.tensor import load_tensor
 from siamese.training.augment import Augmentation, augment

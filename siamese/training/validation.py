@@ -8,7 +8,9 @@ import torch
 
 from siamese.embedding import embed
 from siamese.encoder import Encoder
-from siamese.pairs import Example, Purpose, by_kind, relations
+from siamese.example import Example
+from siamese.pairs import Purpose, by_kind, relations
+from siamese.purposes import rule_of
 from siamese.training.figures import PairDistances, figures, pair_distances
 from siamese.training.losses import build_loss
 from siamese.training.mining import mine
@@ -62,9 +64,10 @@ class Judge:
         return embed(encoder, self._tensors(split))
 
     def _tensors(self, split: str) -> Iterator[npt.NDArray[np.float32]]:
+        n_views = rule_of(self._purpose).n_views
         for row, example in enumerate(self._listed[split]):
-            if self._purpose == "view":
-                yield self._shelf.view(example, row % 2, self._settings.seed)
+            if n_views > 1:
+                yield self._shelf.view(example, row % n_views, self._settings.seed)
             else:
                 yield self._shelf.scan(example)
 
@@ -85,7 +88,7 @@ class Judge:
 
 
 def _listed(part: Sequence[Example], purpose: Purpose) -> list[Example]:
-    """Return a split's scans, alike ones near each other; for "view" each one twice in a row."""
+    """Return a split's scans, alike ones near each other; each as often in a row as it has views."""
     chosen = [e for listed in by_kind(part).values() for e in listed]
     chosen.sort(key=lambda e: (e.kind, e.patient, e.scan))
-    return [e for e in chosen for _ in range(2 if purpose == "view" else 1)]
+    return [e for e in chosen for _ in range(rule_of(purpose).n_views)]

@@ -66,7 +66,7 @@ def test_the_nearest_new_matches_come_first_one_a_scan(scans, new_night: Callabl
         put(scans, connection, "e", "a", night=night)
         put(scans, connection, "d", "a", night=night, lane="own")
         rows = nearest_entered(connection, night, 5)
-        assert [(row["scan"], row["prior"]) for row in rows] == [("e", "a"), ("f", "a")]
+        assert [(row.scan, row.prior) for row in rows] == [("e", "a"), ("f", "a")]
         assert len(nearest_entered(connection, night, 1)) == 1
         assert scan_facts(connection, ["a", "none"]) == {
             "a": {
@@ -117,5 +117,5 @@ def test_a_wrong_patient_asks_the_operator(scans) -> None:
         save_verdict(connection, match=number, verdict="unsure", by="A")
         save_verdict(connection, match=number, verdict="wrong-patient", by="B")
         (row,) = wrong_patient_verdicts(connection)
-    assert (row["match"], row["scan"], row["prior"], row["by"]) == (number, "f", "a", "B")
-    assert abs((row["at"] - datetime.now(UTC)).total_seconds()) < 60
+    assert (row.match, row.scan, row.prior, row.by) == (number, "f", "a", "B")
+    assert abs((row.at - datetime.now(UTC)).total_seconds()) < 60

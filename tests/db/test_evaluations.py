@@ -26,9 +26,9 @@ def test_each_reading_of_a_covers_test_patients_has_the_next_number(archive):
     assert found == [1, 1, 2]
     with archive.db.read() as connection:
         newest, *_ = evaluations(connection, "e")
-    assert (newest["reading"], newest["p_at_1"], newest["night"]) == (2, 0.5, None)
+    assert (newest.reading, newest.p_at_1, newest.night) == (2, 0.5, None)
     assert "result" not in newest
-    assert newest["made_at"].tzinfo is not None
+    assert newest.made_at.tzinfo is not None
 
 
 @pytest.mark.parametrize("wrong", [{"task": "view"}, {"code": "good"}, {"gallery": "all"}, {"encoder": "nobody"}])

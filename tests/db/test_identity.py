@@ -78,14 +78,14 @@ def test_a_gone_file_is_marked_once(db: Database) -> None:
         assert identity.mark_gone(connection, ["a", "nobody"]) == 1
         assert identity.mark_gone(connection, ["a"]) == 0
         (row,) = identity.file_rows(connection, ["a"])
-    assert (row["state"], row["code"], row["why"], row["grouped"]) == ("gone", "gone", "", False)
+    assert (row.state, row.code, row.why, row.grouped) == ("gone", "gone", "", False)
 
 
 def test_members_are_the_readable_files_of_the_series(db: Database) -> None:
     save(db, file("b"), file("a"), file("c", state="gone"), file("d", "other"), file("e", state="refused"))
     with db.read() as connection:
         rows = identity.members_of_series(connection, ["s"])
-    assert [row["key"] for row in rows] == ["a", "b"]
+    assert [row.key for row in rows] == ["a", "b"]
     assert set(rows[0]) == {"key", "path", "series", "part", "size_bytes", "mtime_ns", "sop_uid", "header"}
 
 

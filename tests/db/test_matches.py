@@ -28,7 +28,7 @@ def match(prior: str, rank: int | None = 1, **values: Any) -> dict[str, Any]:
 
 
 def listed(connection: Any) -> set[tuple[str, str]]:
-    return {(row["scan"], row["prior"]) for row in current_matches(connection, "e")}
+    return {(row.scan, row.prior) for row in current_matches(connection, "e")}
 
 
 def history(connection: Any) -> list[tuple[Any, ...]]:
@@ -46,7 +46,7 @@ def test_a_list_is_made_what_it_should_be(scans) -> None:
     assert put(scans, 1, "a", "b") == (2, 0)
     with scans.db.read() as connection:
         rows = current_matches(connection, "e")
-    assert [(row["prior"], row["rank"], row["entered_night"], row["left_night"]) for row in rows] == [
+    assert [(row.prior, row.rank, row.entered_night, row.left_night) for row in rows] == [
         ("a", 1, 1, None), ("b", 2, 1, None)
     ]  # fmt: skip
 
@@ -66,7 +66,7 @@ def test_a_match_that_leaves_keeps_its_row(scans, new_night: Callable[[], int]) 
     with scans.db.read() as connection:
         assert listed(connection) == {("f", "b"), ("f", "c")}
         assert history(connection) == [("f", "a", 1, 2), ("f", "b", 1, None), ("f", "c", 2, None)]
-        assert [row["rank"] for row in current_matches(connection, "e")] == [1, 2]
+        assert [row.rank for row in current_matches(connection, "e")] == [1, 2]
         assert match_counts(connection, 2) == {"entered": 1, "left": 1, "current": 2}
 
 
@@ -178,7 +178,7 @@ def test_lists_of_two_encoders_do_not_mix(scans) -> None:
         assert replace_lanes(connection, lanes, 1) == (2, 0)
         assert replace_lanes(connection, lanes[:1], 1) == (0, 0)
         for encoder, prior in (("e", "a"), ("other", "b")):
-            assert [row["prior"] for row in current_matches(connection, encoder)] == [prior]
+            assert [row.prior for row in current_matches(connection, encoder)] == [prior]
 
 
 def test_a_verdict_survives_a_match_that_came_and_went(scans) -> None:
@@ -204,7 +204,7 @@ def test_many_lists_are_replaced_at_once_and_others_left_alone(scans, new_night:
     ]
     with scans.db.write() as connection:
         assert replace_lanes(connection, lanes, new_night_inside(connection)) == (2, 1)
-        assert {(row["scan"], row["prior"], row["lane"]) for row in current_matches(connection, "e")} == {
+        assert {(row.scan, row.prior, row.lane) for row in current_matches(connection, "e")} == {
             ("b", "a", "others"), ("c", "b", "others"), ("c", "b", "own"), ("d", "c", "others")
         }  # fmt: skip
 

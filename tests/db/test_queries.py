@@ -44,7 +44,7 @@ def test_scans_are_found_by_the_beginning_of_their_key(archive) -> None:
         for key in ("ab1", "ab2", "ac1", "a%x"):
             archive.scan(connection, key)
         for prefix, found in (("ab", ["ab1", "ab2"]), ("ac1", ["ac1"]), ("a%", ["a%x"]), ("b", []), ("", 4)):
-            rows = [row["key"] for row in find_scans(connection, prefix)]
+            rows = [row.key for row in find_scans(connection, prefix)]
             assert rows == found or len(rows) == found
 
 
@@ -54,7 +54,7 @@ def test_a_withdrawn_or_held_back_scan_is_not_of_its_study(archive) -> None:
         archive.scan(connection, "b", study="s", state="held_back")
         archive.scan(connection, "c", study="s")
         withdraw_scans(connection, ["c"], archive.night)
-        assert [row["key"] for row in scans_of_studies(connection, ["s", "none"])] == ["a"]
+        assert [row.key for row in scans_of_studies(connection, ["s", "none"])] == ["a"]
         assert scan_states(connection, ["series-b", "series-c"]) == {
             "b": ("held_back", KIND, "s"), "c": ("withdrawn", KIND, "s")
         }  # fmt: skip
@@ -138,8 +138,8 @@ def test_examples_are_main_scans_with_the_input_asked_for(scans) -> None:
         scans.scan(connection, "a", patient="pa", recipe="older")
         scans.scan(connection, "b", patient="pb", is_main=False)
         rows = eligible_scans(connection, "3d", "r")
-    assert [row["key"] for row in rows] == ["c", "d", "e", "f"]
-    assert rows[0]["split"] == 0.5
+    assert [row.key for row in rows] == ["c", "d", "e", "f"]
+    assert rows[0].split == 0.5
 
 
 def change_main(archive: Any, connection: Any) -> None:
@@ -203,9 +203,9 @@ def test_a_scans_lists_come_with_what_is_shown_of_the_priors(scans) -> None:
         assert lanes_of_scan(connection, "a") == []
         set_active_encoder(connection, cover="3d", purpose="view", encoder=None, reason="")
         assert lanes_of_scan(connection, "f") == []
-    assert (own["lane"], own["code"], own["matches"]) == ("own", "no-prior", [])
-    assert (others["purpose"], others["provisional"], others["gallery_patients"]) == ("view", True, 4)
-    assert [(row["prior"], row["rank"], row["patient"]) for row in others["matches"]] == [
+    assert (own.lane, own.code, own.matches) == ("own", "no-prior", [])
+    assert (others.purpose, others.provisional, others.gallery_patients) == ("view", True, 4)
+    assert [(row.prior, row.rank, row.patient) for row in others.matches] == [
         ("b", 1, "pb"),
         ("a", 2, "pa"),
     ]
@@ -222,9 +222,9 @@ def test_the_last_success_and_its_stages_are_known(archive, new_night: Callable[
         assert last_stage_counts(connection, "ingest") == {"rules": "y"}
         assert last_stage_counts(connection, "ingest", night=1) == {"rules": "x"}
         assert last_stage_counts(connection, "embed") == {}
-        assert [row["name"] for row in stages_of(connection, night)] == ["ingest", "embed"]
-        assert [row["id"] for row in last_nights(connection, last=1)] == [night]
-        assert last_begin(connection) == night_row(connection, night)["begun_at"]
+        assert [row.name for row in stages_of(connection, night)] == ["ingest", "embed"]
+        assert [row.id for row in last_nights(connection, last=1)] == [night]
+        assert last_begin(connection) == night_row(connection, night).begun_at
 
 
 def test_what_is_not_there_is_said_by_name(archive) -> None:

@@ -85,14 +85,14 @@ def test_the_newest_switch_says_what_is_active(archive) -> None:
         archive.encoder(connection, "starter")
         archive.encoder(connection, "trained")
         archive.encoder(connection, "flat", cover="2d")
-        assert [row["id"] for row in active_encoders(connection)] == ["trained", "flat"]
+        assert [row.id for row in active_encoders(connection)] == ["trained", "flat"]
         where: dict[str, Any] = {"cover": "3d", "purpose": "view", "reason": "roll back"}
         assert set_active_encoder(connection, encoder="starter", **where)
         assert not set_active_encoder(connection, encoder="starter", **where)
-        assert [row["id"] for row in active_encoders(connection)] == ["starter", "flat"]
+        assert [row.id for row in active_encoders(connection)] == ["starter", "flat"]
         assert set_active_encoder(connection, encoder=None, **where)
         assert not set_active_encoder(connection, encoder=None, **where)
-        assert [row["id"] for row in active_encoders(connection)] == ["flat"]
+        assert [row.id for row in active_encoders(connection)] == ["flat"]
         assert len(connection.execute(select(Activation.id)).all()) == 5
 
 
@@ -137,8 +137,8 @@ def test_a_label_imported_again_is_not_doubled_and_the_newer_wins(archive) -> No
         assert save_labels(connection, [label(value="absent", grade="2")], night=1) == 1
         (first, *_) = rows = labels(connection)
     assert len(rows) == 3
-    assert (first["value"], first["grade"], first["night"]) == ("absent", "2", 1)
-    assert (first["valid_from"], first["valid_until"]) == (ALWAYS_FROM, ALWAYS_UNTIL)
+    assert (first.value, first.grade, first.night) == ("absent", "2", 1)
+    assert (first.valid_from, first.valid_until) == (ALWAYS_FROM, ALWAYS_UNTIL)
 
 
 def test_verdicts_are_added_never_changed(scans) -> None:

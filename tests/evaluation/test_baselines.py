@@ -1,10 +1,20 @@
 import numpy as np
 import pytest
 
-from evaluation.baselines import Baseline, MissingBaseline, by_columns, by_pictures, check_complete, thumbnail_vector
-from evaluation.untrained import untrained
+from evaluation.baselines import (
+    Baseline,
+    MissingBaseline,
+    by_columns,
+    by_pictures,
+    chance_metrics,
+    check_complete,
+    thumbnail_vector,
+    untrained,
+)
+from evaluation.questions import Truth
 from siamese.encoder import build
 from siamese.search.distance import distance
+from siamese.statistics.metrics import METRICS, ranking_metrics
 
 
 def test_columns_are_blocks_of_equal_weight():
@@ -68,3 +78,21 @@ def test_vectors_for_another_number_of_scans_are_refused():
         check_complete(every | {"metadata": Baseline("metadata", np.eye(2, dtype=np.float32))}, 3)
     with pytest.raises(MissingBaseline, match="neither"):
         check_complete(every | {"metadata": Baseline("metadata", None)}, 3)
+
+
+def test_chance_is_the_mean_of_many_random_lists():
+    rng = np.random.default_rng(0)
+    # grades of each patient's scans; patients are drawn in random order, each shows a random scan
+    patients = [[1.0], [0.5, 0.0], [0.0], [0.0, 0.0, 1.0], [0.0], [0.25], [0.0], [0.0], [0.0], [0.5], [0.0], [0.0]]
+    best = sorted((max(p) for p in patients), reverse=True)[:10]
+    r = sum(max(p) > 0 for p in patients)
+    shares = np.array([np.mean([g > 0 for g in p]) for p in patients])
+    truth = Truth(
+        np.array([r]), np.array([best]), np.array([12]), np.array([12]),
+        np.array([shares.sum()]), np.array([(shares**2).sum()]), np.array([sum(np.mean(p) for p in patients)]),
+    )  # fmt: skip
+    drawn = np.array([[rng.choice(patients[i]) for i in rng.permutation(12)] for _ in range(5000)])
+    slow = ranking_metrics(drawn, np.full(len(drawn), r), np.tile(best, (len(drawn), 1)))
+    found = chance_metrics(truth)
+    for name in METRICS:
+        assert found[name][0] == pytest.approx(slow[name].mean(), abs=0.02)

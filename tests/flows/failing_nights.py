@@ -182,7 +182,7 @@ def main(config: Path) -> None:
     """Run a task for each fault, and a night; print how many failed as wanted."""
     site = open_site(config)
     prepare_environment(site.store)
-    from flows import nightly
+    from flows.night import prefect_flows
 
     n_failed = 0
     for fault in WITH_PREFECT:
@@ -190,10 +190,10 @@ def main(config: Path) -> None:
         def broken(site: Site, ticket: Any, ids: Any, fault: Any = fault) -> Any:
             fault(site)
 
-        nightly.BATCHES["read_headers"] = broken
-        n_failed += fails(nightly.run_batch, "read_headers", str(config), 1, 1, None, ["id"])
-    nightly.BATCHES["read_headers"] = lambda site, ticket, ids: twice(site)  # type: ignore[assignment, return-value]
-    n_failed += fails(nightly.night, str(config))
+        prefect_flows.BATCHES["read_headers"] = broken
+        n_failed += fails(prefect_flows.run_batch, "read_headers", str(config), 1, 1, None, ["id"])
+    prefect_flows.BATCHES["read_headers"] = lambda site, ticket, ids: twice(site)  # type: ignore[assignment, return-value]
+    n_failed += fails(prefect_flows.night, str(config))
     print(f"{n_failed} of {len(WITH_PREFECT) + 1} failed")
 
 

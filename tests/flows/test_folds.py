@@ -9,8 +9,9 @@ from nights import evaluations, run, write_pairs
 from evaluation.baselines import REQUIRED
 from flows.evaluate import folds
 from flows.evaluate.folds import evaluate_folds
+from flows.evaluate.request import EvaluationRequest
 from flows.evaluate.seeds import evaluate_seeds, spreads
-from flows.records.lookup import NotFound
+from flows.site.errors import NotFound
 from siamese.training.fit import fit
 
 FEW = {"n_resamples": 50, "n_permutations": 20}
@@ -37,7 +38,7 @@ def filled(site, archive_of_pairs):
 
 def test_five_encoders_answer_each_for_whom_it_never_saw_and_one_row_says_so(make_site, archive_of_pairs, db_url):
     site = filled(make_site(url=db_url, **SMALL), archive_of_pairs)
-    found = evaluate_folds(site.config, **FEW)
+    found = evaluate_folds(site.config, EvaluationRequest(**FEW))
     assert (found["task"], found["folds"], found["encoder"]) == ("patient", 5, None)
     assert [fold["fold"] for fold in found["disjoint"]] == [f"fold {n}" for n in (1, 2, 3, 4, 5)]
     assert sum(fold["asked_patients"] for fold in found["disjoint"]) == N_PATIENTS
@@ -62,12 +63,12 @@ def test_a_killed_run_goes_on_with_the_fold_it_stood_at(site, monkeypatch):
 
     monkeypatch.setattr("siamese.training.fit.fit", watched)
     with pytest.raises(KeyboardInterrupt):
-        evaluate_folds(site.config, **FEW)
+        evaluate_folds(site.config, EvaluationRequest(**FEW))
     assert evaluations(site) == [] and trained == ["fold-1", "fold-2"]
     monkeypatch.setattr(
         "siamese.training.fit.fit", lambda examples, **more: trained.append(more["work"].name) or fit(examples, **more)
     )
-    evaluate_folds(site.config, **FEW)
+    evaluate_folds(site.config, EvaluationRequest(**FEW))
     assert trained == ["fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
     assert len(evaluations(site)) == 1
 
@@ -75,7 +76,7 @@ def test_a_killed_run_goes_on_with_the_fold_it_stood_at(site, monkeypatch):
 def test_three_hundred_patients_are_told_to_use_the_split(site, monkeypatch):
     monkeypatch.setattr("evaluation.folds.FEWEST_FOR_SPLIT", N_PATIENTS)
     with pytest.raises(NotFound, match="a test fifth is asked, not folds"):
-        evaluate_folds(site.config, **FEW)
+        evaluate_folds(site.config, EvaluationRequest(**FEW))
     assert evaluations(site) == []
 
 
@@ -83,12 +84,12 @@ def test_no_pairs_to_learn_from_are_a_sentence_and_no_row(site, tmp_path):
     labels = tmp_path / "labels.csv"
     labels.write_text("patient,finding,value\nF1,nodule,present\n")
     with pytest.raises(NotFound, match=r"2d: 0 alike pairs for purpose finding in train"):
-        evaluate_folds(site.config, against=labels, **FEW)
+        evaluate_folds(site.config, EvaluationRequest(against=labels, **FEW))
     assert evaluations(site) == []
 
 
 def test_seeds_are_readings_of_their_own_with_mean_and_spread(site):
-    found = evaluate_seeds(site.config, seeds=2, **FEW)
+    found = evaluate_seeds(site.config, EvaluationRequest(**FEW), seeds=2)
     assert [row["reading"] for row in evaluations(site)] == [1, 2]
     (pooled,) = found["seeds"]
     values = [json.loads(row["result"])["metrics"]["p_at_1"]["value"] for row in evaluations(site)]

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from damage import write_hostile_files
 from nights import run
 from sqlalchemy import select
 
 from db.base import table_of
 from db.nights import last_stage_counts
 from db.tables import File
-from scans.phantoms.damage import write_hostile_files
 
 MOST_GROWTH_MIB = 128
 INGEST = """

@@ -171,7 +171,7 @@ def test_a_young_file_waits_and_is_read_when_it_has_settled(hospital, make_site,
 
 
 def test_an_archive_that_is_suddenly_empty_is_taken_for_unmounted(hospital, make_site):
-    from flows.stages.ingest.headers import ArchiveShrank
+    from flows.site.errors import ArchiveShrank
 
     site = make_site(max_gone_fraction="0.5")
     hospital.deliver(site.archive)

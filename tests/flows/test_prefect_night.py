@@ -109,9 +109,9 @@ def test_killed_with_minus_nine_the_next_night_reaps_and_ends_the_same(hospital,
     assert tables(site) == alone
     assert not set(left) & set(servers_of(site))
     with site.db.read() as connection:
-        first, second = sorted(last_nights(connection), key=lambda row: row["id"])
-    assert (first["state"], first["error_code"]) == ("failed", "owner-died")
-    assert second["state"] == "finished"
+        first, second = sorted(last_nights(connection), key=lambda row: row.id)
+    assert (first.state, first.error_code) == ("failed", "owner-died")
+    assert second.state == "finished"
     assert set(runs_of(site)) == {"COMPLETED", "CRASHED"}
 
 

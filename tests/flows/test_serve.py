@@ -23,7 +23,7 @@ def serve(site):
 
 def states(site):
     with site.db.read() as connection:
-        return [row["state"] for row in last_nights(connection)]
+        return [row.state for row in last_nights(connection)]
 
 
 def wait_for(condition, what, seconds=120):

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from db import lease, shards
 from db.errors import Fenced
+from db.shards import ShardRow
 from db.tables import Shard
 from flows.stages.embed import gpu_pool
 from flows.stages.embed.gpu_pool import embed_on_pool, why_ended
@@ -108,7 +109,7 @@ def wait_out(site, machines, ticket):
 
 def rows_of(site, ticket):
     with site.db.read() as connection:
-        return {(row["number"], row["attempt"]): row for row in shards.of_night(connection, ticket.night)}
+        return {(row.number, row.attempt): row for row in shards.of_night(connection, ticket.night)}
 
 
 def n_waiting(site):
@@ -120,8 +121,8 @@ def test_every_shard_is_embedded_and_its_row_says_where(waiting_site):
         n = n_waiting(waiting_site)
         counts = wait_out(waiting_site, Machines(waiting_site, ticket), ticket)
         assert (counts["new_embeddings"], codes_of(counts), n_waiting(waiting_site)) == (n, Counter(), 0)
-        assert {row["state"] for row in rows_of(waiting_site, ticket).values()} == {"done"}
-        assert all(row["machine"] and row["flow_run"] for row in rows_of(waiting_site, ticket).values())
+        assert {row.state for row in rows_of(waiting_site, ticket).values()} == {"done"}
+        assert all(row.machine and row.flow_run for row in rows_of(waiting_site, ticket).values())
 
 
 @pytest.mark.parametrize(("death", "code"), [("dies silently", "shard-silent"), ("crashes", "shard-crashed")])
@@ -131,8 +132,8 @@ def test_a_machine_that_dies_in_its_shard_has_the_rest_handed_out_again(waiting_
         counts = wait_out(waiting_site, machines, ticket)
         assert (codes_of(counts), counts["shards_again"], n_waiting(waiting_site)) == (Counter(), 1, 0)
         rows = rows_of(waiting_site, ticket)
-        assert (rows[1, 1]["state"], rows[1, 1]["code"], rows[1, 2]["state"]) == ("given_up", code, "done")
-        assert rows[1, 2]["n_scans"] == rows[1, 1]["n_scans"] - 2, "what the dead machine wrote was made again"
+        assert (rows[1, 1].state, rows[1, 1].code, rows[1, 2].state) == ("given_up", code, "done")
+        assert rows[1, 2].n_scans == rows[1, 1].n_scans - 2, "what the dead machine wrote was made again"
         assert machines.cancelled == ["1.1"]
 
 
@@ -177,7 +178,7 @@ def test_a_worker_of_the_wrong_device_says_so_in_sql(waiting_site, monkeypatch):
         object.__setattr__(waiting_site, "settings", waiting_site.settings.model_copy(update={"siamese": siamese}))
         counts = wait_out(waiting_site, Machines(waiting_site, ticket), ticket)
         assert codes_of(counts) == Counter({"other-device": n_waiting(waiting_site)})
-        assert {row["code"] for row in rows_of(waiting_site, ticket).values()} == {"other-device"}
+        assert {row.code for row in rows_of(waiting_site, ticket).values()} == {"other-device"}
 
 
 def test_a_worker_whose_log_would_go_to_the_server_refuses_the_shard(waiting_site, monkeypatch):
@@ -220,7 +221,7 @@ def test_a_machine_that_is_given_up_in_its_work_stops_at_the_next_batch(waiting_
         pairs = [f"{encoder} {scan}" for scan in scans]
         assert embed_shard(waiting_site, ticket, 1, 1, pairs, call)["given_up"] == 1
         assert len(batches) == 1 < len(scans) / 2
-        assert rows_of(waiting_site, ticket)[1, 1]["state"] == "given_up"
+        assert rows_of(waiting_site, ticket)[1, 1].state == "given_up"
 
 
 NOW = datetime(2026, 11, 28, 2, tzinfo=UTC)
@@ -248,9 +249,10 @@ def minutes_ago(n):
     ],
 )
 def test_what_sql_heard_decides_and_prefect_advises(begun, heard, any_heard, state, wanted):
-    row = {
-        "state": "waiting" if begun is None else "running", "code": "", "handed_at": minutes_ago(60),
-        "begun_at": begun and minutes_ago(begun), "heard_at": heard and minutes_ago(heard),
-    }  # fmt: skip
+    row = ShardRow(
+        night=1, number=1, attempt=1, state="waiting" if begun is None else "running", code="", n_scans=1,
+        flow_run="", machine="", handed_at=minutes_ago(60), begun_at=begun and minutes_ago(begun),
+        heard_at=heard and minutes_ago(heard),
+    )  # fmt: skip
     any_heard = any_heard and minutes_ago(any_heard)
     assert why_ended(row, state, now=NOW, heard=any_heard, patience=timedelta(minutes=30)) == wanted

@@ -16,7 +16,7 @@ from flows.operator.forget import forget_patient, found_patient
 from flows.operator.patients import correct
 from flows.operator.rotate import rotate_secret
 from flows.records.labels import read_labels
-from flows.records.lookup import NotFound
+from flows.site.errors import NotFound
 from flows.site.opened import open_site
 from flows.stages.match.verify import verify_matches
 
@@ -91,7 +91,7 @@ def test_each_person_of_a_shared_study_has_a_main_scan_and_own_priors_only(share
         own = connection.execute(pairs.where(match.c.lane == "own")).all()
     assert sorted(row.patient for row in own) == sorted(map(lambda who: key_of(shared, who), WHO))
     assert all(row.patient == row.of for row in own)
-    answers = similar_to(shared.config, study=SHARED)
+    answers = similar_to(open_site(shared.config), study=SHARED)
     assert len({answer["scan"] for answer in answers}) == 2
     assert verify_matches(shared)["wrong"] == 0
 
@@ -135,7 +135,7 @@ def test_whatever_happened_to_a_shared_study_its_last_state_alone_decides(make_s
 
 def test_a_label_on_a_uid_that_people_share_is_refused_and_one_of_before_is_not_used(shared, tmp_path):
     (tmp_path / "labels.csv").write_text(f"study,finding,value\n{SHARED},nodule,present\n1.2.9.2,nodule,present\n")
-    found = read_labels(shared.config, tmp_path / "labels.csv")
+    found = read_labels(open_site(shared.config), tmp_path / "labels.csv")
     assert found["imported"] == 1 and "share this study UID" in found["refused"][0]["why"]
 
 
@@ -160,14 +160,14 @@ def test_when_one_of_the_two_leaves_the_study_is_as_if_they_had_never_been_there
 def test_merged_ids_are_one_study_again_and_unmerged_ones_two(shared, tmp_path):
     before = tables(shared)
     (tmp_path / "ids.csv").write_text(MERGE)
-    correct(shared.config, tmp_path / "ids.csv", "merge")
+    correct(open_site(shared.config), tmp_path / "ids.csv", "merge")
     run(shared)
     assert mains(shared) == {key_of(shared, TRUE): 3, key_of(shared, "Q1"): 1}
     require_one_owner(shared)
-    assert len(similar_to(shared.config, study=SHARED)) == 1
+    assert len(similar_to(open_site(shared.config), study=SHARED)) == 1
     assert verify_matches(shared)["wrong"] == 0
-    assert found_patient(shared.config, TRAUMA, None) == key_of(shared, TRUE)
-    correct(shared.config, tmp_path / "ids.csv", "unmerge")
+    assert found_patient(open_site(shared.config), TRAUMA, None) == key_of(shared, TRUE)
+    correct(open_site(shared.config), tmp_path / "ids.csv", "unmerge")
     run(shared)
     assert tables(shared) == before
     require_one_owner(shared)
@@ -175,7 +175,7 @@ def test_merged_ids_are_one_study_again_and_unmerged_ones_two(shared, tmp_path):
 
 @pytest.mark.parametrize(("who", "other"), [WHO, WHO[::-1]])
 def test_forgetting_one_of_the_two_touches_the_other_ones_files_in_nothing(shared, who, other):
-    found = forget_patient(shared.config, found_patient(shared.config, who, None))
+    found = forget_patient(open_site(shared.config), found_patient(open_site(shared.config), who, None))
     assert found["scans"] == 2 and len(found["files_in_archive"]) == 2
     assert all(path.startswith(who) for path in found["files_in_archive"])
     for file in shared.archive.iterdir():
@@ -195,9 +195,11 @@ def test_withdrawn_scans_of_an_id_that_was_merged_go_with_the_person(make_site, 
     files[0].unlink()  # its scan is withdrawn under the former id, and no file will group it again
     run(site, "ingest")
     (tmp_path / "ids.csv").write_text(MERGE)
-    correct(site.config, tmp_path / "ids.csv", "merge")
+    correct(open_site(site.config), tmp_path / "ids.csv", "merge")
     run(site, "ingest")
-    assert forget_patient(site.config, found_patient(site.config, TRAUMA, "HOSPITAL"))["scans"] == 4
+    assert (
+        forget_patient(open_site(site.config), found_patient(open_site(site.config), TRAUMA, "HOSPITAL"))["scans"] == 4
+    )
     with site.db.read() as connection:
         assert set(connection.scalars(select(Scan.patient))) == {key_of(site, "Q1")}
         assert set(connection.scalars(select(IdentityPatient.patient_id))) == {"Q1"}
@@ -227,7 +229,7 @@ def test_a_study_that_an_earlier_version_took_for_one_persons_can_be_forgotten_f
     deliver(write_dicom, shared)
     run(shared, "ingest")
     as_of_old(shared)
-    found = forget_patient(shared.config, found_patient(shared.config, who, None))
+    found = forget_patient(open_site(shared.config), found_patient(open_site(shared.config), who, None))
     assert len(found["files_in_archive"]) == 2 and all(path.startswith(who) for path in found["files_in_archive"])
     run(shared, "ingest")
     assert [code for _, code in codes(shared)] == ["forgotten"] * 2 + ["used"] * 3
@@ -239,11 +241,11 @@ def test_a_forgetting_that_an_earlier_version_began_is_finished_and_spares_the_o
     deliver(write_dicom, site)
     run(site, "ingest")
     as_of_old(site)
-    key = found_patient(site.config, TRAUMA, None)
+    key = found_patient(open_site(site.config), TRAUMA, None)
     buried = site.keys.tombstones(TRAUMA, "HOSPITAL", "") + site.keys.tombstones("", "", SHARED)
     with site.db.write() as connection:
         forgetting.bury(connection, buried, patient=key)
-    forget_patient(site.config, None)
+    forget_patient(open_site(site.config), None)
     for file in site.archive.iterdir():
         file.touch()
     run(site, "ingest")
@@ -257,23 +259,23 @@ def test_a_half_done_forgetting_is_finished_by_running_it_again_wherever_it_was_
     deliver(write_dicom, site)
     run(site, "ingest")
     as_of_old(site)
-    key, n_cut = found_patient(site.config, TRAUMA, None), 0
+    key, n_cut = found_patient(open_site(site.config), TRAUMA, None), 0
     for number in range(1, 12):
         for after in (False, True):
             with monkeypatch.context() as patch:
                 try:
                     with killed_at_commit(site, number, patch, after=after):
-                        forget_patient(site.config, key)
+                        forget_patient(open_site(site.config), key)
                         break
                 except Killed:
                     n_cut += 1
             with monkeypatch.context() as patch:
                 patch.setattr("flows.work.lease.is_dead", lambda owner: True)
                 if number % 3 == 0:
-                    forget_patient(site.config, None)
+                    forget_patient(open_site(site.config), None)
     assert n_cut > 6
     monkeypatch.setattr("flows.work.lease.is_dead", lambda owner: True)
-    forget_patient(site.config, found_patient(site.config, TRAUMA, "HOSPITAL"))
+    forget_patient(open_site(site.config), found_patient(open_site(site.config), TRAUMA, "HOSPITAL"))
     run(site, "ingest")
     assert [code for _, code in codes(site)] == ["forgotten"] * 2 + ["used"] * 3
     require_one_owner(site)
@@ -311,8 +313,8 @@ def test_a_report_or_screen_picture_of_another_id_leaves_the_study_and_its_label
             (site.keys.key("study", SHARED), key_of(site, TRUE))
         ]
     (tmp_path / "labels.csv").write_text(f"study,finding,value\n{SHARED},nodule,present\n")
-    assert read_labels(site.config, tmp_path / "labels.csv")["refused"] == []
-    found = forget_patient(site.config, key_of(site, TRUE))
+    assert read_labels(open_site(site.config), tmp_path / "labels.csv")["refused"] == []
+    found = forget_patient(open_site(site.config), key_of(site, TRUE))
     assert len(found["files_in_archive"]) == 2  # the one of the id without an issuer is another patient's
 
 
@@ -325,9 +327,9 @@ def test_people_under_untrusted_ids_in_one_study_do_not_stand_for_one_another(ma
     run(site, "ingest")
     assert sorted(mains(site).values()) == [1, 1, 1]
     require_one_owner(site)
-    found = [row["key"] for row in _named(site, "ANON")]
+    found = [row.key for row in _named(site, "ANON")]
     assert len(found) == 2
-    forget_patient(site.config, found[0])
+    forget_patient(open_site(site.config), found[0])
     for file in site.archive.iterdir():
         file.touch()
     run(site, "ingest")
@@ -388,8 +390,8 @@ def test_somebody_whose_files_a_night_read_but_did_not_group_is_forgotten_wholly
             run(site, "ingest")
     monkeypatch.setattr("flows.work.lease.is_dead", lambda owner: True)
     with pytest.raises(NotFound):
-        found_patient(site.config, "NOBODY", None)
-    found = forget_patient(site.config, found_patient(site.config, TRAUMA, "HOSPITAL"))
+        found_patient(open_site(site.config), "NOBODY", None)
+    found = forget_patient(open_site(site.config), found_patient(open_site(site.config), TRAUMA, "HOSPITAL"))
     assert len(found["files_in_archive"]) == 2
     with site.db.read() as connection:
         assert TRAUMA not in repr(connection.execute(select(IdentityFile)).all())
@@ -408,4 +410,4 @@ def test_somebody_whose_files_nobody_has_read_yet_is_asked_for_again_later(make_
     with site.db.read() as connection:
         assert identity.n_files_in(connection, ("listed",)) == 5
     with pytest.raises(NotFound, match="5 files are not read yet, ask again after the next night"):
-        found_patient(site.config, TRAUMA, None)
+        found_patient(open_site(site.config), TRAUMA, None)

@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select, update
 
+from db.columns import typed
 from db.evaluations import save_evaluation
 from db.labels import save_labels
 from db.tables import Embedding, Encoder, Scan
 from db.verdicts import save_controls, save_verdict
 from db.views import VIEWS
-from review.columns import typed
 from review.masking import EXPORTED
 from review.tables import UnknownTable, export, frame
 

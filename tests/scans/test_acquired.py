@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scans.acquired import acquired, age_years
+from scans.acquired import acquired
+from scans.age import age_years
 from scans.codes import DATE
 from scans.header import Header
 

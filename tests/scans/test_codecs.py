@@ -9,6 +9,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
+from damage import _xray
 from pydicom import dcmread
 from pydicom.encaps import generate_frames
 from pydicom.pixels.decoders.base import get_decoder
@@ -17,7 +18,6 @@ from scans.decoder import DECODERS, decode
 from scans.header import read_header
 from scans.needed import DEPTHS
 from scans.outcome import Refusal
-from scans.phantoms.damage import _xray
 from scans.phantoms.scanner import JPEG_2000, JPEG_LOSSLESS, JPEG_LS, RLE
 from scans.samples import LOSSY, samples
 

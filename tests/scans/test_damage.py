@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from damage import hostile_files, write_hostile_files
 
 from scans.header import Header
 from scans.outcome import Refusal
-from scans.phantoms.damage import hostile_files, write_hostile_files
 from scans.pixels import read_stored
 from scans.sandbox.pool import Guard
 from scans.sandbox.process import Limits

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from damage import _xray
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scans.header import Header
 from scans.outcome import Refusal
-from scans.phantoms.damage import _xray
 from scans.phantoms.scanner import (
     DEFLATED,
     EXPLICIT_BIG,

@@ -8,7 +8,7 @@ import pytest
 
 from scans.kind import Kind
 from scans.volume import Volume
-from siamese.pairs import Example
+from siamese.example import Example
 from siamese.recipe import recipe_for
 from siamese.tensor import save_tensor
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from siamese.backbones import BUILDERS, build_backbone
-from siamese.encoder import EncoderMismatch, build, load, read_manifest, save, sign, starter
-from siamese.manifest import Manifest
+from siamese.backbones import build_backbone
+from siamese.choices import BACKBONES
+from siamese.encoder import build, load, save, sign
+from siamese.manifest import EncoderMismatch, Manifest, read_manifest, starter
 from siamese.recipe import RECIPES, recipe_for
 
 
@@ -24,7 +25,7 @@ def scans_of(cover, n=2, seed=0):
 
 
 @pytest.mark.parametrize("cover", ["2d", "3d"])
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", BACKBONES)
 def test_every_backbone_gives_unit_vectors_of_the_asked_size(name, cover):
     with torch.inference_mode():
         vectors = build(name, cover, dim=16)(scans_of(cover))
@@ -32,7 +33,7 @@ def test_every_backbone_gives_unit_vectors_of_the_asked_size(name, cover):
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(2))
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", BACKBONES)
 def test_no_layer_mixes_the_scans_of_a_batch(name):
     network, _ = build_backbone(name, n_dims=3)
     assert not [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
@@ -188,7 +189,7 @@ def test_building_a_backbone_fetches_nothing(monkeypatch):
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    for name in BUILDERS:
+    for name in BACKBONES:
         assert build_backbone(name, n_dims=2)[1] > 0
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from siamese.embedding import embed
-from siamese.encoder import load, starter
+from siamese.encoder import load
 from siamese.kernels import kernels, onednn_level
-from siamese.manifest import Manifest
+from siamese.manifest import Manifest, starter
 from siamese.recipe import recipe_for
 
 ALL = {"amx_bf16": True, "avx512_bf16": True, "avx512_vnni": True, "avx512_bw": True, "avx2": True, "sse4_1": True}

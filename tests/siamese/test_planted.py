@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.baselines import by_columns, by_pictures
+from evaluation.baselines import by_columns, by_pictures, untrained
 from evaluation.cohort import Cohort, Fold
 from evaluation.leaks import null_band, shuffled
 from evaluation.protocol import evaluate
-from evaluation.untrained import untrained
 from scans.kind import Kind
 from scans.phantoms.cohort import Patient, Visit, draw_cohort
 from scans.phantoms.draw import Draw
@@ -20,8 +19,10 @@ from scans.phantoms.scanner import SCANNERS
 from scans.phantoms.study import make_study
 from scans.volume import Volume
 from siamese.embedding import embed
-from siamese.encoder import build, load, starter
-from siamese.pairs import Example, split
+from siamese.encoder import build, load
+from siamese.example import Example
+from siamese.manifest import starter
+from siamese.pairs import split
 from siamese.recipe import recipe_for
 from siamese.search.distance import distance
 from siamese.search.gallery import UNKNOWN_US

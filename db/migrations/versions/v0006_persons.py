@@ -5,13 +5,14 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
-from db.persons import person_row
+from db.persons import person_key
 
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+SAID = ("patient_id", "issuer", "name", "birth_date")
 CHUNK = 1000
 
 
@@ -85,9 +86,10 @@ def _fill_persons(connection: sa.Connection) -> None:
             return
         for key, header in rows:
             told = json.loads(header)
-            row = person_row(told["identity"], told["sex"])
-            if row["key"] not in seen:
-                connection.execute(person.insert().values(row))
-                seen.add(row["key"])
-            connection.execute(file.update().where(file.c.key == key).values(person=row["key"]))
+            said = {name: str(told["identity"][name]) for name in SAID} | {"sex": told["sex"]}
+            whose = person_key(*said.values())
+            if whose not in seen:
+                connection.execute(person.insert().values(key=whose, **said, patient=""))
+                seen.add(whose)
+            connection.execute(file.update().where(file.c.key == key).values(person=whose))
         last = rows[-1].key

@@ -14,13 +14,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from db import shards
-from flows.night import failure
+from db.shards import ShardRow
 from flows.site.opened import Site
-from flows.work import interrupt
+from flows.work import failure, interrupt
 from flows.work.batch import slices
+from flows.work.batch_ids import scan_ids
 from flows.work.lease import Ticket
 from flows.work.prefect_runs import CANCELLED, COMPLETED, CRASHED, FAILED, SCHEDULED, NotHandedOut, PrefectRuns, Runs
 from flows.work.undone import undone
@@ -28,7 +28,6 @@ from flows.work.undone import undone
 POLL_SECONDS = 2.0
 SHARD = 512  # scans a shard: parameters stay far below the server's limit of 512 KiB
 WITHOUT_RETRY = ("no-worker", "shard-cancelled", "pool-missing", "server-lost")
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Work:
     @property
     def pairs(self) -> list[str]:
         """What the machine is told to embed."""
-        return [f"{self.encoder} {scan}" for scan in self.scans]
+        return scan_ids(self.encoder, self.scans)
 
 
 def embed_on_pool(
@@ -131,10 +130,10 @@ def _look(site: Site, ticket: Ticket, runs: Runs, at_work: Sequence[Work]) -> tu
     """Look at each shard once; returns those still at work, new attempts included, and what ended meanwhile."""
     states = runs.states([work.run for work in at_work])  # first: SQL, read later, knows at least as much
     with site.db.read() as connection:
-        rows = {(row["number"], row["attempt"]): row for row in shards.of_night(connection, ticket.night)}
+        rows = {(row.number, row.attempt): row for row in shards.of_night(connection, ticket.night)}
         now = site.db.now(connection)
     patience = timedelta(minutes=site.settings.flows.gpu_wait_minutes)
-    heard = max((row["heard_at"] for row in rows.values() if row["heard_at"]), default=None)
+    heard = max((row.heard_at for row in rows.values() if row.heard_at), default=None)
     left: list[Work] = []
     counts: Counter[str] = Counter()
     for work in at_work:
@@ -146,7 +145,7 @@ def _look(site: Site, ticket: Ticket, runs: Runs, at_work: Sequence[Work]) -> tu
     return left, counts
 
 
-def why_ended(row: Row, state: str, *, now: datetime, heard: datetime | None, patience: timedelta) -> str | None:
+def why_ended(row: ShardRow, state: str, *, now: datetime, heard: datetime | None, patience: timedelta) -> str | None:
     """Say why a shard is over: "" when it is done, a code when it is not, None while it may go on.
 
     Args:
@@ -156,16 +155,16 @@ def why_ended(row: Row, state: str, *, now: datetime, heard: datetime | None, pa
         heard: When any shard of the night was last heard of: while some get on, the others wait for their turn.
         patience: How long nothing may be heard.
     """
-    if row["state"] in ("done", "failed", "given_up"):
-        return str(row["code"])
+    if row.state in ("done", "failed", "given_up"):
+        return row.code
     if state == CANCELLED:
         return "shard-cancelled"
     if state in (CRASHED, FAILED, COMPLETED):  # without an end in SQL: whoever ran it could not write
-        failed = "worker-config" if row["begun_at"] is None else "shard-failed"
+        failed = "worker-config" if row.begun_at is None else "shard-failed"
         return "shard-crashed" if state == CRASHED else failed
-    if row["begun_at"] is not None:
-        return "shard-silent" if now - row["heard_at"] > patience else None
-    since = max(filter(None, (row["handed_at"], heard)))
+    if row.begun_at is not None:
+        return "shard-silent" if now - row.heard_at > patience else None
+    since = max(filter(None, (row.handed_at, heard)))
     if now - since <= patience:
         return None
     return "no-worker" if state == SCHEDULED else "shard-silent"

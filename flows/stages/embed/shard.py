@@ -4,10 +4,10 @@ import socket
 from collections.abc import Sequence
 
 from db import shards
-from flows.night import failure
 from flows.site.environment import tells_server
 from flows.site.opened import Site
 from flows.stages.embed.vectors import embed_scans
+from flows.work import failure
 from flows.work.batch import Call, slices
 from flows.work.lease import Ticket
 from flows.work.undone import codes_of

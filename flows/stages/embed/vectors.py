@@ -2,29 +2,29 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from db import identity
 from db.embeddings import embedding_devices, save_embeddings, scans_to_embed
 from db.encoders import active_encoders, encoder_row, lock_encoder
 from db.scans import series_of_scans
+from flows.records.loaded_encoder import loaded_encoder
+from flows.site.errors import DeviceMissing, OtherDevice
 from flows.site.opened import Site
-from flows.work.batch import Call, direct, run_batches
+from flows.work.batch import Call, run_batches
+from flows.work.batch_ids import scan_ids, scans_of_ids
 from flows.work.lease import Ticket
-from flows.work.undone import MARK, undone
+from flows.work.undone import undone
+from siamese.recipe import RECIPES, Recipe
 from siamese.tensor import BadTensor, load_tensor
+from siamese.vector_bytes import to_bytes
 
-
-def embed(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
-    """Embed what is not embedded yet, here or on the gpu pool; then what candidates lack, and switch to those done."""
-    from flows.stages.encoder.candidates import embed_candidates
-
-    counts = embed_backlog(site, ticket, backlog(site), call) + embed_candidates(site, ticket, call)
-    if counts[f"{MARK}tensor-damaged"]:
-        counts["inputs_to_make_again"] += _make_again(site, ticket)
-    return counts
+if TYPE_CHECKING:
+    from siamese.encoder import Encoder
 
 
 def embed_backlog(site: Site, ticket: Ticket, waiting: Mapping[str, Sequence[str]], call: Call) -> Counter[str]:
@@ -35,7 +35,7 @@ def embed_backlog(site: Site, ticket: Ticket, waiting: Mapping[str, Sequence[str
         return embed_on_pool(site, ticket, waiting)
     counts: Counter[str] = Counter()
     for encoder, scans in waiting.items():
-        ids = [f"{encoder} {scan}" for scan in scans]
+        ids = scan_ids(encoder, scans)
         size = site.settings.flows.scans_per_task
         counts += run_batches(embed_scans, site, ticket, ids, size=size, call=call)
     return counts
@@ -45,8 +45,7 @@ def backlog(site: Site) -> dict[str, list[str]]:
     """Scans that wait for a vector, newest first, for each active encoder."""
     with site.db.read() as connection:
         return {
-            str(encoder.id): scans_to_embed(connection, str(encoder.id), str(encoder.cover))
-            for encoder in active_encoders(connection)
+            encoder.id: scans_to_embed(connection, encoder.id, encoder.cover) for encoder in active_encoders(connection)
         }
 
 
@@ -57,17 +56,16 @@ def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str
     """
     from siamese.kernels import kernels
 
-    encoder_id = pairs[0].split(" ", 1)[0]
-    scans = [pair.split(" ", 1)[1] for pair in pairs]
+    encoder_id, scans = scans_of_ids(pairs)
     with site.db.read() as connection:
         row = encoder_row(connection, encoder_id)
-    encoder = loaded_encoder(site.store / str(row.folder), site.settings.siamese.threads)
-    found = {scan: _input(site.tensor(str(row.recipe), scan), encoder.recipe) for scan in scans}
+    encoder = loaded_encoder(site.store / row.folder, site.settings.siamese.threads)
+    found = {scan: _input(site.tensor(row.recipe, scan), encoder.recipe) for scan in scans}
     inputs = {scan: tensor for scan, tensor in found.items() if tensor is not None}
     device = device_for(site, encoder_id)
     vectors = _vectors(encoder, inputs, site.settings.siamese.batch_size, device)
     rows = [
-        {"scan": scan, "encoder": encoder_id, "dim": int(row.dim), "vector": vector.astype("<f4").tobytes(),
+        {"scan": scan, "encoder": encoder_id, "dim": row.dim, "vector": to_bytes(vector),
          "device": device, "kernels": kernels(device), "night": ticket.night, "matched_night": None}
         for scan, vector in vectors.items()
     ]  # fmt: skip
@@ -83,26 +81,28 @@ def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str
     )
 
 
-def _input(path: Path, recipe: Any) -> Any:
+def _input(path: Path, recipe: Recipe) -> NDArray[np.float32] | None:
     try:
         return load_tensor(path, recipe)
     except (BadTensor, FileNotFoundError):
         return None
 
 
-def _vectors(encoder: Any, inputs: Mapping[str, Any], batch_size: int, device: str) -> dict[str, Any]:
+def _vectors(
+    encoder: "Encoder", inputs: Mapping[str, NDArray[np.float32]], batch_size: int, device: str
+) -> dict[str, NDArray[np.float32]]:
     """Scan -> vector; a batch with a scan that makes no usable one is done scan by scan: the padding keeps the bits."""
     from siamese.embedding import BadEmbedding
     from siamese.embedding import embed as embed_tensors
 
-    def made(scans: Sequence[str]) -> dict[str, Any]:
+    def made(scans: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         tensors = [inputs[scan] for scan in scans]
         return dict(zip(scans, embed_tensors(encoder, tensors, batch_size=batch_size, device=device), strict=True))
 
     try:
         return made(list(inputs))
     except BadEmbedding:
-        vectors: dict[str, Any] = {}
+        vectors: dict[str, NDArray[np.float32]] = {}
         for scan in inputs:
             try:
                 vectors |= made([scan])
@@ -111,10 +111,10 @@ def _vectors(encoder: Any, inputs: Mapping[str, Any], batch_size: int, device: s
         return vectors
 
 
-def _make_again(site: Site, ticket: Ticket) -> int:
+def make_again(site: Site, ticket: Ticket) -> int:
     """Ask for inputs that are missing or damaged to be made from their files, by the next night; returns how many."""
     with site.db.read() as connection:
-        recipes = {str(row.id): str(row.recipe) for row in active_encoders(connection)}
+        recipes = {row.id: row.recipe for row in active_encoders(connection)}
     waiting = {scan: recipes[encoder] for encoder, scans in backlog(site).items() for scan in scans}
     bad = [scan for scan, recipe in waiting.items() if not _is_whole(site.tensor(recipe, scan), recipe)]
     for scan in bad:
@@ -127,18 +127,8 @@ def _make_again(site: Site, ticket: Ticket) -> int:
 
 
 def _is_whole(path: Path, recipe: str) -> bool:
-    from siamese.recipe import RECIPES
-
     known = next((some for some in RECIPES.values() if some.digest() == recipe), None)
     return known is None or _input(path, known) is not None
-
-
-class OtherDevice(Exception):
-    """Vectors of CPU and GPU differ in their last bits and must not mix within one encoder."""
-
-
-class DeviceMissing(Exception):
-    """The GPU that the configuration asks for is not there."""
 
 
 def device_for(site: Site, encoder: str) -> str:
@@ -177,17 +167,3 @@ def _refuse_other_device(used: Sequence[str], encoder: str, device: str) -> None
             f"encoder {encoder} made its vectors on {used[0]}, this machine would use {device}: set [siamese] device "
             f'= "{used[0]}", or train an encoder anew'
         )
-
-
-@lru_cache(maxsize=4)
-def loaded_encoder(folder: Path, threads: int) -> Any:
-    """Return an encoder from its folder, read once a process, with torch told how many threads to use."""
-    import torch
-
-    from siamese.encoder import EncoderMismatch, load
-
-    torch.set_num_threads(threads)
-    try:
-        return load(folder)
-    except FileNotFoundError as error:
-        raise EncoderMismatch(str(error)) from None

@@ -7,8 +7,7 @@ is read from the tables, so a night may be cut off anywhere.
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from db.embeddings import scans_to_embed
 from db.encoders import (
@@ -20,17 +19,16 @@ from db.encoders import (
     set_active_encoder,
     unchoose_encoders,
 )
-from flows.records.lookup import NotFound
+from flows.site.errors import DeviceMissing, NotFound, OtherDevice
 from flows.site.opened import Site
-from flows.stages.embed.vectors import DeviceMissing, OtherDevice, embed_backlog, embed_scans
+from flows.stages.embed.vectors import embed_backlog, embed_scans
 from flows.stages.encoder.overlap import archive_overlap
 from flows.stages.encoder.registry import check_usable
 from flows.work import interrupt
 from flows.work.batch import Call, slices
+from flows.work.batch_ids import scan_ids
 from flows.work.lease import Ticket
 from flows.work.undone import undone
-
-Row = Mapping[str, Any]
 
 
 def embed_candidates(site: Site, ticket: Ticket, call: Call) -> Counter[str]:
@@ -46,7 +44,7 @@ def embed_candidates(site: Site, ticket: Ticket, call: Call) -> Counter[str]:
             counts += _embed(site, ticket, row, ends, call)
         except (NotFound, OtherDevice, DeviceMissing) as error:  # the nights of the active encoder go on
             with site.db.write(ticket.right) as connection:
-                unchoose_encoders(connection, str(row.cover), str(row.purpose), str(error))
+                unchoose_encoders(connection, row.cover, row.purpose, str(error))
             counts["unusable"] += 1
             counts += undone("candidate-unusable", int(bool(row.chosen_reason)))  # one in the shadow serves nobody
         else:
@@ -57,43 +55,43 @@ def embed_candidates(site: Site, ticket: Ticket, call: Call) -> Counter[str]:
 def switch_if_done(site: Site, ticket: Ticket, row: EncoderRow) -> int:
     """Make a chosen encoder the active one if no scan waits for its vector; 1 if it was switched."""
     with site.db.read() as connection:
-        if scans_to_embed(connection, str(row.id), str(row.cover)):
+        if scans_to_embed(connection, row.id, row.cover):
             return 0
         before = _before(active_encoders(connection), row)
-        shared = None if not before else archive_overlap(site, connection, str(row.id), str(before[0]["id"]))
+        shared = None if not before else archive_overlap(site, connection, row.id, before[0].id)
     told = "" if shared is None else f"; overlap@10 with the encoder before {shared[0]:.2f}, {shared[1]} lists"
     with site.db.write(ticket.right) as connection:
         for old in before:
-            if old["purpose"] != row.purpose:
+            if old.purpose != row.purpose:
                 set_active_encoder(
-                    connection, cover=row.cover, purpose=old["purpose"], encoder=None, night=ticket.night,
+                    connection, cover=row.cover, purpose=old.purpose, encoder=None, night=ticket.night,
                     reason="a trained encoder takes the starter's place",
                 )  # fmt: skip
         set_active_encoder(
             connection, cover=row.cover, purpose=row.purpose, encoder=row.id, night=ticket.night,
             reason=f"{row.chosen_reason}{told}",
         )  # fmt: skip
-        choose_encoder(connection, str(row.id), "")
+        choose_encoder(connection, row.id, "")
     return 1
 
 
-def _before(active: Sequence[EncoderRow], row: EncoderRow) -> list[Row]:
+def _before(active: Sequence[EncoderRow], row: EncoderRow) -> list[EncoderRow]:
     """The encoders whose place a candidate takes: that of its purpose first, and the starters of its cover."""
     mine = [old for old in active if old.cover == row.cover]
     takes = [old for old in mine if old.purpose == row.purpose or old.origin == "starter"]
-    return sorted(takes, key=lambda old: old["purpose"] != row.purpose)
+    return sorted(takes, key=lambda old: old.purpose != row.purpose)
 
 
 def _embed(site: Site, ticket: Ticket, row: EncoderRow, ends: float, call: Call) -> Counter[str]:
     check_usable(site, row)
     with site.db.read() as connection:
-        waiting = scans_to_embed(connection, str(row.id), str(row.cover))
+        waiting = scans_to_embed(connection, row.id, row.cover)
     if site.settings.flows.pools:
-        return embed_backlog(site, ticket, {str(row.id): waiting}, call)
+        return embed_backlog(site, ticket, {row.id: waiting}, call)
     counts: Counter[str] = Counter()
     for some in slices(waiting, site.settings.flows.scans_per_task):
         interrupt.check()
-        counts.update(call(embed_scans, site, ticket, [f"{row.id} {scan}" for scan in some]))
+        counts.update(call(embed_scans, site, ticket, scan_ids(row.id, some)))
         if ticket.is_late() or time.monotonic() >= ends:  # after a batch: each night gets on
             break
     return counts

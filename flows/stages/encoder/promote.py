@@ -1,28 +1,29 @@
 """Promoting: a candidate is held against the active encoder, on the same queries of people neither ever saw."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Connection
 
 from db.embeddings import embeddings_of, kinds_of
 from db.encoders import encoder_row
+from evaluation.overlap import shared
 from evaluation.promotion import Decision, decide_by
 from evaluation.protocol import evaluate
 from evaluation.questions import Task
-from flows.evaluate.one import record, report_of
 from flows.records.cohort import Asked, baselines_of, read_asked
-from flows.records.lookup import NotFound
+from flows.records.readings import record, report_of
 from flows.records.space import order_of
+from flows.site.errors import NotFound
 from flows.site.opened import Site
 from flows.stages.embed.vectors import embed_scans
-from flows.stages.encoder.overlap import shared
 from flows.work.batch import slices
+from flows.work.batch_ids import scan_ids
 from flows.work.lease import Ticket
 from siamese.pairs import VALIDATION_BELOW
 from siamese.search.distance import Metric
-from siamese.search.gallery import Gallery
+from siamese.vector_bytes import from_bytes
 
 ACTIVE = "active"  # the rival's name
 TEST = (VALIDATION_BELOW, 1.0)
@@ -65,17 +66,9 @@ def overlap(site: Site, asked: Asked, theirs: Vectors, metric: Metric) -> float:
     """Return which share of the first ten of each list both encoders show, mean over queries that have a list."""
     shares: list[float] = []
     for rows in asked.cohort.rows_by_kind(np.arange(len(asked.cohort))).values():
-        galleries = [_gallery(asked, rows, vectors) for vectors in (asked.fold.vectors, theirs)]
+        galleries = [asked.cohort.gallery(rows, vectors[rows]) for vectors in (asked.fold.vectors, theirs)]
         shares += shared(galleries, np.arange(len(rows)), [metric, metric], order_of(site))
     return float(np.mean(shares)) if shares else float("nan")
-
-
-def _gallery(asked: Asked, rows: NDArray[np.int64], vectors: Vectors) -> Gallery:
-    cohort = asked.cohort
-    return Gallery(
-        [cohort.keys[i] for i in rows.tolist()], np.ascontiguousarray(vectors[rows]), cohort.patient_codes[rows],
-        cohort.from_us[rows], cohort.until_us[rows], cohort.study_codes[rows],
-    )  # fmt: skip
 
 
 def _embed(site: Site, ticket: Ticket, candidate: str, scans: list[str]) -> bool:
@@ -84,16 +77,16 @@ def _embed(site: Site, ticket: Ticket, candidate: str, scans: list[str]) -> bool
         from flows.stages.embed.gpu_pool import embed_on_pool
 
         return embed_on_pool(site, ticket, {candidate: scans})["new_embeddings"] == len(scans)
-    for some in slices([f"{candidate} {scan}" for scan in scans], site.settings.flows.scans_per_task):
+    for some in slices(scan_ids(candidate, scans), site.settings.flows.scans_per_task):
         embed_scans(site, ticket, some)
     return True
 
 
-def _vectors(connection: Any, encoder: str) -> Mapping[str, Vectors]:
+def _vectors(connection: Connection, encoder: str) -> Mapping[str, Vectors]:
     """Return the vectors of main scans of people who are test, by scan."""
     found: dict[str, Vectors] = {}
     for kind in kinds_of(connection, encoder):
         some = embeddings_of(connection, encoder, kind, between=TEST)
         for scan, content in zip(some.scans, some.vectors, strict=True):
-            found[scan] = np.frombuffer(content, "<f4").astype(np.float32)
+            found[scan] = from_bytes(content)
     return found

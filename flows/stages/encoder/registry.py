@@ -1,8 +1,6 @@
 """Encoders: which there are, which is active since when and why, and the switch by hand."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from db.embeddings import scans_to_embed, vector_counts, vector_kernels
 from db.encoders import (
@@ -15,70 +13,62 @@ from db.encoders import (
     set_active_encoder,
     unchoose_encoders,
 )
-from flows.records.lookup import NotFound
-from flows.site.opened import Site, open_site
+from flows.answers.answer import filled
+from flows.answers.encoders import Activated, Encoder, Encoders, Switch
+from flows.records.lookup import find_encoder
+from flows.site.errors import NotFound
+from flows.site.opened import Site
 from siamese.manifest import Manifest
 from siamese.recipe import recipe_for
 
 BY_HAND = "an encoder was switched by hand while the vectors of this one were made"
 
 
-def list_encoders(config: Path) -> dict[str, Any]:
+def list_encoders(site: Site) -> Encoders:
     """Every encoder with its evidence, and every switch, newest first."""
-    site = open_site(config)
     with site.db.read() as connection:
-        active = {str(row.id) for row in active_encoders(connection)}
+        active = {row.id for row in active_encoders(connection)}
         rows = all_encoders(connection)
         switches = encoder_switches(connection)
         n_vectors = vector_counts(connection)
         made_by = vector_kernels(connection)
-        n_waiting = {
-            str(row.id): len(scans_to_embed(connection, str(row.id), str(row.cover)))
-            for row in chosen_encoders(connection)
-        }
-    since = {str(row.encoder): row.at.isoformat(timespec="seconds") for row in reversed(switches)}
-    return {
-        "schema": 1,
-        "encoders": [
-            _told(row, str(row.id) in active, n_vectors.get(str(row.id), 0), since.get(str(row.id)))
-            | {"waiting": n_waiting.get(str(row.id), 0), "vector_kernels": made_by.get(str(row.id), {})}
-            for row in rows
-        ],
-        "history": [{**row, "at": row.at.isoformat(timespec="seconds")} for row in switches],
-    }
+        n_waiting = {row.id: len(scans_to_embed(connection, row.id, row.cover)) for row in chosen_encoders(connection)}
+    since = {row.encoder: row.at.isoformat(timespec="seconds") for row in reversed(switches)}
+    encoders = [
+        filled(
+            Encoder,
+            row,
+            active=row.id in active,
+            since=since.get(row.id) if row.id in active else None,
+            vectors=n_vectors.get(row.id, 0),
+            created=row.created_at.isoformat(timespec="seconds"),
+            validation=dict(Manifest.from_json(row.manifest).figures.get("validation", {})),
+            waiting=n_waiting.get(row.id, 0),
+            vector_kernels=dict(made_by.get(row.id, {})),
+        )
+        for row in rows
+    ]
+    return Encoders(encoders, [filled(Switch, row, at=row.at.isoformat(timespec="seconds")) for row in switches])
 
 
-def _told(row: EncoderRow, is_active: bool, n_vectors: int, since: str | None) -> dict[str, Any]:
-    figures = Manifest.from_json(str(row.manifest)).figures
-    names = ("id", "cover", "purpose", "origin", "backbone", "dim", "metric", "provisional", "forgotten_patients",
-             "kernels")  # fmt: skip
-    return {name: row[name] for name in names} | {
-        "active": is_active, "since": since if is_active else None, "vectors": n_vectors,
-        "created": row.created_at.isoformat(timespec="seconds"), "held_reason": row.held_reason,
-        "chosen_reason": row.chosen_reason,
-        "validation": dict(figures.get("validation", {})),
-    }  # fmt: skip
-
-
-def activate_encoder(config: Path, text: str) -> dict[str, Any]:
+def activate_encoder(site: Site, text: str) -> Activated:
     """Make an encoder, named by its id or the beginning of it, the active one of its cover and purpose.
 
     Raises:
         NotFound: No encoder, or several, have such an id, or it cannot read this version's inputs.
     """
-    site = open_site(config)
     with site.db.read() as connection:
-        row = _named(all_encoders(connection), text)
+        row = find_encoder(all_encoders(connection), text)
     check_usable(site, row)
     with site.db.write() as connection:
-        unchoose_encoders(connection, row["cover"], row["purpose"], BY_HAND)
+        unchoose_encoders(connection, row.cover, row.purpose, BY_HAND)
         did = set_active_encoder(
-            connection, cover=row["cover"], purpose=row["purpose"], encoder=row["id"], reason="activated by hand"
+            connection, cover=row.cover, purpose=row.purpose, encoder=row.id, reason="activated by hand"
         )
-    return _switched(row["cover"], row["purpose"], row["id"], did)
+    return _switched(row.cover, row.purpose, row.id, did)
 
 
-def roll_back(config: Path, cover: str | None = None, purpose: str | None = None) -> dict[str, Any]:
+def roll_back(site: Site, cover: str | None = None, purpose: str | None = None) -> Activated:
     """Undo the newest switch (of a cover and purpose); asked twice, it is done again.
 
     Switches that one night made for a cover belong together: a trained encoder that took a starter's place.
@@ -86,10 +76,9 @@ def roll_back(config: Path, cover: str | None = None, purpose: str | None = None
     Raises:
         NotFound: Nothing was active before, or what was cannot read this version's inputs.
     """
-    site = open_site(config)
     with site.db.read() as connection:
         switches = encoder_switches(connection)
-        rows = {str(row.id): row for row in all_encoders(connection)}
+        rows = {row.id: row for row in all_encoders(connection)}
     mine = [s for s in switches if cover in (None, s.cover) and purpose in (None, s.purpose)]
     newest = [s for s in mine if _together(s, mine[0])]
     before = {s.purpose: _before(s, [other for other in mine if other not in newest]) for s in newest}
@@ -109,22 +98,14 @@ def roll_back(config: Path, cover: str | None = None, purpose: str | None = None
 
 def _together(switch: EncoderSwitch, newest: EncoderSwitch) -> bool:
     if switch.night is None or newest.night is None:
-        return bool(switch.id == newest.id)
-    return (switch.night, switch.cover) == (newest.night, newest["cover"])
+        return switch.id == newest.id
+    return (switch.night, switch.cover) == (newest.night, newest.cover)
 
 
-def _before(switch: EncoderSwitch, earlier: list[dict[str, Any]]) -> str | None:
+def _before(switch: EncoderSwitch, earlier: Sequence[EncoderSwitch]) -> str | None:
     """What was active for a cover and purpose before a switch."""
-    same = (s["encoder"] for s in earlier if (s["cover"], s["purpose"]) == (switch.cover, switch.purpose))
+    same = (s.encoder for s in earlier if (s.cover, s.purpose) == (switch.cover, switch.purpose))
     return next(same, None)
-
-
-def _named(rows: Sequence[EncoderRow], text: str) -> dict[str, Any]:
-    found = [row for row in rows if text and str(row.id).startswith(text)]
-    if len(found) != 1:
-        known = ", ".join(str(row.id) for row in rows) or "none yet"
-        raise NotFound(f"{len(found)} encoders have an id that begins with {text!r}; there are {known}")
-    return found[0]
 
 
 def check_usable(site: Site, row: EncoderRow) -> None:
@@ -138,9 +119,9 @@ def check_usable(site: Site, row: EncoderRow) -> None:
         raise NotFound(
             f"encoder {row.id} was made for inputs of recipe {row.recipe}, this version writes {wanted}: train anew"
         )
-    if not (site.store / str(row.folder) / "manifest.json").exists():
+    if not (site.store / row.folder / "manifest.json").exists():
         raise NotFound(f"the files of encoder {row.id} are not in the store: put store/{row.folder} back")
 
 
-def _switched(cover: str, purpose: str, encoder: str | None, did: bool) -> dict[str, Any]:
-    return {"schema": 1, "cover": cover, "purpose": purpose, "active": encoder, "switched": did}
+def _switched(cover: str, purpose: str, encoder: str | None, did: bool) -> Activated:
+    return Activated(cover, purpose, encoder, did)

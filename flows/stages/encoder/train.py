@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
 
 from db.encoders import (
+    EncoderRow,
     active_encoders,
     choose_encoder,
     encoders_of,
@@ -19,15 +22,21 @@ from db.encoders import (
     set_provisional,
     unchoose_encoders,
 )
+from evaluation.promotion import Decision
 from flows.records.labelled import read_examples
 from flows.site.opened import Site
 from flows.site.settings import new_scans_wanted
 from flows.work.batch import Call, direct
 from flows.work.lease import Ticket
 from scans.atomic import write_atomically
-from siamese.pairs import PURPOSES, Example, Purpose, feasible
+from siamese.example import Example
+from siamese.manifest import Manifest
+from siamese.pairs import PURPOSES, Purpose, feasible
+from siamese.recipe import COVERS
+from siamese.training.settings import TrainingSettings
 
-COVERS = ("3d", "2d")
+if TYPE_CHECKING:
+    from siamese.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -93,20 +102,15 @@ def _with_purpose(site: Site, cover: str, examples: Sequence[Example]) -> Plan:
     return Plan(None, "; ".join(reasons))
 
 
-def _scans_of(trained: Sequence[Any]) -> int:
+def _scans_of(trained: Sequence[EncoderRow]) -> int:
     """How many scans the newest trained encoder was trained, validated and tested on."""
-    newest: dict[str, Any] = json.loads(str(max(trained, key=_created)["manifest"]))
-    return sum(int(split.get("scans", 0)) for split in newest["counts"].values())
-
-
-def _created(row: Any) -> datetime:
-    created: datetime = row["created_at"]
-    return created
+    newest = max(trained, key=lambda row: row.created_at)
+    return sum(split.get("scans", 0) for split in Manifest.from_json(newest.manifest).counts.values())
 
 
 def register_starter(site: Site, ticket: Ticket, cover: str) -> int:
     """Activate the starter of a cover that has no active encoder; returns how many were."""
-    from siamese.encoder import read_manifest, starter
+    from siamese.manifest import read_manifest, starter
 
     with site.db.read() as connection:
         if any(row.cover == cover for row in active_encoders(connection)):
@@ -133,7 +137,7 @@ def train_cover(site: Site, ticket: Ticket, covers: Sequence[str], *, asked: boo
     with site.db.read() as connection:
         active = [row for row in active_encoders(connection) if row.cover == cover]
     work = work_folder(site, cover, chosen.purpose, chosen.examples)
-    reference = load(site.store / str(active[0].folder)) if active else None
+    reference = load(site.store / active[0].folder) if active else None
     try:
         trained = fit(
             chosen.examples, cover=cover, purpose=chosen.purpose, settings=training_settings(site), work=work,
@@ -151,17 +155,17 @@ def train_cover(site: Site, ticket: Ticket, covers: Sequence[str], *, asked: boo
 ENCODER, REFUSED = "encoder", "refused.txt"
 
 
-def promote(site: Site, ticket: Ticket, candidate: Any, active: Sequence[Any]) -> int:
+def promote(site: Site, ticket: Ticket, candidate: Manifest, active: Sequence[EncoderRow]) -> int:
     """Choose a candidate by the protocol, or beside a starter alone when validation does not speak against it.
 
     Returns 1 if it was chosen: it becomes active when every scan has its vector (flows.stages.encoder.candidates).
     """
     from flows.stages.encoder.promote import decide_on
 
-    starters = [row for row in active if row["origin"] == "starter"]
-    same = [row for row in active if row["purpose"] == candidate.purpose]
+    starters = [row for row in active if row.origin == "starter"]
+    same = [row for row in active if row.purpose == candidate.purpose]
     rival = next(iter(same or starters), None)
-    decision = decide_on(site, ticket, candidate.id, str(rival["id"])) if rival is not None else None
+    decision = decide_on(site, ticket, candidate.id, rival.id) if rival is not None else None
     if decision is not None:
         return _as_decided(site, ticket, candidate, decision)
     if len(starters) < len(active) or not beats_reference(candidate):
@@ -173,7 +177,7 @@ def promote(site: Site, ticket: Ticket, candidate: Any, active: Sequence[Any]) -
     return 1
 
 
-def _as_decided(site: Site, ticket: Ticket, candidate: Any, decision: Any) -> int:
+def _as_decided(site: Site, ticket: Ticket, candidate: Manifest, decision: Decision) -> int:
     """Choose a candidate that has earned it by the protocol, else note why it stays in the shadow."""
     reason = "; ".join(decision.reasons)
     with site.db.write(ticket.right) as connection:
@@ -185,12 +189,12 @@ def _as_decided(site: Site, ticket: Ticket, candidate: Any, decision: Any) -> in
     return 1
 
 
-def _choose(connection: Any, candidate: Any, reason: str) -> None:
+def _choose(connection: Connection, candidate: Manifest, reason: str) -> None:
     unchoose_encoders(connection, candidate.cover, candidate.purpose, "a newer candidate was chosen before it")
     choose_encoder(connection, candidate.id, reason)
 
 
-def held_reason(candidate: Any, *, is_trained: bool) -> str:
+def held_reason(candidate: Manifest, *, is_trained: bool) -> str:
     """Why a candidate stays in the shadow, in a sentence for the night's report."""
     if is_trained:
         return "a trained encoder is active; `scantwin encoders activate ID` switches by hand"
@@ -200,7 +204,7 @@ def held_reason(candidate: Any, *, is_trained: bool) -> str:
     return f"below the active starter on the same validation patients: AUC {ours:.3f} against {theirs:.3f}"
 
 
-def beats_reference(candidate: Any) -> bool:
+def beats_reference(candidate: Manifest) -> bool:
     """True unless the encoder that serves now did better on the same validation patients."""
     figures = candidate.figures
     ours = figures.get("validation", {}).get("auc")
@@ -221,9 +225,9 @@ def work_folder(site: Site, cover: str, purpose: Purpose, examples: Sequence[Exa
     return site.store / "training" / f"{cover}-{purpose}-{site.keys.key('training', text)[:12]}"
 
 
-def training_settings(site: Site) -> Any:
+def training_settings(site: Site) -> TrainingSettings:
     """The configuration's [siamese] table as siamese.training wants it."""
-    from siamese.training.fit import TrainingSettings
+    from siamese.training.settings import TrainingSettings
 
     s = site.settings.siamese
     return TrainingSettings(
@@ -233,13 +237,13 @@ def training_settings(site: Site) -> Any:
     )  # fmt: skip
 
 
-def _saved(encoder: Any, folder: Path) -> Any:
+def _saved(encoder: "Encoder", folder: Path) -> Manifest:
     from siamese.encoder import save
 
     return save(encoder, folder)
 
 
-def keep(site: Site, ticket: Ticket, folder: Path, manifest: Any, *, origin: str = "") -> None:
+def keep(site: Site, ticket: Ticket, folder: Path, manifest: Manifest, *, origin: str = "") -> None:
     """Copy an encoder's folder into the store under its id, then write its row; `origin` if not the manifest's."""
     kept = site.store / "encoders" / manifest.id
     if not (kept / "manifest.json").exists():

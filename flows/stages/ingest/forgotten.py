@@ -1,9 +1,10 @@
 """Forgotten files: they stay in the archive, which we only read, and are known by their key alone."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from db.forgetting import BLANK
-from db.identity import NO_PATH
+from db.identity import NO_PATH, FileRow
 from flows.records.persons import person_of
 from flows.site.keys import Keys
 from flows.site.opened import Site
@@ -51,10 +52,10 @@ def is_forgotten(site: Site, buried: frozenset[str], header: Header) -> bool:
     who, keys = header.identity, site.keys
     signs = keys.tombstones(who.patient_id, who.issuer, who.study_uid)
     signs += keys.tombstones_in_study(who.study_uid, who.patient_id, who.issuer)
-    signs += keys.tombstones_in_study(who.study_uid, person_of(header)["key"])
+    signs += keys.tombstones_in_study(who.study_uid, person_of(header).key)
     return not buried.isdisjoint(signs)
 
 
-def forgotten_row(row: Mapping[str, object]) -> dict[str, object]:
+def forgotten_row(row: FileRow) -> FileRow:
     """Return the row of identity.file of a forgotten file: its key, size and times."""
-    return {**row, **BLANK, "path": f"{NO_PATH}{row['key']}", "grouped": False}
+    return replace(row, **BLANK, path=NO_PATH + row.key, grouped=False)

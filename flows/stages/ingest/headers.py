@@ -6,15 +6,19 @@ whatever was cut off is found again by that mark, not by memory.
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from db import forgetting, identity, persons
 from db.files import save_files
 from db.identity import FileRow
 from db.nights import last_stage_counts
+from db.rows import mapping_of
 from flows.records.dating import regroup_what_has_come
+from flows.records.file_row import file_row
 from flows.records.persons import person_of, settle_persons
 from flows.records.whose import settle_studies_of_people
+from flows.site.errors import ArchiveShrank
 from flows.site.opened import Site
 from flows.site.rules import reading_rules
 from flows.stages.ingest.forgotten import file_key, forgotten_row, is_forgotten
@@ -25,7 +29,7 @@ from flows.work.lease import Ticket
 from flows.work.sandbox import guard_of
 from scans.archive import Entry, real_path, size_and_time
 from scans.header import Header
-from scans.outcome import Refusal, outcome
+from scans.outcome import Refusal
 from scans.sandbox.process import Found
 
 UNSETTLED = {
@@ -33,10 +37,6 @@ UNSETTLED = {
     "inode": UNSETTLED_INODE,
 }  # of a file to look at again, so that it counts as changed
 LOOK_AGAIN = ("no-permission", "disk-error")  # refusals that may pass without the file changing
-
-
-class ArchiveShrank(Exception):
-    """So many files are gone at once that the archive is probably not mounted."""
 
 
 def ingest(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
@@ -100,30 +100,30 @@ def _refuse_vanished_archive(site: Site, n_gone: int, n_known: int) -> None:
         )
 
 
-def _listed_row(site: Site, entry: Entry, state: str) -> dict[str, object]:
-    row: dict[str, object] = {
-        "key": site.keys.key("file", entry.path), "path": entry.path, "size_bytes": entry.size_bytes,
-        "mtime_ns": entry.mtime_ns, "inode": entry.inode, "state": state, "code": "", "why": "", "grouped": False,
-        "sop_uid": "", "series": "", "study": "", "part": "", "series_uid": "", "file_sha256": "", "pixel_sha256": "",
-        "header": "", "person": "",
-    }  # fmt: skip
+def _listed_row(site: Site, entry: Entry, state: str) -> FileRow:
+    row = FileRow(
+        key=site.keys.key("file", entry.path), path=entry.path, size_bytes=entry.size_bytes, mtime_ns=entry.mtime_ns,
+        inode=entry.inode, state=state, code="", why="", sop_uid="", series="", study="", part="", series_uid="",
+        file_sha256="", pixel_sha256="", person="", header="", grouped=False,
+    )  # fmt: skip
+    if entry.special == "unreadable":
+        return replace(row, state="refused", code="no-permission")
     if entry.special:
-        code = "no-permission" if entry.special == "unreadable" else "not-a-regular-file"
-        row.update(state="refused", code=code, why=f"it is a {entry.special}" if entry.special != "unreadable" else "")
-    elif state == "arriving":
-        row.update(code="still-arriving", **UNSETTLED)
+        return replace(row, state="refused", code="not-a-regular-file", why=f"it is a {entry.special}")
+    if state == "arriving":
+        return replace(row, code="still-arriving", **UNSETTLED)
     return row
 
 
-def _save_listed(site: Site, ticket: Ticket, rows: Sequence[dict[str, object]], again: Collection[str]) -> None:
+def _save_listed(site: Site, ticket: Ticket, rows: Sequence[FileRow], again: Collection[str]) -> None:
     """Write listed rows; files that are only looked at again keep their outcome until they have been read."""
     with site.db.write(ticket.right) as connection:
-        identity.save_files(connection, rows)
+        identity.save_files(connection, map(mapping_of, rows))
     waiting = {"listed": "not-yet-read", "arriving": "still-arriving"}
     files = [
-        file_row(ticket, str(row["key"]), waiting[str(row["state"])], size_bytes=row["size_bytes"])
+        file_row(ticket, row.key, waiting[row.state], size_bytes=row.size_bytes)
         for row in rows
-        if row["state"] in waiting and row["path"] not in again
+        if row.state in waiting and row.path not in again
     ]
     with site.db.write(ticket.right) as connection:
         save_files(connection, files)
@@ -135,63 +135,62 @@ def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[st
         listed = identity.file_rows(connection, files)
         buried = forgetting.tombstones(connection)
     rows, notes, people, n_bare = [], [], {}, 0
-    headers = guard_of(site).headers([real_path(site.archive, str(row.path)) for row in listed])
+    headers = guard_of(site).headers([real_path(site.archive, row.path) for row in listed])
     for row, found in zip(listed, headers, strict=True):
         read = _read_one(site, row, found)
         if read.header is not None and is_forgotten(site, buried, read.header):
-            read = _Read(forgotten_row(read.row), None)
+            read = _Read(forgotten_row(read.row))
         rows.append(read.row)
         if read.header is not None:
             n_bare += not read.header.has_preamble
             notes += _named_by(read.row, read.header)
             person = person_of(read.header)
-            people[person["key"]] = person
+            people[person.key] = person
     with site.db.write(ticket.right) as connection:
         persons.save_persons(connection, list(people.values()))
-        identity.save_files(connection, rows)
-        identity.save_rejections(connection, [str(row["key"]) for row in rows], notes)
-        identity.disturb_siblings(connection, [str(row["sop_uid"]) for row in rows if row["sop_uid"]])
-    return Counter(read_headers=sum(r["state"] == "read" for r in rows), files_without_preamble=n_bare)
+        identity.save_files(connection, map(mapping_of, rows))
+        identity.save_rejections(connection, [row.key for row in rows], notes)
+        identity.disturb_siblings(connection, [row.sop_uid for row in rows if row.sop_uid])
+    return Counter(read_headers=sum(row.state == "read" for row in rows), files_without_preamble=n_bare)
 
 
+@dataclass(frozen=True)
 class _Read:
     """A row of identity.file after the header pass, with the header when there is one."""
 
-    def __init__(self, row: dict[str, object], header: Header | None) -> None:
-        self.row, self.header = row, header
+    row: FileRow
+    header: Header | None = None
 
 
 def _read_one(site: Site, row: FileRow, found: Found) -> _Read:
-    gone = _Read({**row, "state": "gone", "code": "gone", "grouped": False}, None)
+    gone = _Read(replace(row, state="gone", code="gone", grouped=False))
     if isinstance(found, Refusal):
-        stat_row = row | UNSETTLED if found.code in LOOK_AGAIN else row
-        return _Read({**stat_row, "state": "refused", "code": found.code, "why": found.facts, "grouped": False}, None)
+        stat_row = replace(row, **UNSETTLED) if found.code in LOOK_AGAIN else row
+        return _Read(replace(stat_row, state="refused", code=found.code, why=found.facts, grouped=False))
     if isinstance(found, FileNotFoundError | NotADirectoryError):
         return gone
     if isinstance(found, OSError):
         raise found
     header = found
     try:
-        seen = size_and_time(real_path(site.archive, str(row.path)))
+        seen = size_and_time(real_path(site.archive, row.path))
     except (FileNotFoundError, NotADirectoryError):
         return gone
     if seen != (row.size_bytes, row.mtime_ns):
-        return _Read({**row, **UNSETTLED, "state": "arriving", "code": "still-arriving", "grouped": False}, None)
+        return _Read(replace(row, **UNSETTLED, state="arriving", code="still-arriving", grouped=False))
     who = header.identity
-    return _Read(
-        {
-            **row, "state": "read", "code": "", "why": "", "grouped": False, "sop_uid": who.sop_uid,
-            "series": site.keys.key("series", who.series_uid), "study": site.keys.key("study", who.study_uid),
-            "part": "", "series_uid": who.series_uid, "file_sha256": header.file_sha256,
-            "pixel_sha256": header.pixel_sha256, "header": header.to_json(), "person": person_of(header)["key"],
-        },
-        header,
+    read = replace(
+        row, state="read", code="", why="", grouped=False, sop_uid=who.sop_uid,
+        series=site.keys.key("series", who.series_uid), study=site.keys.key("study", who.study_uid), part="",
+        series_uid=who.series_uid, file_sha256=header.file_sha256, pixel_sha256=header.pixel_sha256,
+        header=header.to_json(), person=person_of(header).key,
     )  # fmt: skip
+    return _Read(read, header)
 
 
-def _named_by(row: dict[str, object], header: Header) -> list[dict[str, object]]:
+def _named_by(row: FileRow, header: Header) -> list[dict[str, object]]:
     """Rows of identity.rejection: the instances that a rejection note names."""
-    return [{"note": row["key"], "sop_uid": uid, "code": header.rejection} for uid in header.identity.rejects]
+    return [{"note": row.key, "sop_uid": uid, "code": header.rejection} for uid in header.identity.rejects]
 
 
 def settle_files(site: Site, ticket: Ticket) -> None:
@@ -200,23 +199,11 @@ def settle_files(site: Site, ticket: Ticket) -> None:
     for some in slices(in_pages(site, settled, size=CHUNK), CHUNK):
         with site.db.read() as connection:
             rows = identity.file_rows(connection, some)
-        files = [
-            file_row(ticket, str(r.key), str(r.code) or "gone", why=str(r.why), size_bytes=r.size_bytes) for r in rows
-        ]
+        files = [file_row(ticket, r.key, r.code or "gone", why=r.why, size_bytes=r.size_bytes) for r in rows]
         with site.db.write(ticket.right) as connection:
             save_files(connection, files)
         with site.db.write(ticket.right) as connection:
             identity.mark_grouped(connection, some)
-
-
-def file_row(
-    ticket: Ticket, key: str, code: str, *, why: str = "", scan: str | None = None, size_bytes: object = 0
-) -> dict[str, object]:
-    """A row of the core table `file` whose outcome follows from its code."""
-    return {
-        "key": key, "outcome": outcome(code).state, "code": code, "why": why, "scan": scan, "size_bytes": size_bytes,
-        "first_night": ticket.night, "changed_night": ticket.night,
-    }  # fmt: skip
 
 
 def _regroup_after_new_rules(site: Site) -> None:

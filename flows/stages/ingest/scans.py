@@ -8,6 +8,7 @@ from pathlib import Path
 
 from db import identity, matches, persons
 from db.files import save_files, save_further_scans
+from db.rows import mapping_of
 from db.scans import (
     ScanRow,
     acquired_of_scans,
@@ -72,7 +73,7 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
         before = persons.owners_of_scans(connection, series)
         dates_before, day = acquired_of_scans(connection, series), today(site, connection)
         members = [member for some in read for member in some.members]
-        people = persons.patients_of_persons(connection, {person_of(member.header)["key"] for member in members})
+        people = persons.patients_of_persons(connection, {person_of(member.header).key for member in members})
     whose = Whose(site.keys, people, {file: part for some in read for file, part in some.parts.items()})
     save_identity(site, ticket, members, whose)
     rows, counts = Rows(whose, day), Counter[str]()
@@ -129,7 +130,7 @@ def _add_series(
     known: Mapping[str, tuple[str, str, str]],
     counts: Counter[str],
 ) -> None:
-    from flows.stages.ingest.headers import file_row
+    from flows.records.file_row import file_row
 
     sizes = {member.file: member.header.size_bytes for member in series.members}
     grouping = series.grouping(site)
@@ -266,12 +267,12 @@ def _add_scan(site: Site, ticket: Ticket, rows: Rows, stack: Stack, row: Row) ->
 
 def _chosen(scans: Sequence[ScanRow]) -> list[Row]:
     """Main or alternate, for every accepted scan of the studies given."""
-    groups: dict[tuple[object, object], list[Mapping[str, object]]] = {}
+    groups: dict[tuple[str, str], list[ScanRow]] = {}
     for scan in scans:
         groups.setdefault((scan.study, scan.kind), []).append(scan)
     rows: list[Row] = []
     for some in groups.values():
-        key, rule = main_scan([MainCandidate.from_row(scan) for scan in some])
+        key, rule = main_scan([MainCandidate.from_row(mapping_of(scan)) for scan in some])
         for scan in some:
             is_main = scan.key == key
             rows.append({

@@ -9,9 +9,9 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
+from sqlalchemy import Connection
 
 from db import calibrations
 from db.calibrations import CalibrationRow, CalibrationScan, MatchToRead
@@ -19,16 +19,18 @@ from db.embeddings import kinds_of
 from db.encoders import EncoderRow, active_encoders, encoder_row
 from db.labels import read_labels
 from db.lists import LaneRow, lane_outcomes
-from db.scans import ScanFacts
 from evaluation.relevance import related
 from flows.records.labelled import findings_of, labels_by_subject
 from flows.records.persons import aliases
+from flows.records.scanner import same_scanner, scanner_name, scanner_of
 from flows.records.space import Space, read_space
 from flows.site.opened import Site
 from flows.work.batch import Call, direct, slices
+from flows.work.batch_ids import EncoderKind
 from flows.work.lease import Ticket
 from siamese.calibration.chance import Calibration, shares_within
 from siamese.calibration.change import change, reference_pairs, references
+from siamese.calibration.cutoff import Cutoff
 from siamese.calibration.measure import NEVER, Wanted, Worth, lane_code, last_scans, measure, others_alarm, own_alarm
 from siamese.pairs import TRAIN_BELOW, VALIDATION_BELOW
 from siamese.search.gallery import Gallery
@@ -38,7 +40,7 @@ MOST_PATIENTS = 500  # the first by their drawn number: pairs grow with the squa
 ROWS_PER_WRITE = 4096
 VALIDATION = (TRAIN_BELOW, VALIDATION_BELOW)
 UNCHANGED_OF_OTHERS = {"change_code": "", "change_percentile": None, "change_references": None, "change_scanner": ""}
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[CalibrationScan]
 Labels = Mapping[str, tuple[list[str], list[str]]]
 
 
@@ -46,13 +48,13 @@ def calibrate(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     """Bring calibrations up to date, and with them what matches and lists say."""
     with site.db.read() as connection:
         spaces = [
-            f"{encoder.id} {kind}"
+            EncoderKind(encoder.id, kind)
             for encoder in active_encoders(connection)
-            for kind in kinds_of(connection, str(encoder.id))
+            for kind in kinds_of(connection, encoder.id)
         ]
     counts: Counter[str] = Counter()
     for space in spaces:
-        counts.update(call(calibrate_space, site, ticket, [space]))
+        counts.update(call(calibrate_space, site, ticket, [str(space)]))
     return counts
 
 
@@ -60,7 +62,8 @@ def calibrate_space(site: Site, ticket: Ticket, spaces: Sequence[str]) -> Counte
     """Bring the calibration of "ENCODER KIND" up to date, its matches and its lists."""
     counts: Counter[str] = Counter()
     for name in spaces:
-        encoder, kind = name.split(" ", 1)
+        asked = EncoderKind.parse(name)
+        encoder, kind = asked.encoder, asked.kind
         with site.db.read() as connection:
             row = encoder_row(connection, encoder)
             scans = _first_patients(
@@ -68,16 +71,14 @@ def calibrate_space(site: Site, ticket: Ticket, spaces: Sequence[str]) -> Counte
             )
             labels = _labels(site, connection, scans)
             known = calibrations.calibration_of(connection, encoder, kind)
-        wanted = wanted_of(site, str(row.purpose))
+        wanted = wanted_of(site, row.purpose)
         basis = _basis(row, wanted, scans, labels, site.settings.scans.dates)
         if known is None or known.basis != basis:
             with site.db.read() as connection:
                 space = read_space(site, connection, encoder, kind, between=VALIDATION)
             gallery = _chosen(space, scans)
             worth = _measured(space, gallery, scans, labels if row.purpose == "finding" else None, wanted)
-            known = _row(space, basis, worth) | {
-                "unchanged": _unchanged(space, gallery, scans, labels), "night": ticket.night
-            }  # fmt: skip
+            known = _row(space, basis, worth, _unchanged(space, gallery, scans, labels), ticket.night)
             with site.db.write(ticket.right) as connection:
                 calibrations.save_calibration(connection, known)
             counts["calibrated"] += 1
@@ -96,7 +97,7 @@ def curve_of(row: CalibrationRow | None) -> Calibration | None:
     """The curve of a row of calibration, None where there is none."""
     if row is None or not row.curve:
         return None
-    return Calibration(**json.loads(str(row.curve)))
+    return Calibration(**json.loads(row.curve))
 
 
 def _first_patients(scans: list[CalibrationScan]) -> Rows:
@@ -106,7 +107,7 @@ def _first_patients(scans: list[CalibrationScan]) -> Rows:
     return [row for row in scans if row.patient in chosen]
 
 
-def _labels(site: Site, connection: Any, scans: Rows) -> Labels:
+def _labels(site: Site, connection: Connection, scans: Rows) -> Labels:
     """Scan -> findings present and absent, of the scans of which anything is known."""
     by_subject = labels_by_subject(read_labels(connection), aliases(site, connection))
     if not by_subject:
@@ -115,26 +116,26 @@ def _labels(site: Site, connection: Any, scans: Rows) -> Labels:
     for row in scans:
         present, absent = (sorted(findings_of(row, by_subject, value)) for value in ("present", "absent"))
         if present or absent:
-            told[str(row["scan"])] = present, absent
+            told[row.scan] = present, absent
     return told
 
 
 def _basis(encoder: EncoderRow, wanted: Wanted, scans: Rows, labels: Labels, dates: str) -> str:
     """16 hex digits that change when anything does that the calibration is made from."""
     names = ("scan", "study", "patient", "acquired_from", "acquired_until", "manufacturer", "model")
-    rows = [[row[name] for name in names] for row in scans]
+    rows = [[getattr(row, name) for name in names] for row in scans]
     told = [VERSION, encoder.purpose, encoder.metric, asdict(wanted), dates, rows, sorted(labels.items())]
     return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:16]
 
 
 def _chosen(space: Space, scans: Rows) -> Gallery:
-    chosen = {str(row["scan"]) for row in scans}
-    return _part(space.gallery, [i for i, key in enumerate(space.gallery.keys) if key in chosen])
+    chosen = {row.scan for row in scans}
+    return space.gallery.part([i for i, key in enumerate(space.gallery.keys) if key in chosen])
 
 
 def _unchanged(space: Space, gallery: Gallery, scans: Rows, labels: Labels) -> str:
     """Distances of pairs of one patient that nothing is known to have changed between, as JSON."""
-    scanners = {str(row["scan"]): scanner_of(row) for row in scans}
+    scanners = {row.scan: scanner_of(row) for row in scans}
     present = [frozenset(labels.get(key, ([], []))[0]) for key in gallery.keys]
     rows, others, lengths = reference_pairs(gallery, present, metric=space.metric)
     same = [
@@ -144,19 +145,9 @@ def _unchanged(space: Space, gallery: Gallery, scans: Rows, labels: Labels) -> s
     return json.dumps(references(lengths, same, gallery.patients[rows]))
 
 
-def scanner_of(row: ScanFacts, prefix: str = "") -> str:
-    """Maker and model of a scan's machine, "" where neither is known."""
-    return " ".join(str(row[prefix + name]) for name in ("manufacturer", "model") if row[prefix + name])
-
-
-def same_scanner(a: str, b: str) -> bool | None:
-    """Whether two scans are of one sort of machine; None where that is not known."""
-    return a == b if a and b else None
-
-
-def change_of(row: CalibrationRow | None, distance: float, *, same: bool | None) -> dict[str, Any]:
+def change_of(row: CalibrationRow | None, distance: float, *, same: bool | None) -> dict[str, object]:
     """The columns change_* of a distance to an own prior, by a row of calibration."""
-    known = json.loads(str(row.unchanged)) if row is not None and row.unchanged else {}
+    known = json.loads(row.unchanged) if row is not None and row.unchanged else {}
     found = change(distance, known, same_scanner=same)
     return {"change_code": found.code, "change_percentile": found.percentile,
             "change_references": found.n_references, "change_scanner": found.scanner}  # fmt: skip
@@ -164,49 +155,47 @@ def change_of(row: CalibrationRow | None, distance: float, *, same: bool | None)
 
 def _measured(space: Space, gallery: Gallery, scans: Rows, labels: Labels | None, wanted: Wanted) -> Worth:
     last = last_scans(gallery)
-    names = sorted({str(row["patient"]) for row in scans})
+    names = sorted({row.patient for row in scans})
     queries_ = np.array([last[space.patient_codes[name]] for name in names], np.int64)
     pairs = np.eye(len(names), dtype=bool)
     if labels is not None:
-        findings = [labels.get(str(row["scan"]), ([], [])) for row in scans]
-        patients = [str(row["patient"]) for row in scans]
+        findings = [labels.get(row.scan, ([], [])) for row in scans]
+        patients = [row.patient for row in scans]
         _, not_known = related([frozenset(p) for p, _ in findings], [frozenset(a) for _, a in findings], patients)
         pairs |= not_known
     return measure(gallery, queries_, pairs, wanted, metric=space.metric)
 
 
-def _part(gallery: Gallery, rows: Sequence[int]) -> Gallery:
-    studies = gallery.studies
-    return Gallery(
-        [gallery.keys[i] for i in rows], gallery.vectors[rows], gallery.patients[rows], gallery.from_us[rows],
-        gallery.until_us[rows], None if studies is None else studies[rows],
-    )  # fmt: skip
-
-
-def _row(space: Space, basis: str, worth: Worth) -> dict[str, Any]:
+def _row(space: Space, basis: str, worth: Worth, unchanged: str, night: int) -> CalibrationRow:
     curve, cutoff, found = worth.calibration, worth.cutoff, worth.alarms
     wrong = None if found is None or found.wrong_patient is None else found.wrong_patient
     same = None if found is None or found.same_person is None else found.same_person
     rates = {"cutoff": cutoff, "wrong_patient": wrong, "same_person": same}
-    return {
-        "encoder": space.encoder, "kind": space.kind, "basis": basis,
-        "n_patients": len(np.unique(space.gallery.patients)) if curve is None else curve.n_patients,
-        "curve": "" if curve is None else json.dumps(asdict(curve)), "why_not": "; ".join(worth.why_not),
-        "cutoff": _threshold(cutoff), "wrong_patient": None if wrong is None else wrong.distance,
-        "same_person": _threshold(same),
-        "rates": json.dumps({name: asdict(some) for name, some in rates.items() if some is not None}),
-    }  # fmt: skip
+    return CalibrationRow(
+        encoder=space.encoder,
+        kind=space.kind,
+        basis=basis,
+        n_patients=len(np.unique(space.gallery.patients)) if curve is None else curve.n_patients,
+        curve="" if curve is None else json.dumps(asdict(curve)),
+        why_not="; ".join(worth.why_not),
+        cutoff=_threshold(cutoff),
+        wrong_patient=None if wrong is None else wrong.distance,
+        same_person=_threshold(same),
+        rates=json.dumps({name: asdict(some) for name, some in rates.items() if some is not None}),
+        unchanged=unchanged,
+        night=night,
+    )
 
 
-def _threshold(found: Any) -> float | None:
+def _threshold(found: Cutoff | None) -> float | None:
     if found is None:
         return None
-    return NEVER if found.distance is None else float(found.distance)
+    return NEVER if found.distance is None else found.distance
 
 
-def _read_shares(site: Site, ticket: Ticket, known: CalibrationRow | None) -> int:
+def _read_shares(site: Site, ticket: Ticket, known: CalibrationRow) -> int:
     """Write F(d) on every current match that was read from another calibration, or from none."""
-    encoder, kind, basis, curve = str(known.encoder), str(known.kind), str(known.basis), curve_of(known)
+    encoder, kind, basis, curve = known.encoder, known.kind, known.basis, curve_of(known)
     with site.db.read() as connection:
         waiting = calibrations.matches_to_read(connection, encoder, kind, basis)
     for some in slices(waiting, ROWS_PER_WRITE):
@@ -221,16 +210,16 @@ def _read_shares(site: Site, ticket: Ticket, known: CalibrationRow | None) -> in
     return len(waiting)
 
 
-def _change(known: CalibrationRow | None, match: MatchToRead) -> dict[str, Any]:
+def _change(known: CalibrationRow, match: MatchToRead) -> Mapping[str, object]:
     if match.lane != "own":
         return UNCHANGED_OF_OTHERS
-    same = same_scanner(scanner_of(match), scanner_of(match, "prior_"))
-    return change_of(known, float(match.distance), same=same)
+    same = same_scanner(scanner_of(match), scanner_name(match.prior_manufacturer, match.prior_model))
+    return change_of(known, match.distance, same=same)
 
 
-def _mark_lanes(site: Site, ticket: Ticket, known: CalibrationRow | None, *, has_alarms: bool) -> int:
+def _mark_lanes(site: Site, ticket: Ticket, known: CalibrationRow, *, has_alarms: bool) -> int:
     """Write on the lists of a kind what cut-off and alarms say; nothing where there are none and were none."""
-    encoder, kind = str(known.encoder), str(known.kind)
+    encoder, kind = known.encoder, known.kind
     with site.db.read() as connection:
         marked = calibrations.flagged_lanes(connection, encoder, kind, "no-similar-case")
         if known.cutoff is None and not has_alarms and not marked:
@@ -239,7 +228,7 @@ def _mark_lanes(site: Site, ticket: Ticket, known: CalibrationRow | None, *, has
         lanes = lane_outcomes(connection, encoder, kind)
     rows = []
     for lane in lanes:
-        found = _marks(site, known, lane, nearest.get((str(lane.scan), str(lane.lane))), has_alarms)
+        found = _marks(site, known, lane, nearest.get((lane.scan, lane.lane)), has_alarms)
         if found != (lane.code, lane.alarm):
             rows.append({"scan": lane.scan, "encoder": encoder, "lane": lane.lane, "code": found[0],
                          "alarm": found[1], "night": ticket.night})  # fmt: skip
@@ -250,11 +239,11 @@ def _mark_lanes(site: Site, ticket: Ticket, known: CalibrationRow | None, *, has
 
 
 def _marks(
-    site: Site, known: CalibrationRow | None, lane: LaneRow, nearest: float | None, has_alarms: bool
+    site: Site, known: CalibrationRow, lane: LaneRow, nearest: float | None, has_alarms: bool
 ) -> tuple[str, str]:
     """Code and alarm that a list should bear."""
     if lane.lane == "own":
-        return str(lane.code), own_alarm(nearest, known.wrong_patient) if has_alarms else ""
-    k, n = site.settings.siamese.k, int(lane.n_matches)
-    code = lane_code(str(lane.code), nearest, known.cutoff, n_matches=n, k=k)
+        return lane.code, own_alarm(nearest, known.wrong_patient) if has_alarms else ""
+    k, n = site.settings.siamese.k, lane.n_matches
+    code = lane_code(lane.code, nearest, known.cutoff, n_matches=n, k=k)
     return code, others_alarm(nearest, known.same_person) if has_alarms else ""

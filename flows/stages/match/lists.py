@@ -8,19 +8,23 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
+from sqlalchemy import Connection
 
 from db import matches
 from db.encoders import active_encoders
-from db.lists import ineligible_current, kinds_to_match, listed_before, scans_matched_with, why_ineligible
+from db.lists import LaneRow, ineligible_current, kinds_to_match, listed_before, scans_matched_with, why_ineligible
+from db.rows import mapping_of
 from flows.records.space import Space, order_of, read_space
 from flows.site.opened import Site
 from flows.site.rules import reading_rules
 from flows.stages.match.calibrate import calibrate
+from flows.stages.match.ending import ending_of
 from flows.stages.match.reasons import Reasons
 from flows.work.batch import Call, direct, slices
+from flows.work.batch_ids import EncoderKind
 from flows.work.lease import Ticket
 from siamese.search.gallery import UNKNOWN_US
 from siamese.search.lanes import Neighbour, eligible_patients, may_enter, nearest_priors, own_priors
@@ -45,14 +49,14 @@ def match(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     for number, space in enumerate(spaces):
         if number and ticket.is_late():
             break
-        counts.update(call(match_space, site, ticket, [space]))
+        counts.update(call(match_space, site, ticket, [str(space)]))
     return counts + calibrate(site, ticket, call)
 
 
-def spaces_to_match(site: Site, connection: Any) -> list[str]:
-    """Return "ENCODER KIND" of every space whose lists may change."""
+def spaces_to_match(site: Site, connection: Connection) -> list[EncoderKind]:
+    """Return every space whose lists may change."""
     return [
-        f"{encoder.id} {kind}"
+        EncoderKind(encoder.id, kind)
         for encoder in active_encoders(connection)
         for kind in kinds_to_match(connection, encoder.id, rules_of(site, encoder.metric))
     ]
@@ -65,7 +69,8 @@ def match_space(site: Site, ticket: Ticket, spaces: Sequence[str]) -> Counter[st
     """
     counts: Counter[str] = Counter()
     for name in spaces:
-        encoder, kind = name.split(" ", 1)
+        asked = EncoderKind.parse(name)
+        encoder, kind = asked.encoder, asked.kind
         with site.db.read() as connection:
             leavers = ineligible_current(connection, encoder, kind)
             space = read_space(site, connection, encoder, kind)
@@ -115,7 +120,7 @@ def _update(
             lists, rows = _lists(site, space, some, n_eligible, reasons, work.joined)
             with site.db.write(ticket.right) as connection:
                 entered, left = matches.replace_lanes(connection, lists, ticket.night)
-                matches.save_lane_outcomes(connection, [row | {"night": ticket.night} for row in rows])
+                matches.save_lane_outcomes(connection, [{**row, "night": ticket.night} for row in rows])
             counts.update(entered=entered, left=left, lists=len(lists))
         with site.db.write(ticket.right) as connection:
             matches.mark_matched(connection, space.encoder, joined, ticket.night)
@@ -129,7 +134,7 @@ class _Work:
         self.site, self.space = site, space
         keys = space.gallery.keys
         self.found = [space.outcomes.get((key, "others")) for key in keys]
-        no_list = [row is None or row["rules"] != reasons.rules for row in self.found]
+        no_list = [row is None or row.rules != reasons.rules for row in self.found]
         self.joins = space.joins | np.array(no_list, bool)
         self.broken = np.array([key in broken for key in keys], bool)
         self.done = np.zeros(len(keys), bool)  # lists that were made anew: from all vectors, so once is enough
@@ -177,10 +182,9 @@ class _Work:
         return affected
 
 
-def _reach(outcome: Mapping[str, Any] | None) -> float:
+def _reach(outcome: LaneRow | None) -> float:
     """Distance that a new scan must not exceed to enter a list; infinite while the list is short."""
-    reach = None if outcome is None else outcome["reach"]
-    return np.inf if reach is None else float(reach)
+    return np.inf if outcome is None or outcome.reach is None else outcome.reach
 
 
 def _eligible(site: Site, space: Space) -> np.ndarray:
@@ -190,17 +194,18 @@ def _eligible(site: Site, space: Space) -> np.ndarray:
 
 def _lists(
     site: Site, space: Space, indices: Sequence[int], n_eligible: np.ndarray, reasons: Reasons, joins: Set[str]
-) -> tuple[list[matches.Lane], list[dict[str, Any]]]:
+) -> tuple[list[matches.Lane], list[dict[str, object]]]:
     """Both lanes of some scans, from the vectors alone."""
     gallery, k, order = space.gallery, site.settings.siamese.k, order_of(site)
     others = nearest_priors(gallery, np.array(indices), k=k, order=order, metric=space.metric)
-    lists, rows = [], []
+    lists: list[matches.Lane] = []
+    rows: list[dict[str, object]] = []
     for index, near in zip(indices, others, strict=True):
         own = own_priors(gallery, index, metric=space.metric) if space.own_lane[index] else []
         key = gallery.keys[index]
         for lane, found in (("own", own), ("others", near)):
             entries = [_entry(space, some) for some in found]
-            why = reasons.of(space, index, lane, [entry["prior"] for entry in entries], joins)
+            why = reasons.of(space, index, lane, [gallery.keys[some.index] for some in found], joins)
             lists.append(matches.Lane(space.encoder, key, lane, entries, *why))
             rows.append({
                 "scan": key, "encoder": space.encoder, "lane": lane, "rules": reasons.rules, "n_matches": len(found),
@@ -211,7 +216,7 @@ def _lists(
     return lists, rows
 
 
-def _entry(space: Space, neighbour: Neighbour) -> dict[str, Any]:
+def _entry(space: Space, neighbour: Neighbour) -> dict[str, object]:
     return {
         "prior": space.gallery.keys[neighbour.index], "rank": neighbour.rank, "kind": space.kind,
         "code": "prior" if neighbour.rank is not None else "same-day", "distance": neighbour.distance,
@@ -220,14 +225,9 @@ def _entry(space: Space, neighbour: Neighbour) -> dict[str, Any]:
 
 def lane_code(site: Site, space: Space, index: int, lane: str, n_found: int) -> str:
     """How a lane ended, as a code of scans.outcome."""
-    if lane == "own" and not space.own_lane[index]:
-        return "no-own-lane"
-    needs_date = site.settings.scans.dates == "true"
-    if needs_date and space.gallery.from_us[index] == UNKNOWN_US:
-        return "date-unknown"
-    if n_found == 0:
-        return "no-prior"
-    return "fewer-than-k" if lane == "others" and n_found < site.settings.siamese.k else "ok"
+    is_dated = site.settings.scans.dates != "true" or bool(space.gallery.from_us[index] != UNKNOWN_US)
+    has_own_lane = bool(space.own_lane[index])
+    return ending_of(lane, n_found, k=site.settings.siamese.k, has_own_lane=has_own_lane, is_dated=is_dated)
 
 
 def _refresh_counts(site: Site, ticket: Ticket, space: Space, n_eligible: np.ndarray) -> None:
@@ -238,8 +238,8 @@ def _refresh_counts(site: Site, ticket: Ticket, space: Space, n_eligible: np.nda
     rows = []
     for key, n in zip(space.gallery.keys, n_eligible.tolist(), strict=True):
         row = space.outcomes.get((key, "others"))
-        if row is not None and row["gallery_patients"] != n:
-            rows.append({**row, "gallery_patients": n, "night": ticket.night})
+        if row is not None and row.gallery_patients != n:
+            rows.append(replace(row, gallery_patients=n, night=ticket.night))
     for some in slices(rows, 5 * LISTS_PER_WRITE):
         with site.db.write(ticket.right) as connection:
-            matches.save_lane_outcomes(connection, some)
+            matches.save_lane_outcomes(connection, map(mapping_of, some))

@@ -30,7 +30,7 @@ class Reasons:
         outcome = space.outcomes.get((scan, lane))
         if outcome is None:
             return Why({}, "encoder-changed" if scan in self.former else "new-scan"), NO_WHY
-        if outcome["rules"] not in ("", self.rules):  # empty: asked again, because a person was forgotten
+        if outcome.rules not in ("", self.rules):  # empty: asked again, because a person was forgotten
             return Why({}, "rules-changed"), Why(self.leavers, "rules-changed")
         entered = Why({prior: "new-prior" for prior in listed if prior in joins}, "place-free")
         if lane == "own":

@@ -3,16 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
 
-import numpy as np
+from sqlalchemy import Connection
 
 from db import calibrations
-from db.embeddings import embeddings_of, kinds_of
+from db.embeddings import Vectors, embeddings_of, kinds_of
 from db.encoders import EncoderRow, active_encoders
 from db.lists import list_ends, listed_entries, listed_scans
+from flows.answers.care import Verified
 from flows.site.opened import Site
 from flows.stages.match.plain_lists import Entry, PlainLists, Row
+from siamese.vector_bytes import stacked
 
 MOST_SHOWN = 20
 SCANS_AT_ONCE = 512
@@ -21,7 +22,7 @@ Lists = dict[tuple[str, str], list[Entry]]
 Ends = dict[tuple[str, str], tuple[str, int]]  # how a list ended: code, number of matches
 
 
-def verify_matches(site: Site) -> dict[str, Any]:
+def verify_matches(site: Site) -> Verified:
     """Compare every current list, and how it is said to have ended, with a plain loop's; shares no search.
 
     The differences hold the first of them in words. While scans wait to be matched (`waiting`), lists
@@ -30,20 +31,17 @@ def verify_matches(site: Site) -> dict[str, Any]:
     n_lists, differences, waiting = 0, list[str](), 0
     with site.db.read() as connection:
         for encoder in active_encoders(connection):
-            for kind in kinds_of(connection, str(encoder.id)):
-                found = embeddings_of(connection, str(encoder.id), kind)
+            for kind in kinds_of(connection, encoder.id):
+                found = embeddings_of(connection, encoder.id, kind)
                 waiting += sum(night is None for night in found.matched_nights)
                 n_lists += 2 * len(found.scans)
                 differences += _differences(site, connection, encoder, kind, found)
-    return {
-        "schema": 1, "lists": n_lists, "wrong": len(differences), "differences": differences[:MOST_SHOWN],
-        "waiting": waiting,
-    }  # fmt: skip
+    return Verified(n_lists, len(differences), differences[:MOST_SHOWN], waiting)
 
 
-def _differences(site: Site, connection: Any, encoder: EncoderRow, kind: str, found: Any) -> Iterator[str]:
-    identifier, s = str(encoder.id), site.settings
-    vectors = np.frombuffer(b"".join(found.vectors), "<f4").reshape(len(found.scans), int(encoder.dim))
+def _differences(site: Site, connection: Connection, encoder: EncoderRow, kind: str, found: Vectors) -> Iterator[str]:
+    identifier, s = encoder.id, site.settings
+    vectors = stacked(found.vectors, encoder.dim)
     columns = (found.scans, found.patients, found.studies, found.own_lanes, found.acquired_from, found.acquired_until)
     rows = [Row(*row) for row in zip(*columns, strict=True)]
     plain = PlainLists(rows, vectors, metric=encoder.metric, dates=s.scans.dates, k=s.siamese.k)
@@ -65,7 +63,7 @@ def _differences(site: Site, connection: Any, encoder: EncoderRow, kind: str, fo
             yield f"{kind}, scan {scan[:8]}, lane {lane}: has no right to a list"
 
 
-def _stored(connection: Any, encoder: str, kind: str, scans: Sequence[str]) -> tuple[Lists, Ends]:
+def _stored(connection: Connection, encoder: str, kind: str, scans: Sequence[str]) -> tuple[Lists, Ends]:
     lists: Lists = defaultdict(list)
     for scan, lane, rank, prior, distance in listed_entries(connection, encoder, kind, scans):
         lists[scan, lane].append((rank, prior, distance))

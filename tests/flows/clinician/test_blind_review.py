@@ -4,7 +4,7 @@ import json
 
 import pytest
 from sqlalchemy import select
-from test_calibrating import night, vectors
+from vector_nights import night, vectors
 
 from db.base import table_of
 from db.forgetting import forget_core, theirs_of
@@ -94,7 +94,7 @@ def test_a_verdict_on_a_pair_counts_for_matches_or_for_controls_and_says_not_whi
         said = "relevant" if row["scan"] in listed else "not-relevant"
         answer = ask(site, "verdict", row["pair"], said, "--by", "Dr A")
         assert set(answer) == {"schema", "id", "pair", "verdict", "by"}
-    precision = {row["band"]: row for row in standing(site.config)["review"]["precision"]}
+    precision = {row["band"]: row for row in standing(open_site(site.config))["review"]["precision"]}
     assert set(precision) == {"not calibrated", "random controls"}
     told = {band: (row["relevant"], row["not_relevant"]) for band, row in precision.items()}
     assert told == {"not calibrated": (6, 0), "random controls": (0, 2)}
@@ -102,7 +102,7 @@ def test_a_verdict_on_a_pair_counts_for_matches_or_for_controls_and_says_not_whi
     with site.db.read() as connection:
         rows = newest_verdicts(connection)
     assert {row["prior"] for row in rows if row["is_control"]} == drawn
-    assert labels_from_verdicts(site.config)["labels"] == 7  # the scan and its six matches
+    assert labels_from_verdicts(open_site(site.config))["labels"] == 7  # the scan and its six matches
 
 
 def test_status_has_a_row_for_random_controls(make_judged, ask, call):

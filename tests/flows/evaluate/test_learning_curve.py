@@ -10,7 +10,8 @@ from sqlalchemy import select, update
 from db.tables import Patient
 from flows.evaluate.learning_curve import learning_curves
 from flows.evaluate.one import evaluate_site
-from flows.records.lookup import NotFound, WrongUsage
+from flows.evaluate.request import EvaluationRequest
+from flows.site.errors import NotFound, WrongUsage
 from siamese.training.fit import fit
 
 SMALL = {"epochs": "1", "steps_per_epoch": "1", "dim": "64", "fewest_patients": "1000"}
@@ -36,7 +37,7 @@ def site(make_site, archive_of_pairs):
 
 
 def test_both_learners_are_asked_the_same_and_the_page_draws_them(site):
-    found = learning_curves(site.config, seeds=2, sizes=SIZES)
+    found = learning_curves(site.config, EvaluationRequest(), seeds=2, sizes=SIZES)
     (curve,) = found["curves"]
     assert [at["patients"] for at in curve["curve"]] == [8, 16, curve["patients"]["train"]]
     for at in curve["curve"]:
@@ -47,7 +48,7 @@ def test_both_learners_are_asked_the_same_and_the_page_draws_them(site):
     assert (row["encoder"], row["reading"], row["code"], row["lift_over"]) == (None, 1, "provisional", "classifier")
     assert json.loads((site.store / "evidence" / "learning-2d-patient.json").read_text())["reading"] == 1
     assert not list((site.store / "training").iterdir())
-    evaluate_site(site.config, task="patient", n_resamples=20, n_permutations=5)
+    evaluate_site(site.config, EvaluationRequest(task="patient", n_resamples=20, n_permutations=5))
     page = (site.store / "evidence" / "evaluation-2d-00002.html").read_text()
     assert "From how few patients it learns" in page and "twin less classifier" in page
 
@@ -63,21 +64,21 @@ def test_a_killed_curve_goes_on_with_the_training_it_stood_at(site, monkeypatch)
 
     monkeypatch.setattr("siamese.training.fit.fit", watched)
     with pytest.raises(KeyboardInterrupt):
-        learning_curves(site.config, seeds=1, sizes=(8,))
+        learning_curves(site.config, EvaluationRequest(), seeds=1, sizes=(8,))
     monkeypatch.setattr(
         "siamese.training.fit.fit", lambda examples, **more: trained.append(more["work"].name) or fit(examples, **more)
     )
-    (curve,) = learning_curves(site.config, seeds=1, sizes=(8,))["curves"]
+    (curve,) = learning_curves(site.config, EvaluationRequest(), seeds=1, sizes=(8,))["curves"]
     assert trained == ["8-0", f"{curve['patients']['train']}-0"]
 
 
 def test_no_seed_or_no_pair_is_wrong_usage_and_few_patients_are_a_sentence(site, monkeypatch):
     for words in ({"seeds": 0}, {"sizes": (1,)}):
         with pytest.raises(WrongUsage, match="wanted at least one seed"):
-            learning_curves(site.config, **words)
+            learning_curves(site.config, EvaluationRequest(), **words)
     monkeypatch.setattr("flows.evaluate.learning_curve.FEWEST_PATIENTS", 1000)
     with pytest.raises(NotFound, match="stand aside as test"):
-        learning_curves(site.config)
+        learning_curves(site.config, EvaluationRequest())
     assert evaluations(site) == []
 
 

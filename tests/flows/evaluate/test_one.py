@@ -19,10 +19,12 @@ from evaluation.baselines import REQUIRED
 from evaluation.protocol import evaluate
 from flows.cli import main
 from flows.evaluate.folder import evaluate_folder
-from flows.evaluate.one import evaluate_site, without_keys
+from flows.evaluate.one import evaluate_site
+from flows.evaluate.request import EvaluationRequest
 from flows.operator.forget import forget_patient, found_patient
 from flows.records.cohort import read_asked
-from flows.records.lookup import NotFound, WrongUsage
+from flows.records.readings import without_keys
+from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import open_site
 from review.words import short
 from siamese.pairs import split_of
@@ -74,7 +76,7 @@ def site(make_site, people):
 
 def test_an_evaluation_writes_its_row_its_page_and_the_contracts_keys(make_site, db_url, people):
     site = filled(make_site(url=db_url), people)
-    found = evaluate_site(site.config, task="finding", against=people / "labels.csv", **FEW)
+    found = evaluate_site(site.config, EvaluationRequest(task="finding", against=people / "labels.csv", **FEW))
     assert found["schema"] == 1 and found["task"] == "finding"
     assert set(found["baselines"]) == set(REQUIRED)
     assert {"value", "low", "high"} <= set(found["metrics"]["p_at_1"])
@@ -94,14 +96,14 @@ def test_an_evaluation_writes_its_row_its_page_and_the_contracts_keys(make_site,
 
 
 def test_the_next_evaluation_is_the_next_reading(site, people):
-    found = [evaluate_site(site.config, task="patient", **FEW)["reading"] for _ in range(2)]
+    found = [evaluate_site(site.config, EvaluationRequest(task="patient", **FEW))["reading"] for _ in range(2)]
     assert found == [1, 2]
     assert [row["reading"] for row in evaluations(site)] == [1, 2]
     assert "reading 2 of these test patients" in (site.store / "evidence" / "evaluation-2d-00002.html").read_text()
 
 
 def test_labels_from_a_csv_are_used_and_not_imported(site, people):
-    found = evaluate_site(site.config, against=people / "labels.csv", **FEW)
+    found = evaluate_site(site.config, EvaluationRequest(against=people / "labels.csv", **FEW))
     assert found["task"] == "finding" and found["measured_on"]["findings"] == {"nodule": 10}
     assert found["labels"] == {"source": "csv", "used": 14, "refused": []}
     with site.db.read() as connection:
@@ -116,7 +118,7 @@ def test_sizes_sites_and_times_stand_beside_the_headline(site, tmp_path):
         size = (8 if number < 5 else 20) if ill else ""
         lines.append(f"E{number},nodule,{'present' if ill else 'absent'},{size},{place}")
     against.write_text("\n".join(lines))
-    found = evaluate_site(site.config, against=against, **FEW)
+    found = evaluate_site(site.config, EvaluationRequest(against=against, **FEW))
     report = found["evaluation"]["galleries"][found["gallery"]]
     sizes = report["strata"]["size"]
     assert set(sizes) <= {"below 11 mm", "18 mm and more"} and set(report["strata"]) == {"size", "time"}
@@ -131,15 +133,15 @@ def test_sizes_sites_and_times_stand_beside_the_headline(site, tmp_path):
 
 
 def test_the_page_has_a_map_and_says_why_it_has_no_calibration_plot(site):
-    page = Path(evaluate_site(site.config, task="patient", **FEW)["page"]).read_text()
+    page = Path(evaluate_site(site.config, EvaluationRequest(task="patient", **FEW))["page"]).read_text()
     assert "Map of the space" in page
     assert "No calibration plot: no kind has 100 patients" in page
 
 
 def test_an_archive_without_labels_is_asked_for_the_patient_and_refused_for_a_finding(site):
     with pytest.raises(NotFound, match=r"scantwin labels import labels\.csv"):
-        evaluate_site(site.config, task="finding", **FEW)
-    assert evaluate_site(site.config, **FEW)["task"] == "patient"
+        evaluate_site(site.config, EvaluationRequest(task="finding", **FEW))
+    assert evaluate_site(site.config, EvaluationRequest(**FEW))["task"] == "patient"
 
 
 def test_too_few_patients_are_refused_and_nothing_is_recorded(make_site, write_dicom):
@@ -147,14 +149,14 @@ def test_too_few_patients_are_refused_and_nothing_is_recorded(make_site, write_d
     patients(write_dicom, site.archive, n=9)
     run(site, "ingest", "encoder", "embed")
     with pytest.raises(NotFound, match=r"9 of 9 patients .* wanted at least 10"):
-        evaluate_site(site.config, task="patient", **FEW)
+        evaluate_site(site.config, EvaluationRequest(task="patient", **FEW))
     assert evaluations(site) == [] and not (site.store / "evidence").exists()
 
 
 def test_an_archive_without_vectors_says_what_to_run(make_site, people):
     site = make_site()
     with pytest.raises(NotFound, match="run scantwin night"):
-        evaluate_site(site.config, task="patient", **FEW)
+        evaluate_site(site.config, EvaluationRequest(task="patient", **FEW))
 
 
 def test_whoever_an_encoder_was_shown_is_not_asked_about(make_site, db_url, people):
@@ -166,9 +168,9 @@ def test_whoever_an_encoder_was_shown_is_not_asked_about(make_site, db_url, peop
             split = 0.1 if number == 0 else 0.7 if number == 1 else 0.9
             connection.execute(update(Patient).where(Patient.key == key).values(split=split))
     with site.db.read() as connection:
-        (row,) = [encoder for encoder in active_encoders(connection) if encoder["cover"] == "2d"]
+        (row,) = [encoder for encoder in active_encoders(connection) if encoder.cover == "2d"]
         asked = read_asked(site, connection, row, task="patient")
-        assert patients_shown_to(connection, row["id"]).keys() == set(keys)
+        assert patients_shown_to(connection, row.id).keys() == set(keys)
     assert asked is not None
     assert asked.fold.seen == set(keys[:2])
     assert set(asked.cohort.patients) == set(keys[2:])
@@ -183,25 +185,25 @@ def test_patients_who_came_after_an_encoder_was_trained_are_new_to_it(make_site,
     with site.db.write() as connection:
         connection.execute(update(Encoder).values(origin="trained"))
     with site.db.read() as connection:
-        (row,) = [encoder for encoder in active_encoders(connection) if encoder["cover"] == "2d"]
-        assert patients_shown_to(connection, row["id"]) == {}
+        (row,) = [encoder for encoder in active_encoders(connection) if encoder.cover == "2d"]
+        assert patients_shown_to(connection, row.id) == {}
 
 
 def test_dates_that_were_shifted_ask_the_open_gallery(make_site, people):
     site = filled(make_site(dates='"shifted_per_patient"'), people)
-    found = evaluate_site(site.config, task="patient", **FEW)
+    found = evaluate_site(site.config, EvaluationRequest(task="patient", **FEW))
     assert found["gallery"] == "open" and found["queries"] == 2 * N_PATIENTS
     assert "later scans could answer too" in (site.store / "evidence" / "evaluation-2d-00001.html").read_text()
 
 
 def test_neither_row_nor_page_holds_an_identity_and_the_row_no_key(site, people):
-    found = evaluate_site(site.config, task="finding", against=people / "labels.csv", **FEW)
+    found = evaluate_site(site.config, EvaluationRequest(task="finding", against=people / "labels.csv", **FEW))
     page = (site.store / "evidence" / "evaluation-2d-00001.html").read_text()
     texts = page + (site.store / "evidence" / "evaluation-2d-00001.json").read_text() + evaluations(site)[0]["result"]
     assert not re.search(r"E\d+\^|Test\^|1\.2\.7\d\d|19700101", texts)
     with site.db.read() as connection:
         keys = [str(key) for key in connection.scalars(select(Patient.key))]
-        scans = [str(row["key"]) for row in find_scans(connection, "")]
+        scans = [str(row.key) for row in find_scans(connection, "")]
     assert not [key for key in (*keys, *scans) if short(key) in evaluations(site)[0]["result"]]
     assert [key for key in scans if short(key) in page]
     assert "scan" in json.dumps(found["evaluation"]["galleries"]["open"]["hubness"])
@@ -209,13 +211,13 @@ def test_neither_row_nor_page_holds_an_identity_and_the_row_no_key(site, people)
 
 
 def test_the_page_of_a_forgotten_patient_goes(site, people):
-    evaluate_site(site.config, task="patient", **FEW)
+    evaluate_site(site.config, EvaluationRequest(task="patient", **FEW))
     page = site.store / "evidence" / "evaluation-2d-00001.html"
     shown = page.read_text()
     with site.db.read() as connection:
         scans = find_scans(connection, "")
-    patient = next(str(row["patient"]) for row in scans if short(str(row["key"])) in shown)
-    forget_patient(site.config, found_patient(site.config, patient, None))
+    patient = next(str(row.patient) for row in scans if short(str(row.key)) in shown)
+    forget_patient(open_site(site.config), found_patient(open_site(site.config), patient, None))
     assert "This page was removed" in page.read_text()
     assert not page.with_suffix(".json").exists()
     assert len(evaluations(site)) == 1  # figures of many outlive one
@@ -224,15 +226,18 @@ def test_the_page_of_a_forgotten_patient_goes(site, people):
 def test_a_folder_with_a_csv_needs_no_site(people, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = evaluate_folder(
-        people / "dicom", tmp_path / "none.toml", against=people / "labels.csv", out=tmp_path / "out", **FEW
-    )
+        people / "dicom", tmp_path / "none.toml",
+        EvaluationRequest(against=people / "labels.csv", out=tmp_path / "out", **FEW),
+    )  # fmt: skip
     assert (found["task"], found["measured_on"]["patients"]) == ("finding", N_PATIENTS)
     assert found["files"]["used"] == found["files"]["seen"] == 2 * N_PATIENTS
     assert (tmp_path / "out" / "evaluation-2d-00001.html").exists()
-    again = evaluate_folder(people / "dicom", tmp_path / "none.toml", task="patient", out=tmp_path / "out", **FEW)
+    again = evaluate_folder(
+        people / "dicom", tmp_path / "none.toml", EvaluationRequest(task="patient", out=tmp_path / "out", **FEW)
+    )
     assert (again["reading"], again["recorded"]) == (2, True)
     with pytest.raises(WrongUsage, match="made for another folder"):
-        evaluate_folder(tmp_path, tmp_path / "none.toml", out=tmp_path / "out", **FEW)
+        evaluate_folder(tmp_path, tmp_path / "none.toml", EvaluationRequest(out=tmp_path / "out", **FEW))
     assert not list(people.glob("dicom/*.toml"))
 
 
@@ -242,7 +247,9 @@ def test_a_folder_can_be_asked_with_a_sites_own_encoder_and_leaves_only_pages(si
     monkeypatch.chdir(tmp_path)
     own = build("small", "2d", 16, seed=5)
     save(own, tmp_path / "own")
-    found = evaluate_folder(people / "dicom", site.config, task="patient", encoder=str(tmp_path / "own"), **FEW)
+    found = evaluate_folder(
+        people / "dicom", site.config, EvaluationRequest(task="patient", encoder=str(tmp_path / "own"), **FEW)
+    )
     assert found["encoder"] == load(tmp_path / "own").manifest.id
     assert found["recorded"] is False
     assert sorted(path.name for path in tmp_path.joinpath("evidence").iterdir()) == [
@@ -264,10 +271,15 @@ def test_the_command_prints_the_headline_with_every_plain_way(site, people, caps
 
 def test_an_unknown_encoder_is_refused_with_those_there_are(site):
     with site.db.read() as connection:
-        known = [str(row["id"]) for row in active_encoders(connection)]
+        known = [str(row.id) for row in active_encoders(connection)]
     with pytest.raises(NotFound, match=known[0]):
-        evaluate_site(site.config, encoder="nothing", **FEW)
-    assert evaluate_site(open_site(site.config).config, encoder=known[-1][:6], task="patient", **FEW)["cover"] == "2d"
+        evaluate_site(site.config, EvaluationRequest(encoder="nothing", **FEW))
+    assert (
+        evaluate_site(open_site(site.config).config, EvaluationRequest(encoder=known[-1][:6], task="patient", **FEW))[
+            "cover"
+        ]
+        == "2d"
+    )
 
 
 def test_who_is_forgotten_while_the_figures_are_made_is_on_no_page(site, monkeypatch):
@@ -275,10 +287,10 @@ def test_who_is_forgotten_while_the_figures_are_made_is_on_no_page(site, monkeyp
         patient = str(connection.scalar(select(Patient.key)))
 
     def slow(*words, **more):
-        forget_patient(site.config, found_patient(site.config, patient, None))
+        forget_patient(open_site(site.config), found_patient(open_site(site.config), patient, None))
         return evaluate(*words, **more)
 
     monkeypatch.setattr("flows.evaluate.one.evaluate", slow)
     with pytest.raises(NotFound, match="nothing was recorded"):
-        evaluate_site(site.config, task="patient", **FEW)
+        evaluate_site(site.config, EvaluationRequest(task="patient", **FEW))
     assert evaluations(site) == [] and not (site.store / "evidence").exists()

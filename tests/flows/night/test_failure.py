@@ -6,8 +6,8 @@ from nights import run, tables
 from sqlalchemy.exc import OperationalError
 
 from db.errors import Fenced
-from flows.night import failure
 from flows.night.conductor import conduct
+from flows.work.failure import may_retry, sentence
 
 
 def told_site(make_site, tmp_path, **changes):
@@ -43,8 +43,8 @@ def test_a_failed_night_has_a_code_and_the_operator_is_called(make_site, tmp_pat
         conduct(site)
     with site.db.read() as connection:
         (row,) = last_nights(connection)
-        assert (row["state"], row["error_code"]) == ("failed", code)
-    assert failure.sentence(code) in (tmp_path / "told").read_text()
+        assert (row.state, row.error_code) == ("failed", code)
+    assert sentence(code) in (tmp_path / "told").read_text()
     assert "secret" not in (tmp_path / "told").read_text()
 
 
@@ -76,7 +76,7 @@ def test_an_operators_command_that_is_missing_does_not_hide_the_failure(make_sit
     ],
 )
 def test_only_what_may_pass_by_itself_is_tried_again(error, again):
-    assert failure.may_retry(error) == again
+    assert may_retry(error) == again
 
 
 def test_a_full_disk_in_a_stage_loses_nothing(hospital, make_site, monkeypatch):

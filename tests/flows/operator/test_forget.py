@@ -13,11 +13,10 @@ from db import forgetting
 from db.base import Base, table_of
 from db.errors import NightRunning
 from db.tables import Encoder, File, IdentityFile, Night
-from flows.night.preflight import PreflightRefused
 from flows.operator.forget import forget_patient, found_patient
 from flows.operator.new_site import backup_database, restore_database
 from flows.operator.patients import correct
-from flows.records.lookup import NotFound, WrongUsage
+from flows.site.errors import NotFound, PreflightRefused, WrongUsage
 from flows.site.opened import open_site
 from flows.stages.match.verify import verify_matches
 from flows.work.lease import night_ticket
@@ -62,13 +61,13 @@ def left(site, words):
 
 def keys_of(site):
     """What stands for the person in core tables and file names."""
-    key = found_patient(site.config, WHO, "HOSPITAL")
+    key = found_patient(open_site(site.config), WHO, "HOSPITAL")
     with site.db.read() as connection:
         return key, [key, *forgetting.scans_of(connection, key)]
 
 
 def forgotten(site):
-    forget_patient(site.config, found_patient(site.config, WHO, None))
+    forget_patient(open_site(site.config), found_patient(open_site(site.config), WHO, None))
 
 
 @pytest.fixture
@@ -83,7 +82,7 @@ def test_nothing_that_the_site_keeps_shows_the_person_any_more_nor_after_the_nex
     key, keys = keys_of(ready)
     short = [word[:10] for word in keys]
     assert set(left(ready, [*WORDS, *keys, *short])) >= {*WORDS, *keys, *short}
-    found = forget_patient(ready.config, key)
+    found = forget_patient(open_site(ready.config), key)
     assert (found["patients"], found["scans"], len(found["files_in_archive"])) == (1, 2, 2)
     assert left(ready, [*WORDS, *keys, *short]) == []
     for _ in range(2):
@@ -154,7 +153,7 @@ def test_killed_anywhere_a_night_is_refused_until_the_forgetting_is_finished(mak
     if is_begun:
         with pytest.raises(PreflightRefused, match="scantwin forget"):
             run(site)
-    forget_patient(site.config, found_patient(site.config, WHO, None) if not is_begun else None)
+    forget_patient(open_site(site.config), found_patient(open_site(site.config), WHO, None) if not is_begun else None)
     assert left(site, [*WORDS, *keys]) == []
     run(site)
     assert verify_matches(site)["wrong"] == 0
@@ -176,7 +175,7 @@ def test_killed_between_two_files_of_the_store_it_is_finished_later(make_site, w
 def forget_patient_later(site, patch):
     patch.undo()
     patch.setattr("flows.work.lease.is_dead", lambda owner: True)
-    forget_patient(site.config, None)
+    forget_patient(open_site(site.config), None)
 
 
 def test_encoders_that_learned_from_the_person_are_marked_and_backups_are_listed(ready, tmp_path):
@@ -185,7 +184,7 @@ def test_encoders_that_learned_from_the_person_are_marked_and_backups_are_listed
         connection.execute(encoder.update().where(encoder.c.cover == "2d").values(origin="trained", created_night=1))
     if ready.db.is_sqlite:
         backup_database(ready.config, tmp_path / "copy")
-    found = forget_patient(ready.config, found_patient(ready.config, WHO, None))
+    found = forget_patient(open_site(ready.config), found_patient(open_site(ready.config), WHO, None))
     assert len(found["encoders"]) == 1
     assert found["backups"] == ([str(tmp_path / "copy")] if ready.db.is_sqlite else [])
     with ready.db.read() as connection:
@@ -217,14 +216,14 @@ def test_forgetting_waits_for_no_night_and_begins_none(ready):
 
 def test_who_is_unknown_is_said_so_and_who_is_forgotten_already_is_fine(ready):
     with pytest.raises(NotFound):
-        found_patient(ready.config, "NOBODY", None)
+        found_patient(open_site(ready.config), "NOBODY", None)
     with pytest.raises(NotFound):
-        found_patient(ready.config, WHO, "ANOTHER")
-    key = found_patient(ready.config, WHO, "HOSPITAL")
-    assert found_patient(ready.config, key, None) == key
-    forget_patient(ready.config, key)
-    assert found_patient(ready.config, WHO, "HOSPITAL") is None
-    assert json.dumps(forget_patient(ready.config, None))
+        found_patient(open_site(ready.config), WHO, "ANOTHER")
+    key = found_patient(open_site(ready.config), WHO, "HOSPITAL")
+    assert found_patient(open_site(ready.config), key, None) == key
+    forget_patient(open_site(ready.config), key)
+    assert found_patient(open_site(ready.config), WHO, "HOSPITAL") is None
+    assert json.dumps(forget_patient(open_site(ready.config), None))
 
 
 def test_an_id_that_several_people_share_is_forgotten_by_key_alone(make_site, write_dicom):
@@ -235,9 +234,9 @@ def test_an_id_that_several_people_share_is_forgotten_by_key_alone(make_site, wr
                     date="20200101", PatientBirthDate=f"1970010{number}")  # fmt: skip
     run(site)
     with pytest.raises(WrongUsage, match="by key") as told:
-        found_patient(site.config, "SHARED", None)
+        found_patient(open_site(site.config), "SHARED", None)
     first = str(told.value).split(": ")[1].split(", ")[0]
-    forget_patient(site.config, first)
+    forget_patient(open_site(site.config), first)
     assert run(site).files["skipped"] == 1
     with site.db.read() as connection:
         assert sorted(connection.scalars(select(File.code))) == ["forgotten", "used"]
@@ -249,9 +248,9 @@ def test_forgetting_a_merged_person_clears_both_ids(make_site, write_dicom, tmp_
     run(site)
     former, keys = keys_of(site)
     (tmp_path / "ids.csv").write_text(f"from_id,from_issuer,to_id,to_issuer\n{WHO},HOSPITAL,Q3,HOSPITAL\n")
-    assert correct(site.config, tmp_path / "ids.csv", "merge")["refused"] == []
+    assert correct(open_site(site.config), tmp_path / "ids.csv", "merge")["refused"] == []
     run(site)
-    found = forget_patient(site.config, found_patient(site.config, WHO, "HOSPITAL"))
+    found = forget_patient(open_site(site.config), found_patient(open_site(site.config), WHO, "HOSPITAL"))
     assert found["scans"] == 4
     assert left(site, [*WORDS, *keys, former, "Test^Q3"]) == []
     assert run(site).files["skipped"] == 4

@@ -8,7 +8,8 @@ from db.base import table_of
 from db.tables import Encoder, Match, Patient, Scan
 from flows.operator.patients import correct
 from flows.records.labels import read_labels
-from flows.records.lookup import WrongUsage
+from flows.site.errors import WrongUsage
+from flows.site.opened import open_site
 from flows.stages.match.verify import verify_matches
 
 HEAD = "from_id,from_issuer,to_id,to_issuer\n"
@@ -44,14 +45,14 @@ def n_own(site):
 def test_merged_ids_are_one_patient_from_the_next_night_on_and_unmerge_restores(site, tmp_path):
     before = tables(site)
     assert n_own(site) == 1
-    report = correct(site.config, csv(tmp_path, OLD_TO_NEW), "merge")
+    report = correct(open_site(site.config), csv(tmp_path, OLD_TO_NEW), "merge")
     assert (report["merged"], report["persons"], report["refused"]) == (1, 1, [])
     run(site)
     assert n_own(site) == 3
     with site.db.read() as connection:
         assert len(set(connection.scalars(select(Scan.patient)))) == 2
     assert verify_matches(site)["wrong"] == 0
-    assert correct(site.config, csv(tmp_path, OLD_TO_NEW), "unmerge")["unmerged"] == 1
+    assert correct(open_site(site.config), csv(tmp_path, OLD_TO_NEW), "unmerge")["unmerged"] == 1
     run(site)
     assert tables(site) == before
 
@@ -60,10 +61,10 @@ def test_a_site_that_knew_of_the_merge_from_the_first_night_ends_the_same(site, 
     import shutil
 
     other = make_site("other")
-    correct(other.config, csv(tmp_path, OLD_TO_NEW), "merge")
+    correct(open_site(other.config), csv(tmp_path, OLD_TO_NEW), "merge")
     shutil.copytree(site.archive, other.archive, dirs_exist_ok=True)
     run(other)
-    correct(site.config, csv(tmp_path, OLD_TO_NEW), "merge")
+    correct(open_site(site.config), csv(tmp_path, OLD_TO_NEW), "merge")
     run(site)
     assert tables(site) == tables(other)
 
@@ -73,15 +74,17 @@ def test_lines_that_make_no_sense_are_refused_by_number(site, tmp_path):
         HEAD + "OLD,HOSPITAL,NEW,HOSPITAL\nOLD,HOSPITAL,ELSE,HOSPITAL\nNEW,HOSPITAL,OLD,HOSPITAL\n,x,NEW,HOSPITAL\n"
         "ANON,,NEW,HOSPITAL\nA,,A,\nA,,B\n"
     )
-    report = correct(site.config, csv(tmp_path, text), "merge")
+    report = correct(open_site(site.config), csv(tmp_path, text), "merge")
     assert report["merged"] == 1
     assert [line["line"] for line in report["refused"]] == [3, 4, 5, 6, 7, 8]
-    assert [line["line"] for line in correct(site.config, csv(tmp_path, HEAD + "A,,B,\n"), "unmerge")["refused"]] == [2]
+    assert [
+        line["line"] for line in correct(open_site(site.config), csv(tmp_path, HEAD + "A,,B,\n"), "unmerge")["refused"]
+    ] == [2]
 
 
 def test_another_csv_is_refused_whole(site, tmp_path):
     with pytest.raises(WrongUsage, match="wanted from_id"):
-        correct(site.config, csv(tmp_path, "a,b\n1,2\n"), "merge")
+        correct(open_site(site.config), csv(tmp_path, "a,b\n1,2\n"), "merge")
 
 
 def test_the_merged_person_takes_the_split_of_the_target_and_encoders_of_the_other_side_are_named(site, tmp_path):
@@ -91,7 +94,7 @@ def test_the_merged_person_takes_the_split_of_the_target_and_encoders_of_the_oth
         connection.execute(patient.update().where(patient.c.key == new).values(split=0.9))
         connection.execute(patient.update().where(patient.c.key == old).values(split=0.1))
         connection.execute(encoder.update().where(encoder.c.cover == "2d").values(origin="trained", created_night=1))
-    report = correct(site.config, csv(tmp_path, OLD_TO_NEW), "merge")
+    report = correct(open_site(site.config), csv(tmp_path, OLD_TO_NEW), "merge")
     assert (report["changed_split"], len(report["encoders"])) == (1, 1)
     run(site)
     with site.db.read() as connection:
@@ -104,10 +107,10 @@ def test_labels_of_the_merged_id_count_for_the_person(site, tmp_path):
 
     labels = tmp_path / "labels.csv"
     labels.write_text("patient,finding,value\nOLD,nodule,present\n")
-    assert read_labels(site.config, labels)["imported"] == 1
-    correct(site.config, csv(tmp_path, OLD_TO_NEW), "merge")
+    assert read_labels(open_site(site.config), labels)["imported"] == 1
+    correct(open_site(site.config), csv(tmp_path, OLD_TO_NEW), "merge")
     run(site)
     with site.db.read() as connection:
         found = [example.present for example in read_examples(site, connection, "2d")]
     assert sorted(map(len, found)) == [0, 1, 1, 1]
-    assert read_labels(site.config, labels)["refused"] == []
+    assert read_labels(open_site(site.config), labels)["refused"] == []

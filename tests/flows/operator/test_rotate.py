@@ -13,10 +13,9 @@ from db.base import Base, table_of
 from db.errors import NightRunning
 from db.rekeying import COLUMNS
 from db.tables import File, Scan
-from flows.night.preflight import PreflightRefused
 from flows.operator.forget import forget_patient, found_patient
 from flows.operator.rotate import _write_next, rotate_secret, undo_rotation
-from flows.records.lookup import WrongUsage
+from flows.site.errors import PreflightRefused, WrongUsage
 from flows.site.opened import forget_opened, next_secret, open_site, secret_path
 from flows.stages.match.verify import verify_matches
 from flows.work.lease import day_ticket
@@ -82,7 +81,7 @@ def test_after_a_rotation_everything_is_as_it_was_under_other_keys(ready):
 
 
 def test_whoever_was_forgotten_under_the_former_secret_stays_forgotten(ready):
-    forget_patient(ready.config, found_patient(ready.config, "P1", None))
+    forget_patient(open_site(ready.config), found_patient(open_site(ready.config), "P1", None))
     run(ready)
     n_skipped = run(ready).files["skipped"]
     rotate_secret(ready.config)

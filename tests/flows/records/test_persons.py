@@ -6,16 +6,18 @@ from sqlalchemy import select
 
 from db import persons
 from db.base import table_of
+from db.persons import PersonRow
 from db.tables import LaneOutcome, Match, Patient, Scan
 from flows.operator.alike import merges_to_ask_for
 from flows.operator.patients import conflicts
 from flows.records.persons import conflict, is_placeholder, resolved
+from flows.site.opened import open_site
 from flows.stages.match.verify import verify_matches
 from scans.birth import known_age_years
 
 
 def person(name="", birth_date="", sex=""):
-    return {"name": name, "birth_date": birth_date, "sex": sex}
+    return PersonRow("key", "1", "A", name, birth_date, sex, "")
 
 
 @pytest.mark.parametrize(
@@ -154,9 +156,9 @@ def test_ids_that_are_not_trusted_are_listed_with_the_reason(make_site, write_di
     deliver(write_dicom, site, ("ANON", 1, 1), ("P1", 2, 1), ("P1", 3, 2), ("P2", 4, 2), PatientSex="F")
     deliver(write_dicom, site, ("P2", 5, 3), PatientSex="M")
     run(site)
-    found = {row["id"]: (row["why"], row["persons"], row["files"]) for row in conflicts(site.config)}
+    found = {row["id"]: (row["why"], row["persons"], row["files"]) for row in conflicts(open_site(site.config))}
     assert found == {"ANON": ("a placeholder", 1, 1), "P2": ("male and female", 2, 2)}
-    assert not any(row["trusted"] or row["merge_into"] for row in conflicts(site.config))
+    assert not any(row["trusted"] or row["merge_into"] for row in conflicts(open_site(site.config)))
 
 
 def test_ids_that_are_written_alike_stay_two_patients_and_are_listed_with_the_merge(make_site, write_dicom, tmp_path):
@@ -172,7 +174,7 @@ def test_ids_that_are_written_alike_stay_two_patients_and_are_listed_with_the_me
             run(site)
     assert tables(first) == tables(other)
     assert n_patients(first) == 5
-    found = {(row["id"], row["issuer"]): row["merge_into"] for row in conflicts(first.config)}
+    found = {(row["id"], row["issuer"]): row["merge_into"] for row in conflicts(open_site(first.config))}
     number = {"id": "12345", "issuer": "HOSPITAL"}
     assert found == {
         ("12345", ""): number, ("12345^^^HOSPITAL", ""): number,
@@ -180,9 +182,9 @@ def test_ids_that_are_written_alike_stay_two_patients_and_are_listed_with_the_me
     }  # fmt: skip
     lines = [f"{who[0]},{who[1]},{to['id']},{to['issuer']}" for who, to in found.items()]
     (tmp_path / "ids.csv").write_text("\n".join(["from_id,from_issuer,to_id,to_issuer", *lines]))
-    assert correct(first.config, tmp_path / "ids.csv", "merge")["refused"] == []
+    assert correct(open_site(first.config), tmp_path / "ids.csv", "merge")["refused"] == []
     run(first)
-    assert n_patients(first) == 2 and conflicts(first.config) == []
+    assert n_patients(first) == 2 and conflicts(open_site(first.config)) == []
 
 
 def rows_of(*who):

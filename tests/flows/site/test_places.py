@@ -83,6 +83,6 @@ def test_a_folder_without_permission_is_named(tmp_path, folder, mode, words):
 def test_a_good_site_is_ready_and_nothing_is_left_behind(tmp_path):
     (tmp_path / "archive").mkdir()
     new_site(tmp_path / "archive", tmp_path / "config.toml", secret="test-test-test-test-test-test-test")
-    site = ready_site(tmp_path / "config.toml")
+    site, _ = ready_site(tmp_path / "config.toml")
     assert list(site.archive.iterdir()) == []
     assert not list(site.store.glob(".probe*"))

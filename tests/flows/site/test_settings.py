@@ -8,7 +8,8 @@ from flows.night.run import dry_night, ready_site
 from flows.operator.doctor import examine
 from flows.site.settings import ConfigError, Settings, SiameseSettings, new_scans_wanted, read_settings
 from flows.verbs.exits import exit_code
-from siamese.limits import LIMITS, Words, refusal
+from siamese.choices import Words
+from siamese.limits import LIMITS, refusal
 from siamese.training.settings import TrainingSettings
 
 ROOT = Path(__file__).parents[2]

@@ -12,10 +12,11 @@ from failing_nights import FAULTS, PERSON, WITH_PREFECT
 from sqlalchemy import insert, text
 
 from db.tables import IdentityPatient
-from flows.work.told import Told, told
+from flows.site.errors import Told
+from flows.work.told import told
 
 CANARIES = ("CANARY", "19710317")
-PROGRAM = Path(__file__).with_name("failing_nights.py")
+PROGRAM = Path(__file__).parents[1] / "failing_nights.py"
 
 
 def chain(error):

@@ -11,9 +11,11 @@ from db.embeddings import embedding_devices, save_embeddings
 from db.nights import night_row
 from flows.operator.doctor import prefect
 from flows.operator.status import standing
+from flows.site.errors import OtherDevice
+from flows.site.opened import open_site
 from flows.site.settings import ConfigError, read_settings
 from flows.stages.embed import vectors
-from flows.stages.embed.vectors import OtherDevice, backlog, device_for, embed_scans
+from flows.stages.embed.vectors import backlog, device_for, embed_scans
 from flows.stages.encoder.train import choose_encoders
 from flows.work.lease import night_ticket
 from flows.work.undone import undone
@@ -37,12 +39,12 @@ def test_a_night_whose_shards_failed_says_so_everywhere(told_site, tmp_path, mon
     assert [(row["code"], row["count"]) for row in found.undone] == [("other-device", 5)]
     with told_site.db.read() as connection:
         row = night_row(connection, found.night)
-    assert (row["state"], row["exit_code"], row["error_code"]) == ("partial", 1, "other-device")
-    assert json.loads(row["summary"])["undone"][0]["meaning"].startswith("An encoder's vectors were made on another")
+    assert (row.state, row.exit_code, row.error_code) == ("partial", 1, "other-device")
+    assert json.loads(row.summary)["undone"][0]["meaning"].startswith("An encoder's vectors were made on another")
     told = (tmp_path / "told").read_text()
     assert "left work undone: An encoder's vectors were made on another device" in told
     assert "other-device" in (told_site.store / "reports" / "night-00001.html").read_text()
-    status = standing(told_site.config)
+    status = standing(open_site(told_site.config))
     assert (status["hours_since_success"], status["overdue"]) == (None, True)
     assert status["undone"][0]["code"] == "other-device"
 
@@ -165,7 +167,8 @@ def test_doctor_says_that_no_server_listens(make_site, monkeypatch, call):
     ],
 )
 def test_a_server_that_anybody_may_command_or_that_tells_others_is_not_well(address, password, analytics, word):
-    from flows.night.cluster import ClusterTrouble, Server, server_is_safe
+    from flows.night.cluster import Server, server_is_safe
+    from flows.site.errors import ClusterTrouble
 
     server = Server(address, "3.8.8", password, analytics)
     if word is None:
@@ -196,8 +199,8 @@ def test_the_files_for_machines_follow_the_configuration(make_site, tmp_path, ca
 
 
 def test_a_scheduled_night_that_is_refused_calls_the_operator(told_site, tmp_path, monkeypatch):
-    from flows.night.preflight import PreflightRefused
     from flows.night.scheduled import told_if_refused
+    from flows.site.errors import PreflightRefused
 
     with pytest.raises(PreflightRefused), told_if_refused(told_site.config):
         raise PreflightRefused("nobody is told: somebody sits at the terminal")
@@ -209,7 +212,8 @@ def test_a_scheduled_night_that_is_refused_calls_the_operator(told_site, tmp_pat
 
 
 def test_a_scheduled_night_that_left_work_fails_in_prefect_with_codes_alone(told_site, monkeypatch):
-    from flows.night.scheduled import LeftUndone, ended
+    from flows.night.scheduled import ended
+    from flows.site.errors import LeftUndone
 
     monkeypatch.setitem(sys.modules["flows.night.conductor"].STAGES, "embed", lambda *_: undone("no-worker", 7))
     found = run(told_site)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damage import ITEM, _with_sequences
 from pydicom.uid import RLELossless
 
 from scans.header import Header, read_header
 from scans.outcome import DecoderCrashed, Gone, TookTooLong, TooMuchMemory, Unreadable
-from scans.phantoms.damage import ITEM, _with_sequences
 from scans.pixels import read_stored
 from scans.sandbox.process import GuardBroken, Limits, Sentry
 

@@ -144,8 +144,8 @@ def test_the_document_for_several_machines_holds_line_by_line(document, hospital
     assert _state(site, night) == "finished"
     with site.db.read() as connection:
         rows = shards.of_night(connection, night)
-    assert rows[0]["code"] == "shard-silent"
-    assert (rows[-1]["state"], rows[-1]["code"]) == ("done", "")
+    assert rows[0].code == "shard-silent"
+    assert (rows[-1].state, rows[-1].code) == ("done", "")
 
     # the night's machine dies: the next night goes on, and the dead one's runs end in Prefect
     night = _wait(lambda: _running(site), "the next night", document, 0.02)
@@ -209,7 +209,7 @@ def _shard_at_work(site):
     if night is None:
         return None
     with site.db.read() as connection:
-        return night if any(row["state"] == "running" for row in shards.of_night(connection, night)) else None
+        return night if any(row.state == "running" for row in shards.of_night(connection, night)) else None
 
 
 def n_waiting(site):

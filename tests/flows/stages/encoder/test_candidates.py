@@ -18,9 +18,11 @@ from db.encoders import (
     held_encoders,
     unchoose_encoders,
 )
+from db.rows import mapping_of
 from db.tables import Encoder, Match
+from evaluation.overlap import shared
 from flows.operator.status import standing
-from flows.stages.encoder.overlap import shared
+from flows.site.opened import open_site
 from flows.stages.encoder.registry import activate_encoder, list_encoders, roll_back
 from flows.stages.match.verify import verify_matches
 from siamese.search.gallery import Gallery
@@ -38,7 +40,7 @@ def make_chosen(hospital, make_site, db_url):
         hospital.deliver(site.archive)
         run(site)
         with site.db.write() as connection:
-            (row,) = [dict(r) for r in all_encoders(connection) if r["cover"] == "2d"]
+            (row,) = [mapping_of(r) for r in all_encoders(connection) if r.cover == "2d"]
             connection.execute(insert(Encoder), row | {"id": OTHER, "origin": "trained"})
             choose_encoder(connection, OTHER, "it is better")
         return site
@@ -48,7 +50,7 @@ def make_chosen(hospital, make_site, db_url):
 
 def active(site):
     with site.db.read() as connection:
-        return next(row["id"] for row in active_encoders(connection) if row["cover"] == "2d")
+        return next(row.id for row in active_encoders(connection) if row.cover == "2d")
 
 
 def of_active(site):
@@ -69,7 +71,7 @@ def test_a_small_archive_switches_in_the_same_night(make_chosen):
     assert (of_active(site), verify_matches(site)["wrong"]) == (before, 0)
     with site.db.read() as connection:
         newest = encoder_switches(connection)[0]
-    assert (newest["night"], newest["reason"].split(", ")[0]) == (
+    assert (newest.night, newest.reason.split(", ")[0]) == (
         summary.night, "it is better; overlap@10 with the encoder before 1.00")  # fmt: skip
     page = (site.store / f"reports/night-{summary.night:05d}.html").read_text()
     assert "Became active this night" in page
@@ -86,9 +88,9 @@ def test_the_old_encoder_answers_until_the_last_scan_is_embedded_night_by_night(
         summary = run(site)
         assert (active(site), vectors(site), of_active(site)) == (old, done, lists)
         assert (summary.state, summary.backlog) == ("partial", n_scans - done)
-        (row,) = [row for row in list_encoders(site.config)["encoders"] if row["id"] == OTHER]
+        (row,) = [row for row in list_encoders(open_site(site.config))["encoders"] if row["id"] == OTHER]
         assert (row["chosen_reason"], row["waiting"], row["active"]) == ("it is better", n_scans - done, False)
-        assert standing(site.config)["chosen"][0]["waiting"] == n_scans - done
+        assert standing(open_site(site.config))["chosen"][0]["waiting"] == n_scans - done
         page = (site.store / f"reports/night-{summary.night:05d}.html").read_text()
         assert f"{n_scans - done} scans still wait for its vector" in page
         with site.db.read() as connection:
@@ -119,7 +121,7 @@ def test_killed_at_any_commit_the_next_night_ends_with_the_same_tables(make_chos
     assert {name: found[name] for name in ("scans", "vectors")} == {name: wanted[name] for name in ("scans", "vectors")}
     assert [row for row in found["matches"] if row[2] == OTHER] == [row for row in wanted["matches"] if row[2] == OTHER]
     with site.db.read() as connection:
-        assert [row["encoder"] for row in encoder_switches(connection)].count(OTHER) == 1
+        assert [row.encoder for row in encoder_switches(connection)].count(OTHER) == 1
 
 
 def test_a_candidate_in_the_shadow_is_embedded_but_never_switched_to(make_chosen):
@@ -136,18 +138,18 @@ def test_a_candidate_in_the_shadow_is_embedded_but_never_switched_to(make_chosen
 def test_a_switch_by_hand_is_not_undone_by_a_candidate_that_was_chosen_before(make_chosen):
     site = make_chosen()
     old = active(site)
-    activate_encoder(site.config, old)
+    activate_encoder(open_site(site.config), old)
     run(site)
     assert active(site) == old
     with site.db.read() as connection:
-        assert held_encoders(connection)[0]["held_reason"].startswith("an encoder was switched by hand")
+        assert held_encoders(connection)[0].held_reason.startswith("an encoder was switched by hand")
 
 
 def test_rolling_back_the_switch_gives_the_old_lists_again(make_chosen):
     site = make_chosen()
     old, lists = active(site), of_active(site)
     run(site)
-    roll_back(site.config)
+    roll_back(open_site(site.config))
     run(site)
     assert (active(site), of_active(site)) == (old, lists)
 
@@ -161,8 +163,8 @@ def test_a_chosen_encoder_that_cannot_be_used_goes_into_the_shadow_and_the_night
     assert run(site).state in ("finished", "nothing_new")
     assert active(site) == old
     with site.db.read() as connection:
-        assert words in held_encoders(connection)[0]["held_reason"]
-    assert json.dumps(list_encoders(site.config))
+        assert words in held_encoders(connection)[0].held_reason
+    assert json.dumps(list_encoders(open_site(site.config)))
 
 
 def test_overlap_is_the_share_of_the_first_ten_that_both_show():

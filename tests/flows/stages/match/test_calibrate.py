@@ -1,80 +1,20 @@
-"""Calibrations of a site: vectors are put into the tables, for chance needs more patients than pictures can be made."""
+"""Calibrations of a site whose vectors are put into the tables."""
 
 import json
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from sqlalchemy import select, text
+from vector_nights import KIND, night, vectors
 
 from db import calibrations
 from db.base import table_of
-from db.embeddings import save_embeddings
-from db.encoders import save_encoder, set_active_encoder
 from db.labels import save_labels
-from db.lease import end_night
-from db.scans import save_patients, save_scans, save_studies
 from db.tables import LaneOutcome, Match
+from flows.site.opened import open_site
 from flows.stages.match import calibrate as stage
-from flows.stages.match.lists import match
-from flows.work.lease import night_ticket
 from siamese.calibration.chance import calibrate, share_within
-from siamese.encoder import starter
 from siamese.search.distance import distances
-
-KIND = "dx/chest/2d/frontal"
-DIM = 8
-MANIFEST = (starter("2d") / "manifest.json").read_text()
-
-
-def vectors(n, seed=0):
-    rows = np.random.default_rng(seed).normal(size=(n, DIM))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-
-def put(site, ticket, patients, table, *, purpose="view", visit=0, days=400, model="One"):
-    """Write one accepted scan with a vector a patient, all drawn for validation."""
-    at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=days * visit)
-    keys = [f"s{visit}-{p:03}" for p in patients]
-    with site.db.write(ticket.right) as connection:
-        row = {"id": "enc", "cover": "2d", "purpose": purpose, "backbone": "b", "dim": DIM, "metric": "cosine",
-               "recipe": "r", "origin": "trained", "provisional": True, "folder": "f", "manifest": MANIFEST,
-               "created_night": ticket.night, "created_at": at}  # fmt: skip
-        save_encoder(connection, row)
-        set_active_encoder(connection, cover="2d", purpose=purpose, encoder="enc", reason="test", night=ticket.night)
-        save_patients(connection, [
-            {"key": f"p{p:03}", "split": 0.6 + 0.0001 * p, "sex": "F", "own_lane": True, "first_night": ticket.night}
-            for p in patients])  # fmt: skip
-        save_studies(connection, [
-            {"key": f"t-{key}", "patient": f"p{p:03}", "age_years": None, "local_date": None, "acquired_from": None,
-             "acquired_until": None, "first_night": ticket.night}
-            for key, p in zip(keys, patients, strict=True)])  # fmt: skip
-        save_scans(connection, [scan(key, p, at + timedelta(hours=p), ticket.night) | {"model": model}
-                                      for key, p in zip(keys, patients, strict=True)])  # fmt: skip
-        save_embeddings(connection, [
-            {"scan": key, "encoder": "enc", "dim": DIM, "device": "cpu", "night": ticket.night,
-             "vector": table[p].astype("<f4").tobytes()} for key, p in zip(keys, patients, strict=True)])  # fmt: skip
-
-
-def scan(key, patient, at, night):
-    return {
-        "key": key, "study": f"t-{key}", "patient": f"p{patient:03}", "series": f"series-{key}", "cover": "2d",
-        "kind": KIND, "kind_rule": "", "state": "accepted", "code": "used", "is_main": True, "main_rule": "",
-        "acquired_from": at, "acquired_until": at + timedelta(minutes=1), "acquired_local_date": at.date(),
-        "date_precision": "second", "age_years": None, "sex": "F", "tensor": key, "recipe": "r", "pictures": 0,
-        "n_slices": 1, "first_night": night, "withdrawn_night": None, "manufacturer": "Maker", "model": "One",
-    }  # fmt: skip
-
-
-def night(site, *parts, purpose="view", **how):
-    """One night that brings scans of some (patients, table, visit), and matches them."""
-    with night_ticket(site, version="0", tick_at=None) as ticket:
-        for patients, table, visit in parts:
-            put(site, ticket, patients, table, purpose=purpose, visit=visit, **how)
-        try:
-            return match(site, ticket)
-        finally:
-            end_night(site.db, ticket.right, night=ticket.night, state="finished", exit_code=0)
 
 
 def current(site):
@@ -128,8 +68,8 @@ def test_below_fifty_patients_nothing_is_calibrated_and_the_row_says_why(make_si
     assert {row[5] for row in current(site)} == {"not-calibrated"}
     with site.db.read() as connection:
         row = calibrations.calibration_of(connection, "enc", KIND)
-    assert row["curve"] == ""
-    assert row["why_not"].startswith("49 unrelated patients")
+    assert row.curve == ""
+    assert row.why_not.startswith("49 unrelated patients")
 
 
 def test_the_calibration_does_not_depend_on_the_cut_into_nights(make_site, db_url):
@@ -153,7 +93,7 @@ def test_beyond_the_cut_off_there_is_no_similar_case_and_the_nearest_stays_visib
     site = make_site(url=db_url, cutoff_fpir="0.3", cutoff_patients="50", k="3")
     night(site, (range(60), vectors(60), 0))
     with site.db.read() as connection:
-        cutoff = calibrations.calibration_of(connection, "enc", KIND)["cutoff"]
+        cutoff = calibrations.calibration_of(connection, "enc", KIND).cutoff
     first = {row[0]: row[4] for row in current(site) if row[2] == "others" and row[3] == 1}
     refused = {scan for scan, distance in first.items() if distance > cutoff}
     assert {scan for (scan, _), (code, _) in marked(site).items() if code == "no-similar-case"} == refused
@@ -194,7 +134,7 @@ def test_similar_says_how_many_unrelated_patients_chance_would_show(make_site):
 
     site = make_site()
     night(site, (range(60), vectors(60), 0))
-    (answer,) = similar_to(site.config, scan="s0-059")
+    (answer,) = similar_to(open_site(site.config), scan="s0-059")
     (lane,) = [lane for lane in answer["lanes"] if lane["lane"] == "others"]
     assert lane["gallery_patients"] == 59
     for row in lane["matches"]:
@@ -202,7 +142,7 @@ def test_similar_says_how_many_unrelated_patients_chance_would_show(make_site):
         assert told["n_patients"] == 59
         assert told["text"].startswith("among 59 patients")
     first = lane["matches"][0]
-    (found,) = compare_scans(site.config, "s0-059", first["scan"])["encoders"]
+    (found,) = compare_scans(open_site(site.config), "s0-059", first["scan"])["encoders"]
     assert found["expected_by_chance"]["text"] == first["expected_by_chance"]["text"]
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from sqlalchemy import select, update
-from test_calibrating import night
+from vector_nights import night
 
 from db.base import table_of
 from db.encoders import set_active_encoder
@@ -42,7 +42,7 @@ def listed(site, scan):
     """prior -> rank, entered_why, left_why, rank before the move."""
     with site.db.read() as connection:
         return {
-            row["prior"]: (row["rank"], row["entered_why"], row["left_why"], row["rank_before"])
+            row.prior: (row.rank, row.entered_why, row.left_why, row.rank_before)
             for row in history_of_scan(connection, scan)
         }
 
@@ -77,8 +77,8 @@ def test_a_scan_that_may_not_be_listed_leaves_with_its_reason_and_the_next_one_m
         "s0-002": (2, "place-free", "", None),
     }
     with site.db.read() as connection:
-        newest = last_nights(connection, last=1)[0]["id"]
-        found = {(row["what"], row["lane"], row["code"], row["n"]) for row in list_changes(connection, newest)}
+        newest = last_nights(connection, last=1)[0].id
+        found = {(row.what, row.lane, row.code, row.n) for row in list_changes(connection, newest)}
     assert {("left", "others", code, 1)} <= found or ("left", "others", code, 3) in found
     assert ("entered", "others", "place-free", 1) in found
 
@@ -94,8 +94,8 @@ def test_a_scan_of_another_patient_now_leaves_one_list_and_enters_the_other(make
         matches.rejoin(connection, ["s0-000"])
     night(site)
     with site.db.read() as connection:
-        rows = [row for row in history_of_scan(connection, "s0-003") if row["prior"] == "s0-000"]
-    assert {(row["lane"], row["entered_why"], row["left_why"]) for row in rows} == {
+        rows = [row for row in history_of_scan(connection, "s0-003") if row.prior == "s0-000"]
+    assert {(row.lane, row.entered_why, row.left_why) for row in rows} == {
         ("others", "new-scan", "person-changed"),
         ("own", "new-prior", ""),
     }
@@ -116,7 +116,7 @@ def test_other_settings_are_the_reason_unless_somebody_was_forgotten(make_site):
         connection.execute(update(table_of(LaneOutcome)).values(rules=""))  # as `forget` asks again
     night(open_site(site.config))
     with site.db.read() as connection:
-        whys = [row["entered_why"] for row in history_of_scan(connection, "s0-003")]
+        whys = [row.entered_why for row in history_of_scan(connection, "s0-003")]
     assert sorted(whys) == ["new-scan", "new-scan", "place-free"]
 
 

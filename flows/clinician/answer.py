@@ -1,0 +1,74 @@
+"""The answer to a question for similar scans, made in one way of stored lists, of scans and of files from outside."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from db.scans import scan_facts
+from flows.answers.lanes import Change, Expectation, Lane, ListedScan, Similar
+
+
+class Shown(Protocol):
+    """A row that says what a list shows of an earlier scan."""
+
+    @property
+    def patient(self) -> str:
+        """Key of its patient."""
+
+    @property
+    def acquired_local_date(self) -> date | None:
+        """Its date, None where unknown."""
+
+    @property
+    def contrast(self) -> str | None:
+        """As its header says."""
+
+
+class Doubted(Protocol):
+    """A row that says what speaks against a scan's date."""
+
+    @property
+    def date_doubts(self) -> str:
+        """Codes, with commas between them."""
+
+
+def answer_of(
+    connection: Connection, *, scan: str, kind: str, contrast: str | None, code: str, doubts: Sequence[str],
+    lanes: Sequence[Lane],
+) -> Similar:  # fmt: skip
+    """Return the answer that lists make, with what speaks against the dates of the scans in them."""
+    listed = list(dict.fromkeys(match.scan for lane in lanes for match in lane.matches))
+    facts = scan_facts(connection, listed)
+    theirs = {key: codes for key in listed if (codes := doubts_of(facts[key]))}
+    return Similar(scan, kind, contrast or "unknown", code, list(doubts), theirs, lanes)
+
+
+def listed_scan(
+    prior: Shown, *, scan: str, match: str | None, rank: int | None, distance: float, provisional: bool,
+    expected_by_chance: Expectation, change: Change | None,
+) -> ListedScan:  # fmt: skip
+    """Return an earlier scan as a list shows it."""
+    return ListedScan(
+        match=match,
+        rank=rank,
+        scan=scan,
+        patient=prior.patient,
+        acquired=day(prior.acquired_local_date),
+        distance=distance,
+        contrast=prior.contrast or "unknown",
+        expected_by_chance=expected_by_chance,
+        change=change,
+        provisional=provisional,
+    )
+
+
+def day(when: date | None) -> str:
+    """Return a date as the public JSON says it, empty where it is not known."""
+    return when.isoformat() if when is not None else ""
+
+
+def doubts_of(scan: Doubted) -> list[str]:
+    """Return the codes of what speaks against a scan's date."""
+    return scan.date_doubts.split(", ") if scan.date_doubts else []

@@ -1,0 +1,52 @@
+"""What is chosen by name in the settings, and where each stands: adding one is a file and a line here.
+
+The settings read this file, so nothing heavy is imported: a place is looked up when it is first needed.
+"""
+
+import difflib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import Any
+
+BACKBONES = {  # of siamese.backbones.Backbone
+    "small": "siamese.backbones:SMALL",
+    "resnet10": "siamese.backbones:RESNET10",
+    "resnet18": "siamese.backbones:RESNET18",
+    "densenet121": "siamese.backbones:DENSENET121",
+}
+LOSSES = {  # of siamese.training.losses.MakeLoss
+    "contrastive": "siamese.training.losses:contrastive",
+    "triplet": "siamese.training.losses:triplet",
+}
+MINERS = {  # of siamese.training.mining.Miner
+    "random": "siamese.training.mining:RANDOM",
+    "semi-hard": "siamese.training.mining:SEMI_HARD",
+    "hard": "siamese.training.mining:HARD",
+}
+
+
+def chosen(what: str, choices: Mapping[str, str], name: str) -> Any:
+    """Return what stands at the place of a name.
+
+    Raises:
+        ValueError: There is no such name among them.
+    """
+    if name not in choices:
+        raise ValueError(f"{what} {name!r}: {Words(choices).refuse(name)}")
+    return resolve_name(choices[name])
+
+
+@dataclass(frozen=True)
+class Words:
+    """One of some words."""
+
+    allowed: Collection[str]
+
+    def refuse(self, found: object) -> str:
+        """Return what is wrong and what is wanted; "" when it may be."""
+        if found in tuple(self.allowed):  # what may not even be hashable
+            return ""
+        close = difflib.get_close_matches(str(found), self.allowed, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        return f"wanted one of {', '.join(self.allowed)}{hint}"
