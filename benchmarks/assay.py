@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.oracle import chance_of_sharing, features, finding_chances, see_spots
-from evaluation.asking import Asking, ask_all
+from evaluation.asking import Comparison, ask_all
 from evaluation.baselines import Baseline, by_columns, by_pictures, untrained
 from evaluation.cohort import Cohort, Fold
 from evaluation.protocol import SMALL_GALLERY
@@ -221,7 +221,7 @@ def ask_everyone(ward: Ward) -> Assay:
     return Assay(len(ward.cohort), len(set(ward.cohort.patients)), figures)
 
 
-def oracle_hits(ward: Ward, asking: Asking) -> Floats:
+def oracle_hits(ward: Ward, asking: Comparison) -> Floats:
     """Return for each query, (Q,), whether the scan most likely to share a finding does, NaN without any."""
     found = np.full(len(asking.queries), np.nan)
     start = 0

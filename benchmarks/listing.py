@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.figure import Figure, in_turns, report
 from benchmarks.site import bench_site
 from flows.site.opened import Site
-from flows.stages.ingest.headers import list_archive, settle_files
+from flows.stages.ingest.headers import finish_files, list_archive
 from flows.work.lease import Ticket, night_ticket
 
 FILES_PER_FOLDER = 200
@@ -38,7 +38,7 @@ def measure(n_files: int, n_rounds: int) -> Figure:
         site = bench_site(Path(folder) / "home", archive)
         with night_ticket(site, version="bench") as ticket:
             list_archive(site, ticket)
-            settle_files(site, ticket)
+            finish_files(site, ticket)
             times = in_turns(
                 {"ours": lambda: listing_seconds(site, ticket), "walk": lambda: walk_seconds(archive)},
                 n_rounds=n_rounds,

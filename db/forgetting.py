@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, case, delete, exists, func, or_, select
 from db.base import IDENTITY, Base, table_of
 from db.engine import Database, database_time
 from db.errors import DatabaseUnreachable
-from db.identity import NO_PATH, READ, disturb
+from db.identity import NO_PATH, READ, request_regroup
 from db.rows import columns_of, mapping_of, rows_as
 from db.tables import (
     BackupMade,
@@ -100,14 +100,14 @@ class Studied:
     others: Sequence[tuple[str, str]]
 
 
-def bury(connection: Connection, keys: Iterable[str], *, patient: str) -> None:
-    """Write tombstones, pending until `settle`."""
+def write_tombstones(connection: Connection, keys: Iterable[str], *, patient: str) -> None:
+    """Write tombstones, pending until `finish_forgetting`."""
     at = database_time(connection)
     rows = [{"key": key, "pending": patient, "at": at} for key in keys]
     upsert(connection, Tombstone, rows, update=("pending",))
 
 
-def unbury(connection: Connection, keys: Iterable[str]) -> None:
+def delete_tombstones(connection: Connection, keys: Iterable[str]) -> None:
     """Take tombstones away that stand on somebody else as well."""
     for some in chunks(keys):
         connection.execute(delete(TOMBSTONE).where(TOMBSTONE.c.key.in_(some)))
@@ -134,7 +134,7 @@ def pending_patients(connection: Connection) -> list[str]:
     return sorted(connection.scalars(select(TOMBSTONE.c.pending).where(TOMBSTONE.c.pending != "").distinct()))
 
 
-def settle(connection: Connection, patient: str) -> None:
+def finish_forgetting(connection: Connection, patient: str) -> None:
     """Note that a patient is wholly forgotten; the key is not kept."""
     connection.execute(update(TOMBSTONE).where(TOMBSTONE.c.pending == patient).values(pending=""))
 
@@ -334,7 +334,7 @@ def _delete_studies(connection: Connection, patients: Sequence[str]) -> None:
 
 def forget_identity(connection: Connection, theirs: Theirs) -> None:
     """Delete a patient's rows from the schema identity; files that are still there keep no path."""
-    _disturb_others(connection, theirs)
+    _request_regroup_others(connection, theirs)
     for some in chunks(theirs.files):
         mine = IDENTITY_FILE.c.key.in_(some)
         connection.execute(delete(REJECTION).where(REJECTION.c.note.in_(some)))
@@ -355,12 +355,12 @@ def forget_identity(connection: Connection, theirs: Theirs) -> None:
     connection.execute(delete(PERSON).where(PERSON.c.patient == "", ~used.exists()))
 
 
-def _disturb_others(connection: Connection, theirs: Theirs) -> None:
+def _request_regroup_others(connection: Connection, theirs: Theirs) -> None:
     """Ask for other people's files in the person's studies to be grouped again: the study is theirs alone now.
 
     And for those whose ids or content stood against the person's: a conflict may have ended.
     """
-    disturb(connection, theirs.files)
+    request_regroup(connection, theirs.files)
     studies: set[str] = set()
     for some in chunks(theirs.files):
         studies.update(connection.scalars(select(IDENTITY_FILE.c.study).where(IDENTITY_FILE.c.key.in_(some))))

@@ -150,7 +150,7 @@ def members_of_series(connection: Connection, series: Iterable[str]) -> list[Ser
     return rows
 
 
-def studies_to_settle(connection: Connection) -> list[str]:
+def studies_to_finish(connection: Connection) -> list[str]:
     """Return the keys of the UIDs of studies whose people have to be told apart: with files to group, or shared."""
     mine = select(FILE.c.study).where(FILE.c.state == READ, FILE.c.study != "", FILE.c.grouped.is_(False))
     return sorted(shared_studies(connection).union(connection.scalars(mine.distinct())))
@@ -220,7 +220,7 @@ def conflicting_files(connection: Connection, series: Iterable[str]) -> dict[str
 
 
 def save_rejections(connection: Connection, read: Iterable[str], notes: Iterable[Row]) -> None:
-    """Save what the rejection notes among some files name; the series of those instances are disturbed.
+    """Save what the rejection notes among some files name; the series of those instances are grouped again.
 
     Args:
         connection: From `db.write()`.
@@ -230,7 +230,7 @@ def save_rejections(connection: Connection, read: Iterable[str], notes: Iterable
     _forget_notes(connection, read)
     rows = list(notes)
     upsert(connection, IdentityRejection, rows)
-    disturb_siblings(connection, {str(row["sop_uid"]) for row in rows})
+    request_regroup_siblings(connection, {str(row["sop_uid"]) for row in rows})
 
 
 def rejections_of(connection: Connection, sop_uids: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -248,7 +248,7 @@ def rejections_of(connection: Connection, sop_uids: Iterable[str]) -> dict[str, 
 
 
 def mark_gone(connection: Connection, keys: Iterable[str]) -> int:
-    """Note that files are no longer in the archive; `disturb` them first."""
+    """Note that files are no longer in the archive; `request_regroup` them first."""
     n_gone = 0
     keys = list(keys)
     _forget_notes(connection, keys)
@@ -258,7 +258,7 @@ def mark_gone(connection: Connection, keys: Iterable[str]) -> int:
     return n_gone
 
 
-def unsettle(connection: Connection, keys: Iterable[str]) -> None:
+def request_reading(connection: Connection, keys: Iterable[str]) -> None:
     """Note that files must be looked at again: the next listing finds them changed, whatever their dates say."""
     for some in chunks(keys):
         connection.execute(update(FILE).where(FILE.c.key.in_(some)).values(mtime_ns=0, inode=0))
@@ -274,7 +274,7 @@ def mark_series_grouped(connection: Connection, series: Iterable[str]) -> int:
     return _mark(connection, FILE.c.series, series, grouped=True)
 
 
-def disturb(connection: Connection, keys: Iterable[str]) -> int:
+def request_regroup(connection: Connection, keys: Iterable[str]) -> int:
     """Ask for the series of these files to be grouped again, and those that share or are named by a UID.
 
     To be committed before such files are overwritten or marked gone: afterwards nobody knows where they were.
@@ -286,20 +286,20 @@ def disturb(connection: Connection, keys: Iterable[str]) -> int:
         series.update(row.series for row in rows if row.series)
         uids.update(row.sop_uid for row in rows if row.sop_uid)
         uids.update(connection.scalars(select(REJECTION.c.sop_uid).where(REJECTION.c.note.in_(some))))
-    return _mark(connection, FILE.c.series, series, grouped=False) + disturb_siblings(connection, uids)
+    return _mark(connection, FILE.c.series, series, grouped=False) + request_regroup_siblings(connection, uids)
 
 
-def disturb_series(connection: Connection, series: Iterable[str]) -> int:
+def request_regroup_series(connection: Connection, series: Iterable[str]) -> int:
     """Ask for some series to be grouped again, such as when what was made of them is lost."""
     return _mark(connection, FILE.c.series, series, grouped=False)
 
 
-def disturb_siblings(connection: Connection, sop_uids: Iterable[str]) -> int:
+def request_regroup_siblings(connection: Connection, sop_uids: Iterable[str]) -> int:
     """Ask for every series that holds one of these SOP Instance UIDs to be grouped again."""
     return _mark(connection, FILE.c.sop_uid, (uid for uid in sop_uids if uid), grouped=False)
 
 
-def disturb_all(connection: Connection) -> int:
+def request_regroup_all(connection: Connection) -> int:
     """Ask for every series to be grouped again, such as after the table of kinds was edited."""
     everything = update(FILE).where(FILE.c.state == READ, FILE.c.grouped.is_(True))
     return connection.execute(everything.values(grouped=False)).rowcount

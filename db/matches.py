@@ -137,7 +137,7 @@ def mark_matched(connection: Connection, encoder: str, scans: Iterable[str], nig
     return n_marked
 
 
-def rejoin(connection: Connection, scans: Iterable[str]) -> int:
+def request_match(connection: Connection, scans: Iterable[str]) -> int:
     """Ask for the lanes of and to these scans again, by every encoder: they belong to another patient now."""
     n_marked = 0
     for keys in chunks(scans):

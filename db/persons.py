@@ -50,11 +50,11 @@ def save_persons(connection: Connection, rows: Iterable[PersonRow]) -> int:
 def set_patients(connection: Connection, patients: Mapping[str, str]) -> int:
     """Note person -> patient key, and ask for the files of these persons to be grouped again."""
     n_changed = change(connection, IdentityPerson, [{"key": key, "patient": p} for key, p in patients.items()])
-    disturb_persons(connection, patients)
+    request_regroup_persons(connection, patients)
     return n_changed
 
 
-def disturb_persons(connection: Connection, persons: Iterable[str]) -> None:
+def request_regroup_persons(connection: Connection, persons: Iterable[str]) -> None:
     """Ask for every series that holds a file of these persons to be grouped again."""
     for some in chunks(persons):
         series = select(FILE.c.series).where(FILE.c.person.in_(some), FILE.c.state == "read")

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, MetaData, Table, Text, delete, insert, inspect, select, union, update
 
 from db.base import table_of
-from db.identity import IS_FORGOTTEN, disturb_all
+from db.identity import IS_FORGOTTEN, request_regroup_all
 from db.tables import (
     Control,
     Embedding,
@@ -124,7 +124,7 @@ def note_key_id(connection: Connection, key_id: str) -> None:
     """
     connection.execute(update(Night).where(Night.key_id != "").values(key_id=key_id))
     connection.execute(update(LaneOutcome).values(rules=""))
-    disturb_all(connection)
+    request_regroup_all(connection)
 
 
 def _rename(connection: Connection, column: Column[Any]) -> None:

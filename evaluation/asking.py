@@ -22,7 +22,7 @@ OURS = "encoder"
 
 
 @dataclass(frozen=True, eq=False)
-class Asking:
+class Comparison:
     """Q queries with their truth, and the lists of everyone who was asked; row i is query i."""
 
     queries: Ints  # (Q,) rows of the cohort; those without a right answer included
@@ -52,7 +52,7 @@ def ask_all(
     task: Task,
     order: Order,
     metric: Metric = "cosine",
-) -> Asking:
+) -> Comparison:
     """Ask each fold's scans of each other, within the fold, and put the answers together.
 
     Args:
@@ -77,7 +77,7 @@ def ask_all(
                 vectors = fold.vectors[place[rows]] if name == OURS else others[name][rows]
                 parts.append(ask(cohort, question, truth, vectors, order=order, metric=metric))
     queries = [question.rows[question.queries] for question in asked]
-    return Asking(
+    return Comparison(
         np.concatenate([*queries, np.empty(0, np.int64)]),
         _joined_truth(truths),
         {name: joined(parts) for name, parts in answers.items()},
@@ -100,7 +100,7 @@ class Opportunity:
     shares: Mapping[str, Floats]  # trait -> (Q,) share of same value that random lists would have
 
 
-def opportunity(cohort: Cohort, asking: Asking, order: Order) -> Opportunity:
+def opportunity(cohort: Cohort, asking: Comparison, order: Order) -> Opportunity:
     """Count over all questions who could have answered whom, and what random lists would share."""
     n_eligible = np.zeros(len(cohort), np.int64)
     codes = {trait: codes_of(values) for trait, values in cohort.traits.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.asking import OURS, Asking, ask_all
+from evaluation.asking import OURS, Comparison, ask_all
 from evaluation.cohort import Cohort, Fold
 from evaluation.embedding_map import Map, embedding_map
 from evaluation.pair_figures import Pairs, known_pairs
@@ -102,7 +102,7 @@ def roc(pairs: Pairs) -> Points:
     return ((0.0, 0.0), *zip(false[rows].tolist(), true[rows].tolist(), strict=True))
 
 
-def _risk(asking: Asking) -> Points:
+def _risk(asking: Comparison) -> Points:
     answers = asking.answers[OURS]
     asked = np.isfinite(answers.distances[:, 0])
     return risk_by_coverage(answers.distances[asked, 0], answers.grades[asked, 0] > 0)
@@ -129,7 +129,7 @@ def _spread(n: int) -> Ints:
     return np.unique(np.linspace(0, n - 1, min(n, N_POINTS)).round().astype(np.int64))
 
 
-def _sheets(cohort: Cohort, asking: Asking) -> tuple[Sheet, ...]:
+def _sheets(cohort: Cohort, asking: Comparison) -> tuple[Sheet, ...]:
     """Return the best, middle and worst queries of the headline, one a patient."""
     good = np.flatnonzero(asking.answerable)
     large = good[asking.truth.n_patients[good] >= SMALL_GALLERY]
@@ -163,7 +163,7 @@ def _one_each(order: Iterable[int], owners: Sequence[int], told: set[int]) -> li
     return found
 
 
-def _sheet(cohort: Cohort, asking: Asking, row: int, sort: str, score: float) -> Sheet:
+def _sheet(cohort: Cohort, asking: Comparison, row: int, sort: str, score: float) -> Sheet:
     answers, query = asking.answers[OURS], int(asking.queries[row])
     shown = [place for place in range(min(N_SHOWN, answers.rows.shape[1])) if answers.rows[row, place] >= 0]
     return Sheet(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.answers import ask
-from evaluation.asking import OURS, Asking
+from evaluation.asking import OURS, Comparison
 from evaluation.cohort import Cohort, Fold
 from evaluation.questions import questions, truth_of
 from evaluation.relevance import agreed, grade_table
@@ -91,7 +91,7 @@ def shuffled(cohort: Cohort, *, seed: int) -> Cohort:
 def identity_leak(
     cohort: Cohort,
     folds: Sequence[Fold],
-    asking: Asking,
+    asking: Comparison,
     *,
     order: Order,
     metric: Metric = "cosine",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.asking import OURS, Asking, ask_all, opportunity
+from evaluation.asking import OURS, Comparison, ask_all, opportunity
 from evaluation.baselines import REQUIRED, Baseline, check_complete
 from evaluation.cohort import Cohort, Disjoint, Fold, Vectors, disjointness
 from evaluation.confounds import Confound, audit, label_links
@@ -189,7 +189,7 @@ def _gallery(run: _Run, order: Order) -> GalleryReport:
     )
 
 
-def section(cohort: Cohort, asking: Asking, rows: Ints, draws: Resamples) -> Section:
+def section(cohort: Cohort, asking: Comparison, rows: Ints, draws: Resamples) -> Section:
     """Return the figures of some answerable queries of an asking.
 
     Args:
@@ -214,7 +214,7 @@ def section(cohort: Cohort, asking: Asking, rows: Ints, draws: Resamples) -> Sec
     )
 
 
-def _by_finding(run: _Run, asking: Asking, rows: Ints) -> tuple[Figures, Mapping[str, Figures]]:
+def _by_finding(run: _Run, asking: Comparison, rows: Ints) -> tuple[Figures, Mapping[str, Figures]]:
     """Return the mean over findings, and the figures of the queries that have each."""
     ours, draws = asking.figures(rows)[OURS], run.draws(asking.queries[rows])
     present = [run.cohort.present[row] for row in asking.queries[rows].tolist()]
@@ -232,7 +232,7 @@ def _by_finding(run: _Run, asking: Asking, rows: Ints) -> tuple[Figures, Mapping
 
 
 def _parts(
-    run: _Run, asking: Asking, rows: Ints, columns: Mapping[str, Sequence[str | None]]
+    run: _Run, asking: Comparison, rows: Ints, columns: Mapping[str, Sequence[str | None]]
 ) -> Mapping[str, Mapping[str, Section]]:
     """Return the figures of the queries that have each value of each column."""
     found: dict[str, dict[str, Section]] = {}
@@ -245,7 +245,7 @@ def _parts(
     return found
 
 
-def _audits(run: _Run, asking: Asking, order: Order) -> dict[str, Any]:
+def _audits(run: _Run, asking: Comparison, order: Order) -> dict[str, Any]:
     """Return the confound audit and the hubness of all queries, those without a right answer included."""
     cohort, chances = run.cohort, opportunity(run.cohort, asking, order)
     shown = asking.answers[OURS].rows[:, :DEEPEST]
@@ -267,7 +267,7 @@ def _null_band(run: _Run, order: Order) -> NullBand:
     return null_band(run.cohort, run.folds, order=order, metric=run.metric, n=run.n_permutations, seed=run.seed)
 
 
-def _identity_leak(run: _Run, asking: Asking, order: Order) -> IdentityLeak:
+def _identity_leak(run: _Run, asking: Comparison, order: Order) -> IdentityLeak:
     return identity_leak(run.cohort, run.folds, asking, order=order, metric=run.metric, seed=run.seed)
 
 

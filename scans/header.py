@@ -253,7 +253,7 @@ def _header(content: bytes, parsed: Parsed) -> Header:
     if parsed.pixel_element:
         _check_image(layout, faults)
     pixels = stored_pixels(parsed, layout)
-    _settle_spacing(values)
+    _choose_spacing(values)
     found = read_frames(reader, layout.n_frames) if is_multi_frame(values["sop_class_uid"]) else Frames()
     faults += found.faults
     if not any("escale" in fault for fault in faults):
@@ -350,7 +350,7 @@ def _refuse_other_objects(identity: Identity, values: dict[str, Any], parsed: Pa
             raise MissingUid(f"{name} UID is absent or malformed")
 
 
-def _settle_spacing(values: dict[str, Any]) -> None:
+def _choose_spacing(values: dict[str, Any]) -> None:
     """Drop impossible pixel spacings, let projections fall back on the detector's.
 
     The detector's spacing is larger than the patient's by the magnification. Source: PS3.3 10.7.1.3.

@@ -20,7 +20,7 @@ from db.scans import EligibleScan, eligible_scans
 from evaluation.cohort import N_FOLDS, Fold
 from evaluation.folds import dealt
 from evaluation.questions import Task
-from flows.evaluate.one import STEPS, evaluate_asked, task_of
+from flows.evaluate.one import STEPS, evaluate_cohort, task_of
 from flows.evaluate.request import (
     Count,
     EvaluationRequest,
@@ -31,7 +31,7 @@ from flows.evaluate.request import (
     most_asked_first,
     opened,
 )
-from flows.records.cohort import FEWEST_PATIENTS, Asked, Labels, cohort_of, is_of_kind
+from flows.records.cohort import FEWEST_PATIENTS, EncoderCohort, Labels, cohort_of, is_of_kind
 from flows.records.labelled import examples_of
 from flows.site.errors import NotFound
 from flows.site.opened import Site
@@ -88,7 +88,7 @@ def _evaluate_pool(opening: Opening, pool: Pool, settings: TrainingSettings, don
         asked = _trained(site, pool, settings, work, done)
     except ValueError as error:
         raise LeftOut(f"{pool.cover}: {error}") from error
-    report = evaluate_asked(site, asked, pool.task, opening.request, lambda number: done(N_FOLDS + number))
+    report = evaluate_cohort(site, asked, pool.task, opening.request, lambda number: done(N_FOLDS + number))
     shutil.rmtree(work, ignore_errors=True)
     return report
 
@@ -131,7 +131,7 @@ def digest_of(site: Site, settings: TrainingSettings, pool: Pool) -> str:
     return site.keys.key("training", json.dumps([repr(settings), seen]))[:12]
 
 
-def _trained(site: Site, pool: Pool, settings: TrainingSettings, work: Path, done: Count) -> Asked:
+def _trained(site: Site, pool: Pool, settings: TrainingSettings, work: Path, done: Count) -> EncoderCohort:
     """Train what is not trained yet, and embed each fold with the encoder that never saw it."""
     from siamese.encoder import load
 
@@ -151,7 +151,7 @@ def _trained(site: Site, pool: Pool, settings: TrainingSettings, work: Path, don
         f"three fifths of them and chosen by a fourth, and asked about the fifth that it never saw. Scans are "
         f"compared within a fold only; what is measured is this training, no single encoder."
     )
-    return Asked(_as_encoder(site, pool, settings, work), cohort, folds, pool.rows, sentence)
+    return EncoderCohort(_as_encoder(site, pool, settings, work), cohort, folds, pool.rows, sentence)
 
 
 def _fold_encoder(pool: Pool, settings: TrainingSettings, work: Path, number: int) -> Path:

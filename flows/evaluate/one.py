@@ -15,7 +15,7 @@ from evaluation.evidence import Curves, curves
 from evaluation.protocol import evaluate
 from evaluation.questions import Task
 from flows.evaluate.request import Count, EvaluationRequest, Opening, Report, each_cover, most_asked_first, opened
-from flows.records.cohort import Asked, Labels, baselines_of, read_asked
+from flows.records.cohort import EncoderCohort, Labels, baselines_of, read_encoder_cohort
 from flows.records.readings import record, report_of
 from flows.site.errors import NotFound
 from flows.site.opened import Site
@@ -39,10 +39,10 @@ def evaluate_site(config: Path, request: EvaluationRequest) -> Report:
     opening = opened(config, request)
     with opening.site.db.read() as connection:
         task = request.task or task_of(connection, opening.labels)
-        asked = _asked(opening, connection, task)
+        asked = _encoder_cohorts(opening, connection, task)
 
-    def one(asked: Asked, done: Count) -> Report:
-        return evaluate_asked(opening.site, asked, task, request, done)
+    def one(asked: EncoderCohort, done: Count) -> Report:
+        return evaluate_cohort(opening.site, asked, task, request, done)
 
     reports, _ = each_cover(asked, one, n_steps=lambda _: STEPS, step=request.step)
     return most_asked_first(reports, opening)
@@ -54,10 +54,12 @@ def task_of(connection: Connection, labels: Labels | None) -> Task:
     return "finding" if any(row.value == "present" for row in rows) else "patient"
 
 
-def _asked(opening: Opening, connection: Connection, task: Task) -> list[Asked]:
+def _encoder_cohorts(opening: Opening, connection: Connection, task: Task) -> list[EncoderCohort]:
     """Read what is asked of each encoder; those without any scan or finding stay out unless all do."""
     kind, rows = opening.request.kind, _encoders(connection, task, opening.request.encoder)
-    found = [read_asked(opening.site, connection, row, task=task, kind=kind, labels=opening.labels) for row in rows]
+    found = [
+        read_encoder_cohort(opening.site, connection, row, task=task, kind=kind, labels=opening.labels) for row in rows
+    ]
     embedded = [one for one in found if one is not None]
     if not embedded:
         what = f"scan of kind {kind!r}" if kind else "main scan"
@@ -87,7 +89,7 @@ def _encoders(connection: Connection, task: Task, encoder: str | None) -> list[E
     return [row for some in chosen for row in some]
 
 
-def evaluate_asked(site: Site, asked: Asked, task: Task, request: EvaluationRequest, done: Count) -> Report:
+def evaluate_cohort(site: Site, asked: EncoderCohort, task: Task, request: EvaluationRequest, done: Count) -> Report:
     """Evaluate what was read, and write its row, page and JSON; returns the report."""
     done(1)
     baselines = baselines_of(site, asked)
@@ -108,7 +110,7 @@ def evaluate_asked(site: Site, asked: Asked, task: Task, request: EvaluationRequ
     return {**report, "reading": reading} | paths
 
 
-def _check_all_there(site: Site, asked: Asked) -> None:
+def _check_all_there(site: Site, asked: EncoderCohort) -> None:
     """Refuse to show scans that were withdrawn or forgotten while they were evaluated."""
     encoder = asked.encoder
     with site.db.read() as connection:
@@ -137,7 +139,9 @@ def _free(page: Path) -> Path:
     return free
 
 
-def _publish(site: Site, asked: Asked, report: Mapping[str, Any], drawn: Curves, out: Path | None) -> dict[str, str]:
+def _publish(
+    site: Site, asked: EncoderCohort, report: Mapping[str, Any], drawn: Curves, out: Path | None
+) -> dict[str, str]:
     """Write the page and its JSON; returns where they are."""
     folder = out or site.store / "evidence"
     page = _free(folder / f"evaluation-{report['cover']}-{report['reading']:05d}.html")

@@ -20,7 +20,7 @@ from db.errors import DatabaseError
 from db.forgetting import Studied, Theirs
 from flows.answers.answer import filled
 from flows.answers.corrections import Forgotten
-from flows.records.persons import patients_of, settle_persons
+from flows.records.persons import finish_persons, patients_of
 from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site, open_site
 from flows.work.lease import Ticket, day_ticket
@@ -51,7 +51,7 @@ def found_patient(site: Site, patient: str, issuer: str | None) -> str | None:
         found = [row.key for row in forgetting.patients_named(connection, patient, issuer)]
         if not found and forgetting.has_patient(connection, patient):
             return patient
-        buried = forgetting.tombstones(connection)
+        tombstones = forgetting.tombstones(connection)
         n_unread = identity.n_files_in(connection, ("listed", "arriving"))
     found = found or _found_in_headers(site, patient, issuer)
     if len(found) > 1 and (one := _one_person(site, found)):  # under a key of before a merge, and that of today
@@ -60,7 +60,7 @@ def found_patient(site: Site, patient: str, issuer: str | None) -> str | None:
         raise WrongUsage(f"{len(found)} patients have this id; name one by --issuer or by key: {', '.join(found)}")
     if found:
         return found[0]
-    if not buried.isdisjoint(site.keys.tombstones(patient, issuer or "", "")):
+    if not tombstones.isdisjoint(site.keys.tombstones(patient, issuer or "", "")):
         return None
     with site.db.read() as connection:
         if forgetting.pending_patients(connection):
@@ -107,8 +107,8 @@ def forget_patient(site: Site, patient: str | None) -> Forgotten:
     with day_ticket(site) as ticket:
         if patient is not None:
             if not _is_known(site, patient):  # their headers were read, and nobody has said yet whose they are
-                settle_persons(site, ticket)
-            _bury(site, ticket, patient)
+                finish_persons(site, ticket)
+            _write_tombstones(site, ticket, patient)
         with site.db.read() as connection:
             waiting = forgetting.pending_patients(connection)
         for key in waiting:
@@ -117,7 +117,7 @@ def forget_patient(site: Site, patient: str | None) -> Forgotten:
             forgetting.vacuum(site.db)
             with site.db.write(ticket.right) as connection:
                 for key in waiting:
-                    forgetting.settle(connection, key)
+                    forgetting.finish_forgetting(connection, key)
             forgetting.vacuum(site.db)  # the keys that were pending
     backups = sorted({*tally.backups, *_set_aside(site)})
     return filled(Forgotten, tally, backups=backups, outside=_outside(site))
@@ -151,7 +151,7 @@ def _is_known(site: Site, patient: str) -> bool:
         return bool(_theirs(site, connection, patient).files)
 
 
-def _bury(site: Site, ticket: Ticket, patient: str) -> None:
+def _write_tombstones(site: Site, ticket: Ticket, patient: str) -> None:
     """Write the tombstones of every id and study of a patient; of a study that others share, of their part."""
     with site.db.read() as connection:
         theirs = _theirs(site, connection, patient)
@@ -160,7 +160,7 @@ def _bury(site: Site, ticket: Ticket, patient: str) -> None:
     keys += [key for study in studies for key in _signs(site, study)]
     keys = keys or site.keys.tombstones_in_study("", patient)  # nothing is left but rows: they go as well
     with site.db.write(ticket.right) as connection:
-        forgetting.bury(connection, keys, patient=patient)
+        forgetting.write_tombstones(connection, keys, patient=patient)
 
 
 def _signs(site: Site, study: Studied) -> list[str]:
@@ -194,13 +194,17 @@ def _forget(site: Site, ticket: Ticket, patient: str, tally: _Tally) -> None:
 
 
 def _spare_others(site: Site, ticket: Ticket, patient: str, studies: Sequence[Studied]) -> None:
-    """Put right what an earlier version buried and did not finish: a whole study that others share."""
+    """Put right what an earlier version wrote tombstones for and did not finish: a whole study that others share."""
     shared = [study for study in studies if study.others]
     if not shared:
         return
     with site.db.write(ticket.right) as connection:
-        forgetting.bury(connection, [key for study in shared for key in _signs(site, study)], patient=patient)
-        forgetting.unbury(connection, [key for study in shared for key in site.keys.tombstones("", "", study.uid)])
+        forgetting.write_tombstones(
+            connection, [key for study in shared for key in _signs(site, study)], patient=patient
+        )
+        forgetting.delete_tombstones(
+            connection, [key for study in shared for key in site.keys.tombstones("", "", study.uid)]
+        )
 
 
 def remove_files(store: Path, keys: Sequence[str]) -> int:
@@ -250,12 +254,12 @@ def tombstones_of(url: str) -> list[forgetting.TombstoneRow]:
         return []
 
 
-def forget_again(config: Path, buried: Sequence[forgetting.TombstoneRow]) -> list[Forgotten]:
+def forget_again(config: Path, tombstones: Sequence[forgetting.TombstoneRow]) -> list[Forgotten]:
     """Put tombstones into a restored database, and forget whom it brought back."""
     site = open_site(config)
     with site.db.write() as connection:
-        forgetting.restore_tombstones(connection, buried)
-    keys = frozenset(row.key for row in buried)
+        forgetting.restore_tombstones(connection, tombstones)
+    keys = frozenset(row.key for row in tombstones)
     with site.db.read() as connection:
         back = {
             patient

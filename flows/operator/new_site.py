@@ -104,18 +104,18 @@ def restore_database(config: Path, folder: Path) -> None:
         _checked(config, FORMER, STORE)
     url, keys, store = _named(config)
     _require_own_backup(folder, keys)
-    buried = tombstones_of(url)
+    tombstones = tombstones_of(url)
     backups.restore(url, folder, is_dead=is_dead)
     forget_opened()
     with closing(open_db(url, must_be_current=False)) as db, db.write() as connection:
         found = adopt(connection, keys, store)
     is_former = found is not None and found.key_id != keys.key_id
-    if buried or is_former:
+    if tombstones or is_former:
         migrate.upgrade(url)
     if is_former:
         rotate_secret(config)
-    if buried:
-        forget_again(config, buried)
+    if tombstones:
+        forget_again(config, tombstones)
 
 
 def adopt_database(config: Path) -> Path:

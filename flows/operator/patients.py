@@ -48,7 +48,7 @@ def correct(site: Site, path: Path, verb: Verb) -> Merged | Unmerged:
     with site.db.write() as connection:
         persons.save_merges(connection, [(who, now[who]) for who in changed if who in now])
         persons.delete_merges(connection, [who for who in changed if who not in now])
-        persons.disturb_persons(connection, moved)
+        persons.request_regroup_persons(connection, moved)
     n_crossing, encoders = _straddling(site, {(was[key], will[key]) for key in moved if was[key] and will[key]})
     return (Merged if verb == "merge" else Unmerged)(len(changed), len(moved), refused, n_crossing, encoders)
 
@@ -109,8 +109,8 @@ def _merge(site: Site, merges: dict[Id, Id], who: Id, to: Id) -> None:
     if resolved(to, merges) == who:
         raise RefusedLine("to_id is merged into from_id already; that would be a circle")
     with site.db.read() as connection:
-        buried = forgetting.tombstones(connection)
-    if not buried.isdisjoint({key for some in (who, to) for key in site.keys.tombstones(*some, "")}):
+        tombstones = forgetting.tombstones(connection)
+    if not tombstones.isdisjoint({key for some in (who, to) for key in site.keys.tombstones(*some, "")}):
         raise RefusedLine("one of the two was forgotten")
     merges[who] = to
 

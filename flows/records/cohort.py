@@ -40,7 +40,7 @@ NUMBERS = ("spacing_z_mm", "spacing_y_mm", "spacing_x_mm", "slice_thickness_mm",
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class EncoderCohort:
     """Everything that one evaluation needs of the tables; row i of each is scan i of the cohort."""
 
     encoder: EncoderRow  # its row; without an id where a fold has one each
@@ -56,9 +56,9 @@ class Asked:
         return only
 
 
-def read_asked(
+def read_encoder_cohort(
     site: Site, connection: Connection, encoder: EncoderRow, *, task: Task, kind: str = "", labels: Labels | None = None
-) -> Asked | None:
+) -> EncoderCohort | None:
     """Read the main scans of an encoder's cover that are embedded, of patients whom it never saw.
 
     Args:
@@ -95,7 +95,7 @@ def read_asked(
     cohort = cohort_of(site, connection, scans, read_labels(connection) if labels is None else labels)
     stacked = np.stack([vectors[row.key] for row in scans])
     fold = Fold("test", np.arange(len(scans)), stacked, seen)
-    return Asked(encoder, cohort, [fold], scans, _who(encoder.origin, len(seen), n_asked))
+    return EncoderCohort(encoder, cohort, [fold], scans, _who(encoder.origin, len(seen), n_asked))
 
 
 def is_of_kind(scan: EligibleScan, kind: str) -> bool:
@@ -171,7 +171,7 @@ def _who(origin: str, n_seen: int, n_asked: int) -> str:
     return f"{told}, so every patient of this archive is test: {n_asked}."
 
 
-def baselines_of(site: Site, asked: Asked) -> dict[str, Baseline]:
+def baselines_of(site: Site, asked: EncoderCohort) -> dict[str, Baseline]:
     """Compute every plain way of the protocol from the columns and the stored encoder inputs."""
     from flows.records.loaded_encoder import loaded_encoder
 

@@ -32,4 +32,4 @@ def regroup_what_has_come(site: Site) -> None:
         series = series_dated_ahead(connection, today(site, connection) + OTHER_DAY)
     if series:
         with site.db.write() as connection:
-            identity.disturb_series(connection, series)
+            identity.request_regroup_series(connection, series)

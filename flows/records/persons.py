@@ -33,7 +33,7 @@ NOBODY = frozenset(  # whole ids, in capitals, without blanks and punctuation; a
 WORD = re.compile(r"[^\W\d_]{2,}")
 
 
-def settle_persons(site: Site, ticket: Ticket) -> int:
+def finish_persons(site: Site, ticket: Ticket) -> int:
     """Decide whose patient every person is; whoever has changed is grouped again. Returns how many changed."""
     with site.db.read() as connection:
         if not persons.is_pending(connection):

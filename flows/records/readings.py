@@ -8,12 +8,12 @@ from typing import Any
 from db.evaluations import save_evaluation
 from evaluation.protocol import Evaluation
 from evaluation.questions import Task
-from flows.records.cohort import Asked
+from flows.records.cohort import EncoderCohort
 from flows.site.opened import Site
 from flows.work.lease import Ticket
 
 
-def report_of(asked: Asked, found: Evaluation, task: Task, kind: str) -> dict[str, Any]:
+def report_of(asked: EncoderCohort, found: Evaluation, task: Task, kind: str) -> dict[str, Any]:
     """Return the public JSON of one encoder's evaluation."""
     cohort = asked.cohort
     return found.to_json() | {

@@ -69,13 +69,13 @@ class Whose:
         return self.keys.patient("", "", header.identity.study_uid)
 
 
-def settle_studies_of_people(site: Site, ticket: Ticket) -> int:
+def finish_studies_of_people(site: Site, ticket: Ticket) -> int:
     """Give each person a part of the studies whose UID people share, and take parts back where one is left.
 
     To be called when it is decided whose patient every person is. Returns how many parts have changed.
     """
     with site.db.read() as connection:
-        studies = identity.studies_to_settle(connection)
+        studies = identity.studies_to_finish(connection)
     n_changed = 0
     for some in chunks(studies):
         with site.db.read() as connection:

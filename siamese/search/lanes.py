@@ -19,7 +19,7 @@ from siamese.search.distance import (
     squared_lengths,
 )
 from siamese.search.gallery import NEVER_US, UNKNOWN_US, Gallery, Order, check_intervals, check_order, check_rows
-from siamese.search.nearest import Asked, find_nearest
+from siamese.search.nearest import Queries, find_nearest
 
 Ints = NDArray[np.int64]
 
@@ -67,7 +67,7 @@ def nearest_priors(
     lists: list[list[Neighbour]] = []
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         some = queries[start : start + QUERIES_AT_ONCE]
-        asked = Asked(
+        asked = Queries(
             gallery.vectors[some],
             gallery.squares[some],
             gallery.patients[some],
@@ -103,7 +103,7 @@ def nearest_to(
     vectors = _one_vector(gallery, vector)
     who = np.array([NOBODY if patient is None else patient], dtype=np.int64)
     before = _before(np.array([from_us], dtype=np.int64), order)
-    asked = Asked(vectors, squared_lengths(vectors), who, before)
+    asked = Queries(vectors, squared_lengths(vectors), who, before)
     return _nearest(gallery, asked, k=k, metric=metric, block=block)[0]
 
 
@@ -203,7 +203,7 @@ def may_enter(
     return enters
 
 
-def _nearest(gallery: Gallery, asked: Asked, *, k: int, metric: Metric, block: int) -> list[list[Neighbour]]:
+def _nearest(gallery: Gallery, asked: Queries, *, k: int, metric: Metric, block: int) -> list[list[Neighbour]]:
     check_metric(metric)
     if k < 1 or block < 1:
         raise ValueError(f"k and block must be at least 1, got k={k}, block={block}")

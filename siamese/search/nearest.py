@@ -24,7 +24,7 @@ MAX_HITS = 1 << 20  # candidates handled at a time; bounds the memory when nearl
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class Queries:
     """Q scans whose nearest priors are wanted."""
 
     vectors: NDArray[np.float32]  # (Q, D)
@@ -32,9 +32,9 @@ class Asked:
     patients: Ints  # (Q,)
     before_us: Ints  # (Q,) a prior is over by then
 
-    def __getitem__(self, rows: Ints) -> Asked:
+    def __getitem__(self, rows: Ints) -> Queries:
         """Return these queries only, in this order."""
-        return Asked(self.vectors[rows], self.squares[rows], self.patients[rows], self.before_us[rows])
+        return Queries(self.vectors[rows], self.squares[rows], self.patients[rows], self.before_us[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Pairs:
         return Pairs(self.query[chosen], self.row[chosen], self.value[chosen])
 
 
-def find_nearest(gallery: Gallery, asked: Asked, *, k: int, metric: Metric, block: int) -> Lists:
+def find_nearest(gallery: Gallery, asked: Queries, *, k: int, metric: Metric, block: int) -> Lists:
     """Return the k nearest priors of every query, of other patients, the nearest of each patient.
 
     Args:
@@ -85,7 +85,7 @@ def find_nearest(gallery: Gallery, asked: Asked, *, k: int, metric: Metric, bloc
 
 
 def _candidates(
-    gallery: Gallery, asked: Asked, lists: Lists, *, metric: Metric, error: float, block: int
+    gallery: Gallery, asked: Queries, lists: Lists, *, metric: Metric, error: float, block: int
 ) -> Iterator[Pairs]:
     """Yield the pairs that are near enough to enter the lists as they stand, by float32, block by block."""
     room = np.empty(min(block, len(gallery)) * len(asked.patients), dtype=np.float32)
@@ -109,7 +109,7 @@ def _blocks(n_rows: int, block: int) -> Iterator[tuple[int, int]]:
         start, size = start + size, min(GROWTH * size, block)
 
 
-def _is_eligible(gallery: Gallery, asked: Asked, pairs: Pairs) -> NDArray[np.bool_]:
+def _is_eligible(gallery: Gallery, asked: Queries, pairs: Pairs) -> NDArray[np.bool_]:
     earlier = gallery.end_us[pairs.row] <= asked.before_us[pairs.query]
     return np.asarray(earlier & (gallery.patients[pairs.row] != asked.patients[pairs.query]))
 
@@ -134,7 +134,7 @@ def _without_beaten(gallery: Gallery, pairs: Pairs, *, k: int, spread: float) ->
     return pairs[value >= np.maximum(best[np.cumsum(leads) - 1], least[pairs.query]) - spread]
 
 
-def _measured(gallery: Gallery, asked: Asked, pairs: Pairs, metric: Metric) -> Pairs:
+def _measured(gallery: Gallery, asked: Queries, pairs: Pairs, metric: Metric) -> Pairs:
     """Return the pairs with their float64 distances."""
     length = np.empty(len(pairs.row))
     step = max(1, NUMBERS_AT_ONCE // asked.vectors.shape[1])

@@ -21,8 +21,8 @@ from siamese.training.run import copy_weights
 from siamese.training.sampler import build_sampler
 from siamese.training.settings import TrainingSettings
 from siamese.training.steps import learning_rate
-from siamese.training.tensor_cache import Shelf, seed_of
-from siamese.training.validation import Judge
+from siamese.training.tensor_cache import TensorCache, seed_of
+from siamese.training.validation import Validation
 
 UNKNOWN = -1.0  # of a target: neither present nor absent, so it teaches nothing
 
@@ -57,8 +57,8 @@ def fit_classifier(examples: Sequence[Example], *, cover: str, purpose: Purpose,
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             layer = nn.Linear(encoder.manifest.dim, targets.shape[1])
-        shelf = Shelf(encoder.recipe)
-        judge = Judge({name: parts[name] for name in ("validation",)}, purpose, settings, shelf)
+        shelf = TensorCache(encoder.recipe)
+        judge = Validation({name: parts[name] for name in ("validation",)}, purpose, settings, shelf)
         _learn(encoder, layer, train, targets, judge, shelf, purpose, settings)
     sign(encoder, replace(encoder.manifest, purpose=purpose, origin="trained", settings=dict(settings.named())))
     return encoder.eval()
@@ -107,8 +107,8 @@ def _featured(settings: TrainingSettings, cover: str) -> Encoder:
 
 
 def _learn(
-    encoder: Encoder, layer: nn.Linear, train: Sequence[Example], targets: torch.Tensor, judge: Judge, shelf: Shelf,
-    purpose: Purpose, settings: TrainingSettings,
+    encoder: Encoder, layer: nn.Linear, train: Sequence[Example], targets: torch.Tensor, judge: Validation,
+    shelf: TensorCache, purpose: Purpose, settings: TrainingSettings,
 ) -> None:  # fmt: skip
     """Run epochs until one of the twin's three ends is reached; the best epoch's weights are left in place."""
     parameters = [*encoder.parameters(), *layer.parameters()]
@@ -130,7 +130,7 @@ def _is_over(epoch: Epoch, best: Epoch, settings: TrainingSettings, seconds: flo
 
 def _learn_epoch(
     encoder: Encoder, layer: nn.Linear, train: Sequence[Example], targets: torch.Tensor,
-    optimiser: torch.optim.Optimizer, shelf: Shelf, purpose: Purpose, settings: TrainingSettings, done: int,
+    optimiser: torch.optim.Optimizer, shelf: TensorCache, purpose: Purpose, settings: TrainingSettings, done: int,
 ) -> float:  # fmt: skip
     s, losses = settings, []
     sampler = build_sampler(train, purpose, n_groups=s.groups_per_batch, n_each=s.scans_per_group, seed=s.seed)

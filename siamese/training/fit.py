@@ -26,8 +26,8 @@ from siamese.training.record import Epoch, Figures, TrainingRecord
 from siamese.training.run import Run, begin, copy_weights, put_down
 from siamese.training.settings import TrainingSettings
 from siamese.training.steps import CollapsedTraining, learn_epoch
-from siamese.training.tensor_cache import Shelf
-from siamese.training.validation import Judge
+from siamese.training.tensor_cache import TensorCache
+from siamese.training.validation import Validation
 
 __all__ = ["CollapsedTraining", "TooFewPairs", "Trained", "TrainingSettings", "fit", "repeatable", "score"]
 
@@ -84,8 +84,8 @@ def fit(
         run = begin(examples, cover=cover, purpose=purpose, settings=settings, work=work)
         _check_reference(reference, run.encoder)
         parts = split(examples)
-        shelf = Shelf(run.encoder.recipe)
-        judge = Judge(parts, purpose, settings, shelf)
+        shelf = TensorCache(run.encoder.recipe)
+        judge = Validation(parts, purpose, settings, shelf)
         stopped_by = _learn(run, judge, shelf, on_epoch)
         run.encoder.load_state_dict(run.best_weights)
         run.encoder.eval()
@@ -113,7 +113,7 @@ def _check_reference(reference: Encoder | None, candidate: Encoder) -> None:
         )
 
 
-def _learn(run: Run, judge: Judge, shelf: Shelf, on_epoch: Callable[[Epoch], None] | None) -> str:
+def _learn(run: Run, judge: Validation, shelf: TensorCache, on_epoch: Callable[[Epoch], None] | None) -> str:
     """Run epochs until one of the three ends is reached, and say which."""
     while (end := _end(run)) is None:
         began = time.monotonic()
@@ -129,7 +129,7 @@ def _learn(run: Run, judge: Judge, shelf: Shelf, on_epoch: Callable[[Epoch], Non
     return end
 
 
-def _judged(run: Run, judge: Judge, loss: float, active_fraction: float) -> Epoch:
+def _judged(run: Run, judge: Validation, loss: float, active_fraction: float) -> Epoch:
     try:
         return judge.epoch(run.encoder, len(run.curve) + 1, loss=loss, active_fraction=active_fraction)
     except BadEmbedding as error:
@@ -152,7 +152,7 @@ def score(epoch: Epoch) -> tuple[float, float]:
 
 def _conclude(
     run: Run,
-    judge: Judge,
+    judge: Validation,
     parts: Mapping[str, Sequence[Example]],
     counts: Mapping[str, Mapping[str, int]],
     stopped_by: str,

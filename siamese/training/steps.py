@@ -11,7 +11,7 @@ from siamese.training.mining import active_fraction, mine, miner_named
 from siamese.training.run import Run
 from siamese.training.sampler import Sampler, build_sampler
 from siamese.training.settings import TrainingSettings
-from siamese.training.tensor_cache import Shelf, seed_of
+from siamese.training.tensor_cache import TensorCache, seed_of
 from siamese.training.torch_distance import distance_matrix
 
 LAST_RATE = 0.02  # of the learning rate, at the end
@@ -22,7 +22,7 @@ class CollapsedTraining(RuntimeError):
     """All scans have nearly one vector, or the loss is no number: the encoder must not be used."""
 
 
-def learn_epoch(run: Run, shelf: Shelf) -> tuple[float, float]:
+def learn_epoch(run: Run, shelf: TensorCache) -> tuple[float, float]:
     """Train one epoch; return the mean loss and the mean active fraction of its steps.
 
     Raises:
@@ -38,7 +38,7 @@ def learn_epoch(run: Run, shelf: Shelf) -> tuple[float, float]:
     return (sum(losses) / len(losses) if losses else 0.0), active
 
 
-def _learn_step(run: Run, shelf: Shelf, sampler: Sampler, step: int) -> tuple[float | None, float]:
+def _learn_step(run: Run, shelf: TensorCache, sampler: Sampler, step: int) -> tuple[float | None, float]:
     """Return the step's loss, None when its batch held no triplet to learn from, and its active fraction."""
     s, done = run.settings, len(run.curve)
     batch = [run.train[i] for i in sampler.batch(done, step)]

@@ -14,7 +14,7 @@ from siamese.training.augment import Augmentation, augment
 HELD_BYTES = 2 << 30  # 4,000 scans of 32 x 64 x 64
 
 
-class Shelf:
+class TensorCache:
     """Gives the tensor of a scan; each file is read and checked once as long as there is room."""
 
     def __init__(self, recipe: Recipe, held_bytes: int = HELD_BYTES) -> None:

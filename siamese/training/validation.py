@@ -16,12 +16,12 @@ from siamese.training.losses import build_loss
 from siamese.training.mining import mine
 from siamese.training.record import Epoch
 from siamese.training.settings import TrainingSettings
-from siamese.training.tensor_cache import Shelf, seed_of
+from siamese.training.tensor_cache import TensorCache, seed_of
 
 LOSS_BLOCK = 128  # scans whose triplets make one term of the validation loss: memory stays bounded
 
 
-class Judge:
+class Validation:
     """Judges encoders on always the same scans, or views of scans, of each split."""
 
     def __init__(
@@ -29,7 +29,7 @@ class Judge:
         parts: Mapping[str, Sequence[Example]],
         purpose: Purpose,
         settings: TrainingSettings,
-        shelf: Shelf,
+        shelf: TensorCache,
     ) -> None:
         self._purpose = purpose
         self._settings = settings

@@ -105,7 +105,7 @@ def grouped(db: Database) -> set[str]:
         return {str(row[0]) for row in connection.execute(text("SELECT key FROM identity.file WHERE grouped"))}
 
 
-def test_a_disturbed_file_disturbs_its_series_and_those_that_share_its_uid(db: Database) -> None:
+def test_a_file_to_regroup_takes_its_series_along_and_those_that_share_its_uid(db: Database) -> None:
     done = {"grouped": True}
     save(
         db, file("a", **done), file("b", **done), file("c", "far", sop_uid="1.a", **done),
@@ -113,11 +113,11 @@ def test_a_disturbed_file_disturbs_its_series_and_those_that_share_its_uid(db: D
         file("f", "", state="refused", sop_uid="", **done),
     )  # fmt: skip
     with db.write() as connection:
-        identity.disturb(connection, ["a", "e"])
+        identity.request_regroup(connection, ["a", "e"])
     assert grouped(db) == {"d", "e", "f"}  # series far is pending by c
     with db.write() as connection:
         assert identity.pending_series(connection) == ["far", "s"]
-        assert identity.disturb_all(connection) == 1
+        assert identity.request_regroup_all(connection) == 1
     assert grouped(db) == {"e", "f"}
 
 

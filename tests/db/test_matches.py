@@ -14,9 +14,9 @@ from db.matches import (
     Why,
     delete_lane_outcomes,
     mark_matched,
-    rejoin,
     replace_lane,
     replace_lanes,
+    request_match,
     save_lane_outcomes,
 )
 from db.tables import Embedding, LaneOutcome, Match, Night
@@ -350,6 +350,6 @@ def test_scans_that_go_to_another_patient_are_asked_for_again_by_every_encoder(s
             scans.embedding(connection, scan, "other")
         for encoder in ("e", "other"):
             mark_matched(connection, encoder, ["a", "c"], 1)
-        assert rejoin(connection, ["a", "b"]) == 2  # b was never matched
+        assert request_match(connection, ["a", "b"]) == 2  # b was never matched
         found = connection.execute(select(Embedding.scan, Embedding.encoder).where(Embedding.matched_night == 1))
         assert sorted(map(tuple, found)) == [("c", "e"), ("c", "other")]

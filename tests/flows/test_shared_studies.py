@@ -242,9 +242,9 @@ def test_a_forgetting_that_an_earlier_version_began_is_finished_and_spares_the_o
     run(site, "ingest")
     as_of_old(site)
     key = found_patient(open_site(site.config), TRAUMA, None)
-    buried = site.keys.tombstones(TRAUMA, "HOSPITAL", "") + site.keys.tombstones("", "", SHARED)
+    tombstones = site.keys.tombstones(TRAUMA, "HOSPITAL", "") + site.keys.tombstones("", "", SHARED)
     with site.db.write() as connection:
-        forgetting.bury(connection, buried, patient=key)
+        forgetting.write_tombstones(connection, tombstones, patient=key)
     forget_patient(open_site(site.config), None)
     for file in site.archive.iterdir():
         file.touch()
@@ -384,7 +384,7 @@ def test_somebody_whose_files_a_night_read_but_did_not_group_is_forgotten_wholly
     site = make_site(url=db_url)
     deliver(write_dicom, site)
     with monkeypatch.context() as patch:
-        patch.setattr("flows.stages.ingest.headers.settle_persons", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr("flows.stages.ingest.headers.finish_persons", lambda *_: (_ for _ in ()).throw(Killed))
         patch.setattr("flows.work.lease.this_owner", lambda: "test:dead:shared:0")
         with killed_at_commit(site, 99, patch, after=False), pytest.raises(Killed):
             run(site, "ingest")

@@ -141,7 +141,7 @@ def _look(site: Site, ticket: Ticket, runs: Runs, at_work: Sequence[Work]) -> tu
         if code is None:
             left.append(work)
         else:
-            counts += _settle(site, ticket, runs, work, code, left)
+            counts += _finish(site, ticket, runs, work, code, left)
     return left, counts
 
 
@@ -170,7 +170,7 @@ def why_ended(row: ShardRow, state: str, *, now: datetime, heard: datetime | Non
     return "no-worker" if state == SCHEDULED else "shard-silent"
 
 
-def _settle(site: Site, ticket: Ticket, runs: Runs, work: Work, code: str, at_work: list[Work]) -> Counter[str]:
+def _finish(site: Site, ticket: Ticket, runs: Runs, work: Work, code: str, at_work: list[Work]) -> Counter[str]:
     """Close a shard that is over; what it left is handed out again, or left to the next night."""
     _give_up(site, ticket, runs, work, code)
     with site.db.read() as connection:

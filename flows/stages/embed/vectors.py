@@ -122,7 +122,7 @@ def make_again(site: Site, ticket: Ticket) -> int:
     with site.db.read() as connection:
         series = series_of_scans(connection, bad)
     with site.db.write(ticket.right) as connection:
-        identity.disturb_series(connection, series)
+        identity.request_regroup_series(connection, series)
     return len(bad)
 
 

@@ -12,7 +12,7 @@ from evaluation.overlap import shared
 from evaluation.promotion import Decision, decide_by
 from evaluation.protocol import evaluate
 from evaluation.questions import Task
-from flows.records.cohort import Asked, baselines_of, read_asked
+from flows.records.cohort import EncoderCohort, baselines_of, read_encoder_cohort
 from flows.records.readings import record, report_of
 from flows.records.space import order_of
 from flows.site.errors import NotFound
@@ -45,7 +45,7 @@ def decide_on(site: Site, ticket: Ticket, candidate: str, active: str) -> Decisi
     task: Task = "finding" if row.purpose == "finding" else "patient"
     try:
         with site.db.read() as connection:
-            asked = read_asked(site, connection, row, task=task)
+            asked = read_encoder_cohort(site, connection, row, task=task)
     except NotFound:
         return None
     if asked is None or not set(asked.cohort.keys) <= vectors.keys() or rival.metric != row.metric:
@@ -62,7 +62,7 @@ def decide_on(site: Site, ticket: Ticket, candidate: str, active: str) -> Decisi
     return Decision(decision.promote, decision.provisional, (*decision.reasons, *told))
 
 
-def overlap(site: Site, asked: Asked, theirs: Vectors, metric: Metric) -> float:
+def overlap(site: Site, asked: EncoderCohort, theirs: Vectors, metric: Metric) -> float:
     """Return which share of the first ten of each list both encoders show, mean over queries that have a list."""
     shares: list[float] = []
     for rows in asked.cohort.rows_by_kind(np.arange(len(asked.cohort))).values():

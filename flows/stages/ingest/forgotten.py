@@ -45,15 +45,15 @@ def file_key(site: Site, path: str) -> str:
     return path.removeprefix(NO_PATH) if path.startswith(NO_PATH) else site.keys.key("file", path)
 
 
-def is_forgotten(site: Site, buried: frozenset[str], header: Header) -> bool:
+def is_forgotten(site: Site, tombstones: frozenset[str], header: Header) -> bool:
     """Say whether a header speaks of a person, or is of a study, that was forgotten."""
-    if not buried:
+    if not tombstones:
         return False
     who, keys = header.identity, site.keys
     signs = keys.tombstones(who.patient_id, who.issuer, who.study_uid)
     signs += keys.tombstones_in_study(who.study_uid, who.patient_id, who.issuer)
     signs += keys.tombstones_in_study(who.study_uid, person_of(header).key)
-    return not buried.isdisjoint(signs)
+    return not tombstones.isdisjoint(signs)
 
 
 def forgotten_row(row: FileRow) -> FileRow:

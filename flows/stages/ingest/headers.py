@@ -16,14 +16,14 @@ from db.nights import last_stage_counts
 from db.rows import mapping_of
 from flows.records.dating import regroup_what_has_come
 from flows.records.file_row import file_row
-from flows.records.persons import person_of, settle_persons
-from flows.records.whose import settle_studies_of_people
+from flows.records.persons import finish_persons, person_of
+from flows.records.whose import finish_studies_of_people
 from flows.site.errors import ArchiveShrank
 from flows.site.opened import Site
 from flows.site.rules import reading_rules
 from flows.stages.ingest.forgotten import file_key, forgotten_row, is_forgotten
 from flows.stages.ingest.listing import CHUNK, UNSETTLED_INODE, UNSETTLED_MTIME, look
-from flows.stages.ingest.scans import build_series, settle_studies
+from flows.stages.ingest.scans import build_series, finish_studies
 from flows.work.batch import Call, direct, in_pages, run_batches, slices
 from flows.work.lease import Ticket
 from flows.work.sandbox import guard_of
@@ -47,12 +47,12 @@ def ingest(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     regroup_what_has_come(site)
     listed = in_pages(site, partial(identity.pending_files, states=["listed"]), size=flows.files_per_task)
     counts += run_batches(read_headers, site, ticket, listed, size=flows.files_per_task, call=call)
-    counts["changed_persons"] += settle_persons(site, ticket)  # first: a file that is gone may end a conflict
-    settle_studies_of_people(site, ticket)
-    settle_files(site, ticket)
+    counts["changed_persons"] += finish_persons(site, ticket)  # first: a file that is gone may end a conflict
+    finish_studies_of_people(site, ticket)
+    finish_files(site, ticket)
     series = in_pages(site, identity.pending_series, size=flows.series_per_task)
     counts += run_batches(build_series, site, ticket, series, size=flows.series_per_task, call=call)
-    counts += settle_studies(site, ticket)
+    counts += finish_studies(site, ticket)
     return counts
 
 
@@ -69,11 +69,11 @@ def list_archive(site: Site, ticket: Ticket) -> Counter[str]:
         for what, state in (("changed", "listed"), ("new", "listed"), ("arriving", "arriving")):
             for some in found.of(what):
                 if what != "new":
-                    _disturb(site, ticket, [entry.path for entry, _ in some])
+                    _request_regroup(site, ticket, [entry.path for entry, _ in some])
                 again = {entry.path for entry, is_again in some if is_again}
                 _save_listed(site, ticket, [_listed_row(site, entry, state) for entry, _ in some], again)
         for some in found.of("gone"):
-            _disturb(site, ticket, [entry.path for entry, _ in some])
+            _request_regroup(site, ticket, [entry.path for entry, _ in some])
             with site.db.write(ticket.right) as connection:
                 identity.mark_gone(connection, [file_key(site, entry.path) for entry, _ in some])
         return Counter(
@@ -82,13 +82,13 @@ def list_archive(site: Site, ticket: Ticket) -> Counter[str]:
         )  # fmt: skip
 
 
-def _disturb(site: Site, ticket: Ticket, paths: Sequence[str]) -> None:
+def _request_regroup(site: Site, ticket: Ticket, paths: Sequence[str]) -> None:
     """Ask for the series of known files to be grouped again, before the files are overwritten or marked gone."""
     with site.db.read() as connection:
         keys = identity.keys_of_paths(connection, paths)
     if keys:
         with site.db.write(ticket.right) as connection:
-            identity.disturb(connection, keys)
+            identity.request_regroup(connection, keys)
 
 
 def _refuse_vanished_archive(site: Site, n_gone: int, n_known: int) -> None:
@@ -133,12 +133,12 @@ def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[st
     """Read the headers of listed files, by key, and commit them to identity."""
     with site.db.read() as connection:
         listed = identity.file_rows(connection, files)
-        buried = forgetting.tombstones(connection)
+        tombstones = forgetting.tombstones(connection)
     rows, notes, people, n_bare = [], [], {}, 0
     headers = guard_of(site).headers([real_path(site.archive, row.path) for row in listed])
     for row, found in zip(listed, headers, strict=True):
         read = _read_one(site, row, found)
-        if read.header is not None and is_forgotten(site, buried, read.header):
+        if read.header is not None and is_forgotten(site, tombstones, read.header):
             read = _Read(forgotten_row(read.row))
         rows.append(read.row)
         if read.header is not None:
@@ -150,7 +150,7 @@ def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[st
         persons.save_persons(connection, list(people.values()))
         identity.save_files(connection, map(mapping_of, rows))
         identity.save_rejections(connection, [row.key for row in rows], notes)
-        identity.disturb_siblings(connection, [row.sop_uid for row in rows if row.sop_uid])
+        identity.request_regroup_siblings(connection, [row.sop_uid for row in rows if row.sop_uid])
     return Counter(read_headers=sum(row.state == "read" for row in rows), files_without_preamble=n_bare)
 
 
@@ -193,7 +193,7 @@ def _named_by(row: FileRow, header: Header) -> list[dict[str, object]]:
     return [{"note": row.key, "sop_uid": uid, "code": header.rejection} for uid in header.identity.rejects]
 
 
-def settle_files(site: Site, ticket: Ticket) -> None:
+def finish_files(site: Site, ticket: Ticket) -> None:
     """Give an outcome to files that belong to no series: refused, arriving and gone ones."""
     settled = partial(identity.pending_files, states=["refused", "arriving", "gone"])
     for some in slices(in_pages(site, settled, size=CHUNK), CHUNK):
@@ -213,4 +213,4 @@ def _regroup_after_new_rules(site: Site) -> None:
         before = last_stage_counts(connection, "ingest").get("rules")
     if before is not None and before != rules:
         with site.db.write() as connection:
-            identity.disturb_all(connection)
+            identity.request_regroup_all(connection)

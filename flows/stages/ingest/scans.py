@@ -43,7 +43,7 @@ from siamese.recipe import recipe_for
 from siamese.tensor import save_tensor, to_tensor
 
 Row = dict[str, object]
-DECIDED_LATER = ("is_main", "main_rule", "code")  # by settle_studies; a known scan keeps them
+DECIDED_LATER = ("is_main", "main_rule", "code")  # by finish_studies; a known scan keeps them
 
 
 @dataclass
@@ -83,21 +83,21 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
     moved += [str(row["key"]) for row in rows.scans if _is_dated_anew(row, dates_before)]
     with site.db.write(ticket.right) as connection:
         persons.save_scan_sources(connection, rows.sources)
-        identity.unsettle(connection, rows.changed)
+        identity.request_reading(connection, rows.changed)
     with site.db.write(ticket.right) as connection:
         save_patients(connection, list(rows.patients.values()))
         save_studies(connection, list(rows.studies.values()))
         save_scans(connection, rows.scans)
         save_files(connection, rows.files)
         save_further_scans(connection, rows.further)
-        matches.rejoin(connection, set(moved))  # other lists are theirs now, and they stand in other ones
+        matches.request_match(connection, set(moved))  # other lists are theirs now, and they stand in other ones
     with site.db.write(ticket.right) as connection:
         identity.mark_series_grouped(connection, series)
     return counts
 
 
-def settle_studies(site: Site, ticket: Ticket) -> Counter[str]:
-    """Withdraw scans that no file supports any more, then choose each disturbed study's main scans."""
+def finish_studies(site: Site, ticket: Ticket) -> Counter[str]:
+    """Withdraw scans that no file supports any more, then choose the main scans of each study that changed."""
     with site.db.write(ticket.right) as connection:
         orphans = scans_without_files(connection)
         withdraw_scans(connection, orphans, ticket.night)

@@ -22,7 +22,7 @@ from flows.evaluate.folder import evaluate_folder
 from flows.evaluate.one import evaluate_site
 from flows.evaluate.request import EvaluationRequest
 from flows.operator.forget import forget_patient, found_patient
-from flows.records.cohort import read_asked
+from flows.records.cohort import read_encoder_cohort
 from flows.records.readings import without_keys
 from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import open_site
@@ -169,7 +169,7 @@ def test_whoever_an_encoder_was_shown_is_not_asked_about(make_site, db_url, peop
             connection.execute(update(Patient).where(Patient.key == key).values(split=split))
     with site.db.read() as connection:
         (row,) = [encoder for encoder in active_encoders(connection) if encoder.cover == "2d"]
-        asked = read_asked(site, connection, row, task="patient")
+        asked = read_encoder_cohort(site, connection, row, task="patient")
         assert patients_shown_to(connection, row.id).keys() == set(keys)
     assert asked is not None
     assert asked.fold.seen == set(keys[:2])

@@ -13,8 +13,8 @@ from siamese.encoder import build, load, save
 from siamese.pairs import PatientStraddles
 from siamese.tensor import BadTensor
 from siamese.training.fit import CollapsedTraining, TooFewPairs, TrainingSettings, fit
-from siamese.training.tensor_cache import Shelf
-from siamese.training.validation import Judge
+from siamese.training.tensor_cache import TensorCache
+from siamese.training.validation import Validation
 
 QUICK = TrainingSettings(
     dim=16, epochs=3, steps_per_epoch=2, groups_per_batch=4, scans_per_group=2, threads=1, learning_rate=1e-3
@@ -81,8 +81,8 @@ def test_only_the_train_split_is_learned_from(quick, cohort, tmp_path):
 
 
 def test_test_is_read_once(cohort, tmp_path, monkeypatch):
-    reads, judge_pairs = [], Judge.pairs
-    monkeypatch.setattr(Judge, "pairs", lambda self, e, name: reads.append(name) or judge_pairs(self, e, name))
+    reads, judge_pairs = [], Validation.pairs
+    monkeypatch.setattr(Validation, "pairs", lambda self, e, name: reads.append(name) or judge_pairs(self, e, name))
     train(cohort, tmp_path)
     assert reads.count("test") == 1
 
@@ -184,7 +184,7 @@ def test_time_budget_ends_a_training_and_is_recorded(cohort, tmp_path):
 
 def test_saved_encoder_embeds_as_the_trained_one(quick, cohort, tmp_path):
     save(quick.encoder, tmp_path / "e")
-    tensors = [Shelf(quick.encoder.recipe).scan(e) for e in cohort[:3]]
+    tensors = [TensorCache(quick.encoder.recipe).scan(e) for e in cohort[:3]]
     assert np.array_equal(embed(load(tmp_path / "e"), tensors), embed(quick.encoder, tensors))
 
 
@@ -225,5 +225,5 @@ def test_threads_are_those_of_the_settings_and_put_back_even_after_an_error(coho
 
 
 def test_memory_that_is_too_small_changes_no_result(quick, cohort, tmp_path, monkeypatch):
-    monkeypatch.setattr(Shelf.__init__, "__defaults__", (0,))
+    monkeypatch.setattr(TensorCache.__init__, "__defaults__", (0,))
     assert train(cohort, tmp_path).encoder.manifest.id == quick.encoder.manifest.id

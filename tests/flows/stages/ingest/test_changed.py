@@ -47,13 +47,13 @@ def rewrite(file):
 
 def between(monkeypatch, change):
     """Let something happen when all headers are read and no pixels are."""
-    settle = headers.settle_persons
+    settle = headers.finish_persons
 
     def changing(*words):
         change()
         return settle(*words)
 
-    monkeypatch.setattr(headers, "settle_persons", changing)
+    monkeypatch.setattr(headers, "finish_persons", changing)
 
 
 def codes(site):

@@ -91,7 +91,7 @@ def test_a_scan_of_another_patient_now_leaves_one_list_and_enters_the_other(make
     with site.db.write() as connection:
         scan = table_of(Scan)
         connection.execute(update(scan).where(scan.c.key == "s0-000").values(patient="p003"))
-        matches.rejoin(connection, ["s0-000"])
+        matches.request_match(connection, ["s0-000"])
     night(site)
     with site.db.read() as connection:
         rows = [row for row in history_of_scan(connection, "s0-003") if row.prior == "s0-000"]
