@@ -228,8 +228,9 @@ def test_a_folder_with_a_csv_needs_no_site(people, tmp_path, monkeypatch):
     assert (tmp_path / "out" / "evaluation-2d-00001.html").exists()
     again = evaluate_folder(people / "dicom", tmp_path / "none.toml", task="patient", out=tmp_path / "out", **FEW)
     assert (again["reading"], again["recorded"]) == (2, True)
+    (tmp_path / "other").mkdir()
     with pytest.raises(WrongUsage, match="made for another folder"):
-        evaluate_folder(tmp_path, tmp_path / "none.toml", out=tmp_path / "out", **FEW)
+        evaluate_folder(tmp_path / "other", tmp_path / "none.toml", out=tmp_path / "out", **FEW)
     assert not list(people.glob("dicom/*.toml"))
 
 
