@@ -76,6 +76,7 @@ def test_the_nearest_new_matches_come_first_one_a_scan(scans, new_night: Callabl
                 "kind": "ct/chest/3d",
                 "contrast": None,
                 "acquired_local_date": None,
+                "date_doubts": "",
                 "manufacturer": None,
                 "model": None,
             }

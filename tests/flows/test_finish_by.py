@@ -10,6 +10,7 @@ from flows.stages.match.verify import verify_matches
 from flows.work.lease import Ticket
 
 BEFORE = ("ingest", "encoder", "embed")
+MOST_NIGHTS = 40
 
 
 @pytest.fixture
@@ -30,13 +31,14 @@ def waiting(site):
 
 
 def nights_until_done(site, monkeypatch, n_looks):
-    """Match night by night, each cut at the same point; every one gets on."""
+    """Match night by night, each cut at the same point; every one gets on with the scans that wait for their lists."""
     states = []
     while not states or states[-1] == "partial":
         before = waiting(site)
         late_after(monkeypatch, n_looks)
         states.append(run(site, "match").state)
-        assert waiting(site) < before or states[-1] != "partial"
+        assert waiting(site) < before or before == 0
+        assert len(states) <= MOST_NIGHTS, "the nights do not get on"
     monkeypatch.undo()
     return states
 
@@ -50,7 +52,7 @@ def whole(hospital, make_site):
     return site
 
 
-@pytest.mark.parametrize("n_looks", [0, 1, 2, 5])
+@pytest.mark.parametrize("n_looks", [0, 1, 2])
 def test_matching_cut_night_by_night_ends_with_the_tables_of_one_night(
     hospital, whole, make_site, db_url, monkeypatch, small_steps, n_looks
 ):

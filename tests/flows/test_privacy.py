@@ -76,7 +76,9 @@ def test_what_status_and_a_dry_run_say_holds_no_identity(make_site, write_dicom)
 TEXTS = {"LO": "CANARY DOE", "SH": "CANARY DOE", "ST": "CANARY DOE", "LT": "CANARY DOE", "UT": "CANARY DOE",
          "UC": "CANARY DOE", "PN": "CANARY^DOE", "AE": "CANARY", "CS": "CANARY", "UI": "1.2.777.99",
          "DA": "19710317"}  # fmt: skip
-NEEDED = {0x00080005, 0x00080022, 0x00080023, 0x00080021, 0x00080012}  # character set; dates of the scan itself
+NEEDED = {  # character set; dates of the scan itself; what its values are; a part of another object
+    0x00080005, 0x00080022, 0x00080023, 0x00080021, 0x00080012, 0x00281054, 0x00209161,
+}  # fmt: skip
 
 
 def in_every_tag(path):

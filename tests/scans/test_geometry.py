@@ -122,7 +122,7 @@ def test_lengths_have_six_decimals_and_angles_four() -> None:
 
 
 def test_a_repair_of_uneven_spacing_makes_up_no_slice() -> None:
-    found = place(axial(0, 1, 2, 5.4), AXIAL, repair={"uneven-spacing"})
+    found = place(axial(0, 1, 2, 3.9), AXIAL, repair={"uneven-spacing"})
     assert (found.n_missing, found.order) == (0, (0, 1, 2, 3))
 
 

@@ -55,7 +55,7 @@ def test_a_rescale_beyond_all_numbers_is_no_image(header):
 
 
 def test_a_slope_of_zero_is_refused(header):
-    with pytest.raises(BadValue, match=r": rescale slope is 0$"):
+    with pytest.raises(BadValue, match=r"or the slope 0$"):
         real_values(np.array([1, 2]), NOWHERE, dataclasses.replace(header, rescale_slope=0.0))
 
 

@@ -236,8 +236,9 @@ def test_a_folder_with_a_csv_needs_no_site(people, tmp_path, monkeypatch):
         people / "dicom", tmp_path / "none.toml", EvaluationRequest(task="patient", out=tmp_path / "out", **FEW)
     )
     assert (again["reading"], again["recorded"]) == (2, True)
+    (tmp_path / "other").mkdir()
     with pytest.raises(WrongUsage, match="made for another folder"):
-        evaluate_folder(tmp_path, tmp_path / "none.toml", EvaluationRequest(out=tmp_path / "out", **FEW))
+        evaluate_folder(tmp_path / "other", tmp_path / "none.toml", EvaluationRequest(out=tmp_path / "out", **FEW))
     assert not list(people.glob("dicom/*.toml"))
 
 

@@ -106,7 +106,7 @@ def test_a_secret_that_is_no_text_is_refused_without_being_shown(tmp_path):
     path = tmp_path / "site.secret"
     path.write_bytes("ü".encode() * 32)
     path.chmod(0o600)
-    with pytest.raises(ConfigError, match="cannot read the secret") as caught:
+    with pytest.raises(ConfigError, match="is not text; restore your copy") as caught:
         read_keys(path)
     assert "ü" not in str(caught.value)
 

@@ -48,7 +48,7 @@ def test_the_shortest_configuration_names_an_archive(read):
         ("[scans]\nquiet_seconds = nan", ["scans.quiet_seconds", "nan", "finite"]),
         ('[flows]\nfinish_by = "06:30+02:00"', ["flows.finish_by", "06:30+02:00", "'06:30'"]),
         ('[flows]\ncron = "0 2 31 2 *"', ["flows.cron", "31 2", "five fields"]),
-        ('[flows]\ngpu_deployment = "gpu"', ["flows.gpu_deployment", "'gpu'", "FLOW/DEPLOYMENT"]),
+        ('[flows]\ngpu_deployment = "gpu"', ["flows.gpu_deployment", "'gpu'", "scantwin-shard/NAME"]),
         ('[flows]\non_failure = [""]', ["flows.on_failure", "list of words"]),
         ('[db]\nurl = "mysql://a:hush@b/c"', ["db.url", "mysql is not supported"]),
         ('[siamese]\ntrain_when = "often"', ["siamese.train_when", "'often'", "new_scans >= N"]),

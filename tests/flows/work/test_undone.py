@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -146,14 +148,14 @@ def test_a_deployment_of_another_flow_is_refused_where_it_is_written(make_site):
         read_settings(site.config)
 
 
-def test_doctor_says_that_no_server_listens(make_site, monkeypatch, call):
-    site = make_site()
-    monkeypatch.setenv("PREFECT_API_URL", "http://somebody:hunter2@127.0.0.1:9/api")
-    code, out, _ = call("doctor", "--config", site.config)
-    assert code == 1
-    assert "NOT prefect server: no Prefect server answers at http://127.0.0.1:9/api" in out
-    assert "hunter2" not in out
-    monkeypatch.delenv("PREFECT_API_URL")
+def test_doctor_says_that_no_server_listens(make_site, monkeypatch):
+    words = [sys.executable, "-m", "flows.cli", "doctor", "--config", str(make_site().config)]
+    away = os.environ | {"PREFECT_API_URL": "http://somebody:hunter2@127.0.0.1:9/api"}  # read as Prefect is imported
+    done = subprocess.run(words, capture_output=True, text=True, env=away)
+    assert done.returncode == 1
+    assert "NOT prefect server: no Prefect server answers at http://127.0.0.1:9/api" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
     assert "temporary server" in prefect()
 
 

@@ -155,13 +155,15 @@ def test_rolling_back_the_switch_gives_the_old_lists_again(make_chosen):
 
 
 @pytest.mark.parametrize(("change", "words"), [({"recipe": "0" * 16}, "train anew"), ({"folder": "gone"}, "put store")])
-def test_a_chosen_encoder_that_cannot_be_used_goes_into_the_shadow_and_the_night_ends_well(make_chosen, change, words):
+def test_a_chosen_encoder_that_cannot_be_used_goes_into_the_shadow_and_the_night_says_so(make_chosen, change, words):
     site = make_chosen()
     old = active(site)
     with site.db.write() as connection:
         connection.execute(update(table_of(Encoder)).where(table_of(Encoder).c.id == OTHER).values(**change))
-    assert run(site).state in ("finished", "nothing_new")
+    told = run(site)
+    assert (told.state, told.exit, [row["code"] for row in told.undone]) == ("partial", 1, ["candidate-unusable"])
     assert active(site) == old
+    assert run(site).exit == 0  # it is chosen no more: nothing is left undone
     with site.db.read() as connection:
         assert words in held_encoders(connection)[0].held_reason
     assert json.dumps(list_encoders(open_site(site.config)))
