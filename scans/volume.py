@@ -104,11 +104,11 @@ def read_volume(stack: Stack, root: Path, opener: Opener | None = None) -> Volum
         >>> with TemporaryDirectory() as folder:
         ...     _ = write_archive(Path(folder), n_patients=1, n_visits=1, seed=0, kinds=["dx"])
         ...     root = Path(folder) / "archive"
-        ...     paths = [entry.path for entry in list_files(root) if "/" in entry.path][:1]
-        ...     stack = group([Member(path, path, read_header(root / path)) for path in paths]).stacks[0]
+        ...     path = min(entry.path for entry in list_files(root) if "/" in entry.path)
+        ...     (stack,) = group([Member(path, path, read_header(root / path))]).stacks
         ...     volume = read_volume(stack, root)
         >>> print(stack.kind.key, volume.voxels.dtype, len(volume.voxels), volume.is_projection)
-        xr/chest/2d/frontal float32 1 True
+        xr/chest/2d/lateral float32 1 True
     """
     headers = [member.header for member in stack.members]
     _check_shapes(headers)
