@@ -112,12 +112,12 @@ def show_watched(out: Console, alarms: Sequence[Alarm], held: Sequence[HeldEncod
     """What stands out from the nights before, and which encoders wait in the shadow."""
     from scans.outcome import outcome
 
-    for row in alarms:
-        known = outcome(row.code)
-        out.print(f"ALARM {row.code}: {known.meaning} {row.facts}. {known.action}", soft_wrap=True, markup=False)
-    for row in held:
-        out.print(f"encoder {row.id[:KEY]} ({row.cover} {row.purpose}) stays in the shadow: "
-                  f"{row.held_reason}", soft_wrap=True, markup=False)  # fmt: skip
+    for alarm in alarms:
+        known = outcome(alarm.code)
+        out.print(f"ALARM {alarm.code}: {known.meaning} {alarm.facts}. {known.action}", soft_wrap=True, markup=False)
+    for encoder in held:
+        out.print(f"encoder {encoder.id[:KEY]} ({encoder.cover} {encoder.purpose}) stays in the shadow: "
+                  f"{encoder.held_reason}", soft_wrap=True, markup=False)  # fmt: skip
 
 
 def show_undone(out: Console, rows: Sequence[Undone]) -> None:

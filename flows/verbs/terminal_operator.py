@@ -22,15 +22,15 @@ def show_standing(found: Status, *, quiet: bool) -> None:
     if found.running:
         out.print(f"night {found.running} is running")
     table = table_of("night", "begun (UTC)", "state", "exit", "seconds", "new files", "new matches")
-    for row in found.nights:
-        state = row.state + (f" ({row.error})" if row.error else "")
-        exit_code = "" if row.exit is None else str(row.exit)
-        counts = str(row.new_files), str(row.new_matches)
-        table.add_row(str(row.night), row.begun[:16], state, exit_code, str(row.seconds or ""), *counts)
+    for night in found.nights:
+        state = night.state + (f" ({night.error})" if night.error else "")
+        exit_code = "" if night.exit is None else str(night.exit)
+        counts = str(night.new_files), str(night.new_matches)
+        table.add_row(str(night.night), night.begun[:16], state, exit_code, str(night.seconds or ""), *counts)
     out.print(table)
-    for row in found.encoders:
-        out.print(f"encoder {row.id[:KEY]} serves {row.cover} for {row.purpose} ({row.origin}"
-                  + (", provisional)" if row.provisional else ")"))  # fmt: skip
+    for encoder in found.encoders:
+        out.print(f"encoder {encoder.id[:KEY]} serves {encoder.cover} for {encoder.purpose} ({encoder.origin}"
+                  + (", provisional)" if encoder.provisional else ")"))  # fmt: skip
     files = found.files
     ends = (f"{getattr(files, name)} {name}" for name in ("used", "skipped", "quarantined", "waiting", "gone"))
     out.print(f"files: {files.seen} seen = " + " + ".join(ends))
@@ -38,19 +38,19 @@ def show_standing(found: Status, *, quiet: bool) -> None:
     out.print(f"backlog: {unknown if found.backlog is None else found.backlog}")
     show_undone(out, found.undone)
     table = table_of("outcome", "code", "files", "what to do", title="not used")
-    for row in found.codes:
-        if row.outcome != "used":
-            table.add_row(row.outcome, row.code, str(row.files), row.action)
+    for count in found.codes:
+        if count.outcome != "used":
+            table.add_row(count.outcome, count.code, str(count.files), count.action)
     if table.row_count:
         out.print(table)
-    for row in found.chosen:
-        out.print(f"encoder {row.id[:KEY]} ({row.cover} {row.purpose}) becomes active when {row.waiting} "
-                  f"more scans have its vector: {row.chosen_reason}", soft_wrap=True, markup=False)  # fmt: skip
+    for chosen in found.chosen:
+        out.print(f"encoder {chosen.id[:KEY]} ({chosen.cover} {chosen.purpose}) becomes active when {chosen.waiting} "
+                  f"more scans have its vector: {chosen.chosen_reason}", soft_wrap=True, markup=False)  # fmt: skip
     show_watched(out, found.watch, found.held)
     _show_review(out, found.review)
-    for row in found.wrong_patient:
-        pair = f"pair {row.scan[:KEY]}:{row.prior[:KEY]}" if row.match is None else f"match {row.match}"
-        out.print(f"TASK: {pair} was judged wrong-patient by {row.by}: check both patients' numbers")
+    for verdict in found.wrong_patient:
+        pair = f"pair {verdict.scan[:KEY]}:{verdict.prior[:KEY]}" if verdict.match is None else f"match {verdict.match}"
+        out.print(f"TASK: {pair} was judged wrong-patient by {verdict.by}: check both patients' numbers")
 
 
 def _show_review(out: Console, found: Review) -> None:
@@ -62,9 +62,9 @@ def _show_review(out: Console, found: Review) -> None:
         table.add_row(row.by, row.band, str(row.relevant), str(row.not_relevant), str(row.unsure), share)
     if table.row_count:
         out.print(table)
-    for row in found.agreement:
-        kappa = "" if row.kappa is None else f", kappa {row.kappa:.2f}"
-        out.print(f"{' and '.join(row.readers)} agree on {row.agreed:.0%} of {row.pairs} pairs{kappa}",
+    for pair in found.agreement:
+        kappa = "" if pair.kappa is None else f", kappa {pair.kappa:.2f}"
+        out.print(f"{' and '.join(pair.readers)} agree on {pair.agreed:.0%} of {pair.pairs} pairs{kappa}",
                   soft_wrap=True, markup=False)  # fmt: skip
 
 
@@ -145,9 +145,9 @@ def show_encoders(found: Encoders, *, quiet: bool) -> None:
                       "; ".join(filter(None, told)))  # fmt: skip
     out.print(table)
     table = table_of("at (UTC)", "cover", "purpose", "encoder", "night", "why", title="switches, newest first")
-    for row in found.history:
-        table.add_row(row.at[:16], row.cover, row.purpose, (row.encoder or "none")[:KEY],
-                      str(row.night or "by hand"), row.reason)  # fmt: skip
+    for switch in found.history:
+        table.add_row(switch.at[:16], switch.cover, switch.purpose, (switch.encoder or "none")[:KEY],
+                      str(switch.night or "by hand"), switch.reason)  # fmt: skip
     out.print(table)
 
 
