@@ -129,6 +129,30 @@ def evaluate(
         PatientStraddles: A patient was seen by the encoder, or stands in two folds.
         MissingBaseline: A baseline is missing.
         ValueError: The task or the metric is unknown.
+
+    Example:
+        Forty people at two visits each, half with a nodule; this encoder sees nothing else.
+
+        >>> import numpy as np
+        >>> person = np.repeat(np.arange(40), 2)
+        >>> ill, begin = person % 2 == 0, np.arange(80) * 10
+        >>> nodule, none = frozenset({"nodule"}), frozenset()
+        >>> cohort = Cohort(
+        ...     keys=[f"scan-{i:02}" for i in range(80)], patients=[f"p{p:02}" for p in person],
+        ...     studies=[f"study-{i}" for i in range(80)], kinds=["ct/chest/3d"] * 80,
+        ...     from_us=begin, until_us=begin + 1,
+        ...     present=[nodule if i else none for i in ill], absent=[none if i else nodule for i in ill],
+        ... )
+        >>> rng = np.random.default_rng(0)
+        >>> def unit(rows):
+        ...     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        >>> vectors = unit(np.where(ill[:, None], [1.0, 0.0], [0.0, 1.0]) + rng.normal(scale=0.05, size=(80, 2)))
+        >>> names = ("metadata", "demographics", "histogram", "thumbnail", "untrained")
+        >>> baselines = {name: Baseline(name, unit(rng.normal(size=(80, 4)))) for name in names}
+        >>> fold = Fold("test", np.arange(80), vectors, seen=frozenset())
+        >>> found = evaluate(cohort, [fold], baselines, task="finding", n_resamples=50, n_permutations=9)
+        >>> found.main_gallery, found.galleries["prior"].headline.metrics["p_at_1"].value, found.earned
+        ('prior', 1.0, True)
     """
     if task not in ("finding", "patient"):
         raise ValueError(f"task {task!r}: wanted 'finding' or 'patient'")

@@ -92,6 +92,23 @@ def read_volume(stack: Stack, root: Path, opener: Opener | None = None) -> Volum
     Raises:
         Refusal: The stack shows nothing that can be compared, or contradicts itself; its class says why.
         OSError: The disk or the share failed, which is worth another try.
+
+    Example:
+        A chest X-ray of a made-up patient, as a scanner would send it.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from scans.archive import list_files
+        >>> from scans.header import read_header
+        >>> from scans.phantoms.archive import write_archive
+        >>> from scans.stack import group
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = write_archive(Path(folder), n_patients=1, n_visits=1, seed=0, kinds=["dx"])
+        ...     root = Path(folder) / "archive"
+        ...     path = min(entry.path for entry in list_files(root) if "/" in entry.path)
+        ...     (stack,) = group([Member(path, path, read_header(root / path))]).stacks
+        ...     volume = read_volume(stack, root)
+        >>> print(stack.kind.key, volume.voxels.dtype, len(volume.voxels), volume.is_projection)
+        xr/chest/2d/lateral float32 1 True
     """
     headers = [member.header for member in stack.members]
     _check_shapes(headers)

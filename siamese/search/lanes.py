@@ -62,6 +62,16 @@ def nearest_priors(
 
     Returns:
         A list for each query, in the order given, nearest first.
+
+    Example:
+        Three patients; the scan asked about was made last, and its own patient's earlier scan is not listed.
+
+        >>> keys, patients = ["a", "b", "c", "d"], np.array([0, 1, 2, 0])
+        >>> vectors = np.array([[1, 0], [0.6, 0.8], [0, 1], [0.8, 0.6]], np.float32)
+        >>> begin = np.array([10, 20, 30, 40])
+        >>> gallery = Gallery(keys, vectors, patients, begin, begin + 1)
+        >>> [(gallery.keys[prior.index], round(prior.distance, 3)) for prior in nearest_priors(gallery, [3], k=5)[0]]
+        [('b', 0.04), ('c', 0.4)]
     """
     queries = check_rows(gallery, queries)
     lists: list[list[Neighbour]] = []

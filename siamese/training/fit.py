@@ -76,6 +76,25 @@ def fit(
         CollapsedTraining: The result is unusable; the message has what was measured and what to change.
         BadTensor: A tensor's file is damaged.
         ValueError: The reference has another preprocessing, or a name in the settings is unknown.
+
+    Example:
+        Twenty people at two visits each; a person has a brightness of their own. One step, to be quick.
+
+        >>> import numpy as np
+        >>> from tempfile import TemporaryDirectory
+        >>> from siamese.tensor import save_tensor
+        >>> def scan(folder, person, visit):
+        ...     path = folder / f"{person}-{visit}.npy"
+        ...     picture = np.random.default_rng([person, visit]).random((1, 128, 128), np.float32)
+        ...     save_tensor(path, picture * np.float32(0.3 + person / 30))
+        ...     nothing = frozenset()
+        ...     return Example(path.stem, str(person), path.stem, "xr/chest/2d", path, nothing, nothing, person / 20)
+        >>> settings = TrainingSettings(dim=16, epochs=1, steps_per_epoch=1, groups_per_batch=4, threads=1)
+        >>> with TemporaryDirectory() as folder:
+        ...     examples = [scan(Path(folder), person, visit) for person in range(20) for visit in (1, 2)]
+        ...     trained = fit(examples, cover="2d", purpose="patient", settings=settings, work=Path(folder))
+        >>> trained.encoder.manifest.trained_on, trained.record.stopped_by
+        ('24 scans of 12 patients', 'epochs')
     """
     feasibility = feasible(examples, purpose)
     if not feasibility.ok:

@@ -47,6 +47,6 @@ def test_labels_from_verdicts_are_recorded_and_follow_a_change_of_mind(hospital,
         assert {(r.source, r.value, r.valid_from) for r in read_labels(connection)} == {
             ("verdicts", "present", ALWAYS_FROM)
         }
-    assert standing(open_site(site.config))["review"]["precision"][0]["relevant"] == 1
+    assert standing(open_site(site.config)).review.precision[0].relevant == 1
     record_verdict(site.config, shown.id, "unsure", by="Dr A")
     assert labels_from_verdicts(open_site(site.config))["taken_back"] == 2
