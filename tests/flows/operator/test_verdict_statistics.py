@@ -46,6 +46,6 @@ def test_labels_from_verdicts_are_recorded_and_follow_a_change_of_mind(hospital,
         assert {(r.source, r.value, r.valid_from) for r in read_labels(connection)} == {
             ("verdicts", "present", ALWAYS_FROM)
         }
-    assert standing(site.config)["review"]["precision"][0]["relevant"] == 1
+    assert standing(site.config).review.precision[0].relevant == 1
     record_verdict(site.config, shown.id, "unsure", by="Dr A")
     assert labels_from_verdicts(site.config)["taken_back"] == 2
