@@ -18,7 +18,7 @@ Made from the types of the answers by `python -m flows.verbs.describe`; a test c
 Every command below prints one JSON document with `--json`. Keys are added, never renamed or taken away without a new
 `schema`. A field that may be null says so; keys of persons, studies, scans and files are keyed digests, see
 [tables.md](tables.md). Codes and what to do about them stand in [operate.md](operate.md). What `scantwin evaluate`
-answers is explained in [evaluation.md](evaluation.md).
+answers is explained in [evaluate.md](evaluate.md).
 """
 # Command -> the types of what it may answer; Summary is one, with its words beside the others.
 COMMANDS: Mapping[str, tuple[type, ...]] = {
