@@ -19,16 +19,16 @@ SHORTEST_WORD = 3  # of a name; shorter ones stand in other words
 
 def unknown_kinds(config: Path) -> UnknownKinds:
     """Everything `scantwin kinds` shows: combinations of tags without a kind, those of most scans first."""
-    found: dict[tuple[str, ...], list[HeldBackScan]] = {}
+    found: dict[tuple[str, str, tuple[str, ...]], list[HeldBackScan]] = {}
     tags: dict[tuple[str, ...], dict[str, str]] = {}
     with open_site(config).db.read() as connection:
         for row in held_back_scans(connection):
             header = Header.from_json(row.header)
             said = _tags(header)
-            key = (row.kind, header.modality, *said.values())
-            tags[key] = said
-            found.setdefault(key, []).append(row)
-    combinations = [_combination(*key[:2], tags[key], rows) for key, rows in found.items()]
+            texts = tuple(said.values())
+            tags[texts] = said
+            found.setdefault((row.kind, header.modality, texts), []).append(row)
+    combinations = [_combination(kind, modality, tags[texts], rows) for (kind, modality, texts), rows in found.items()]
     return UnknownKinds(sorted(combinations, key=lambda some: (-some.scans, some.kind, str(some.tags))))
 
 

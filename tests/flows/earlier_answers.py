@@ -1,4 +1,4 @@
-"""What the commands answered with --json before the answers were types, one element of each list; a made-up hospital."""
+"""What the commands answered with --json before answers were types: one element of each list, a made-up hospital."""
 
 from typing import Any
 

@@ -50,7 +50,7 @@ def write_note(path: Path, *uids: str, code: str = "113001") -> Path:
 
 
 def by_path(site, wanted=None):
-    return {row["path"]: row for row in every_file(site.config, wanted)}
+    return {row.path: row for row in every_file(site.config, wanted)}
 
 
 @pytest.mark.parametrize("when", ["after", "before", "together"])
@@ -69,14 +69,14 @@ def test_a_rejection_note_withdraws_whenever_it_comes_and_its_removal_brings_bac
     hospital.deliver(site.archive, wanted)
     run(site)
     found = by_path(site)
-    assert (found["note"]["outcome"], found["note"]["code"]) == ("skipped", "rejection-note")
-    assert (found["11"]["outcome"], found["11"]["code"], found["11"]["scan"]) == ("skipped", "rejected", None)
-    assert found["11"]["others"] == ["note"] and "113001, Rejected for Quality Reasons" in found["11"]["why"]
-    assert verify_matches(site)["wrong"] == 0
+    assert (found["note"].outcome, found["note"].code) == ("skipped", "rejection-note")
+    assert (found["11"].outcome, found["11"].code, found["11"].scan) == ("skipped", "rejected", None)
+    assert found["11"].others == ["note"] and "113001, Rejected for Quality Reasons" in found["11"].why
+    assert verify_matches(site).wrong == 0
     (site.archive / "note").unlink()
     run(site)
     assert by_path(site, "used").keys() >= {"11"}
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
     assert without in (None, tables(site))
 
 
@@ -94,18 +94,18 @@ def test_a_late_slice_opens_its_scan_again_and_a_moved_one_changes_nothing(hospi
     site = make_site()
     hospital.deliver(site.archive, [hospital.folder / name for name in FILES if name != CT[5]])
     run(site)
-    (early,) = {row["scan"] for row in by_path(site, "used").values() if row["path"] in CT}
+    (early,) = {row.scan for row in by_path(site, "used").values() if row.path in CT}
     hospital.deliver(site.archive, [hospital.folder / CT[5]])
     late = run(site)
     assert (late.scans["new"], late.scans["withdrawn"]) == (1, 1)
-    (whole,) = {row["scan"] for row in by_path(site, "used").values() if row["path"] in CT}
-    assert whole != early and verify_matches(site)["wrong"] == 0
+    (whole,) = {row.scan for row in by_path(site, "used").values() if row.path in CT}
+    assert whole != early and verify_matches(site).wrong == 0
     (site.archive / "deep").mkdir()
     for name in CT:
         (site.archive / name).rename(site.archive / "deep" / name)
     moved = run(site)
     assert (moved.scans["new"], moved.scans["withdrawn"], moved.matches["entered"], moved.matches["left"]) == (0,) * 4
-    assert {row["scan"] for row in by_path(site, "used").values() if "ct" in row["path"]} == {whole}
+    assert {row.scan for row in by_path(site, "used").values() if "ct" in row.path} == {whole}
 
 
 def test_a_slice_that_is_being_replaced_leaves_its_scan_at_once(hospital, make_site):
@@ -167,7 +167,7 @@ def test_any_life_of_a_folder_ends_like_a_fresh_site_over_its_last_state(hospita
     shutil.copytree(site.archive, fresh.archive, dirs_exist_ok=True)
     run(fresh)
     assert tables(site) == tables(fresh)
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
 
 
 def _live(site, hospital, step: str, one: int, other: int) -> None:
@@ -205,13 +205,13 @@ def test_files_names_the_other_side_of_a_conflict_and_what_to_do(hospital, make_
     write_dicom(site.archive / "other", **other, RescaleSlope=2)
     run(site)
     found = by_path(site)
-    assert {path: row["code"] for path, row in found.items() if path in ("11", "other")} == {
+    assert {path: row.code for path, row in found.items() if path in ("11", "other")} == {
         "11": "uid-conflict", "other": "uid-conflict",
     }  # fmt: skip
-    assert (found["11"]["others"], found["other"]["others"]) == (["other"], ["11"])
-    assert found["11"]["why"].endswith("the others: other") and found["11"]["action"].startswith("Find out")
-    (duplicate,) = (row for row in found.values() if row["code"] == "duplicate")
-    assert {duplicate["path"], *duplicate["others"]} == {"10", "again"}
+    assert (found["11"].others, found["other"].others) == (["other"], ["11"])
+    assert found["11"].why.endswith("the others: other") and found["11"].action.startswith("Find out")
+    (duplicate,) = (row for row in found.values() if row.code == "duplicate")
+    assert {duplicate.path, *duplicate.others} == {"10", "again"}
 
 
 def test_a_lossless_recompression_is_a_duplicate_of_the_file_it_was_made_of(hospital, make_site):
@@ -224,7 +224,7 @@ def test_a_lossless_recompression_is_a_duplicate_of_the_file_it_was_made_of(hosp
     packed.compress(RLELossless, generate_instance_uid=False)
     packed.save_as(site.archive / "packed")
     run(site)
-    assert sorted(row["code"] for row in by_path(site).values()) == ["duplicate", "used"]
+    assert sorted(row.code for row in by_path(site).values()) == ["duplicate", "used"]
 
 
 def test_two_reconstructions_of_one_exposure_share_a_key_and_no_uid_leaves(make_site, write_dicom):
@@ -261,11 +261,11 @@ def test_kinds_lists_what_is_unknown_without_identity_and_how_to_name_it(hospita
     run(site)
     words = [sys.executable, "-m", "flows.cli", "kinds", "--config", str(site.config)]
     shown = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    (row,) = unknown_kinds(site.config)["combinations"]
-    assert (row["kind"], row["scans"], row["patients"]) == ("xr/unknown/2d/frontal", 3, 2)
-    assert row["add"] == '"BodyPartExamined=THX" = "PART"'
-    assert row["tags"]["StudyDescription"] == "Rx of ..., ..."
-    assert row["add"] in shown and "3 scans of 2 patients" in shown and "TEST" not in shown
+    (row,) = unknown_kinds(site.config).combinations
+    assert (row.kind, row.scans, row.patients) == ("xr/unknown/2d/frontal", 3, 2)
+    assert row.add == '"BodyPartExamined=THX" = "PART"'
+    assert row.tags["StudyDescription"] == "Rx of ..., ..."
+    assert row.add in shown and "3 scans of 2 patients" in shown and "TEST" not in shown
     text = site.config.read_text()
     site.config.write_text(text.replace("[scans.kinds]", '[scans.kinds]\n"BodyPartExamined=THX" = "chest"\n#'))
     os.utime(site.config, (2e9, 2e9))
@@ -273,5 +273,5 @@ def test_kinds_lists_what_is_unknown_without_identity_and_how_to_name_it(hospita
 
     named = open_site(site.config)
     run(named)
-    assert unknown_kinds(named.config)["combinations"] == []
+    assert unknown_kinds(named.config).combinations == []
     assert {row[3] for row in tables(named)["scans"]} == {"xr/chest/2d/frontal"}

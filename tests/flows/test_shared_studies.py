@@ -92,8 +92,8 @@ def test_each_person_of_a_shared_study_has_a_main_scan_and_own_priors_only(share
     assert sorted(row.patient for row in own) == sorted(map(lambda who: key_of(shared, who), WHO))
     assert all(row.patient == row.of for row in own)
     answers = similar_to(open_site(shared.config), study=SHARED)
-    assert len({answer["scan"] for answer in answers}) == 2
-    assert verify_matches(shared)["wrong"] == 0
+    assert len({answer.scan for answer in answers}) == 2
+    assert verify_matches(shared).wrong == 0
 
 
 @pytest.mark.parametrize("order", [(2, 0, 3, 1, 4), (3, 1, 2, 4, 0)])
@@ -136,7 +136,7 @@ def test_whatever_happened_to_a_shared_study_its_last_state_alone_decides(make_s
 def test_a_label_on_a_uid_that_people_share_is_refused_and_one_of_before_is_not_used(shared, tmp_path):
     (tmp_path / "labels.csv").write_text(f"study,finding,value\n{SHARED},nodule,present\n1.2.9.2,nodule,present\n")
     found = read_labels(open_site(shared.config), tmp_path / "labels.csv")
-    assert found["imported"] == 1 and "share this study UID" in found["refused"][0]["why"]
+    assert found.imported == 1 and "share this study UID" in found.refused[0].why
 
 
 def test_when_one_of_the_two_leaves_the_study_is_as_if_they_had_never_been_there(make_site, write_dicom):
@@ -154,7 +154,7 @@ def test_when_one_of_the_two_leaves_the_study_is_as_if_they_had_never_been_there
     plain = site.keys.key("study", SHARED)
     with site.db.read() as connection:
         study = connection.scalar(select(Scan.study).where(Scan.study == plain))
-    assert study == plain and verify_matches(site)["wrong"] == 0
+    assert study == plain and verify_matches(site).wrong == 0
 
 
 def test_merged_ids_are_one_study_again_and_unmerged_ones_two(shared, tmp_path):
@@ -165,7 +165,7 @@ def test_merged_ids_are_one_study_again_and_unmerged_ones_two(shared, tmp_path):
     assert mains(shared) == {key_of(shared, TRUE): 3, key_of(shared, "Q1"): 1}
     require_one_owner(shared)
     assert len(similar_to(open_site(shared.config), study=SHARED)) == 1
-    assert verify_matches(shared)["wrong"] == 0
+    assert verify_matches(shared).wrong == 0
     assert found_patient(open_site(shared.config), TRAUMA, None) == key_of(shared, TRUE)
     correct(open_site(shared.config), tmp_path / "ids.csv", "unmerge")
     run(shared)
@@ -176,8 +176,8 @@ def test_merged_ids_are_one_study_again_and_unmerged_ones_two(shared, tmp_path):
 @pytest.mark.parametrize(("who", "other"), [WHO, WHO[::-1]])
 def test_forgetting_one_of_the_two_touches_the_other_ones_files_in_nothing(shared, who, other):
     found = forget_patient(open_site(shared.config), found_patient(open_site(shared.config), who, None))
-    assert found["scans"] == 2 and len(found["files_in_archive"]) == 2
-    assert all(path.startswith(who) for path in found["files_in_archive"])
+    assert found.scans == 2 and len(found.files_in_archive) == 2
+    assert all(path.startswith(who) for path in found.files_in_archive)
     for file in shared.archive.iterdir():
         file.touch()  # every header is read again: the tombstones decide anew
     for _ in range(2):
@@ -185,7 +185,7 @@ def test_forgetting_one_of_the_two_touches_the_other_ones_files_in_nothing(share
         left = [("", "forgotten"), ("", "forgotten"), (other, "used"), (other, "used"), ("Q1", "used")]
         assert codes(shared) == sorted(left)
     require_one_owner(shared)
-    assert verify_matches(shared)["wrong"] == 0
+    assert verify_matches(shared).wrong == 0
 
 
 def test_withdrawn_scans_of_an_id_that_was_merged_go_with_the_person(make_site, write_dicom, tmp_path):
@@ -197,9 +197,7 @@ def test_withdrawn_scans_of_an_id_that_was_merged_go_with_the_person(make_site, 
     (tmp_path / "ids.csv").write_text(MERGE)
     correct(open_site(site.config), tmp_path / "ids.csv", "merge")
     run(site, "ingest")
-    assert (
-        forget_patient(open_site(site.config), found_patient(open_site(site.config), TRAUMA, "HOSPITAL"))["scans"] == 4
-    )
+    assert forget_patient(open_site(site.config), found_patient(open_site(site.config), TRAUMA, "HOSPITAL")).scans == 4
     with site.db.read() as connection:
         assert set(connection.scalars(select(Scan.patient))) == {key_of(site, "Q1")}
         assert set(connection.scalars(select(IdentityPatient.patient_id))) == {"Q1"}
@@ -230,7 +228,7 @@ def test_a_study_that_an_earlier_version_took_for_one_persons_can_be_forgotten_f
     run(shared, "ingest")
     as_of_old(shared)
     found = forget_patient(open_site(shared.config), found_patient(open_site(shared.config), who, None))
-    assert len(found["files_in_archive"]) == 2 and all(path.startswith(who) for path in found["files_in_archive"])
+    assert len(found.files_in_archive) == 2 and all(path.startswith(who) for path in found.files_in_archive)
     run(shared, "ingest")
     assert [code for _, code in codes(shared)] == ["forgotten"] * 2 + ["used"] * 3
     require_one_owner(shared)
@@ -313,9 +311,9 @@ def test_a_report_or_screen_picture_of_another_id_leaves_the_study_and_its_label
             (site.keys.key("study", SHARED), key_of(site, TRUE))
         ]
     (tmp_path / "labels.csv").write_text(f"study,finding,value\n{SHARED},nodule,present\n")
-    assert read_labels(open_site(site.config), tmp_path / "labels.csv")["refused"] == []
+    assert read_labels(open_site(site.config), tmp_path / "labels.csv").refused == []
     found = forget_patient(open_site(site.config), key_of(site, TRUE))
-    assert len(found["files_in_archive"]) == 2  # the one of the id without an issuer is another patient's
+    assert len(found.files_in_archive) == 2  # the one of the id without an issuer is another patient's
 
 
 def test_people_under_untrusted_ids_in_one_study_do_not_stand_for_one_another(make_site, write_dicom):
@@ -375,7 +373,7 @@ def test_a_new_secret_keeps_the_parts_of_a_shared_study_apart(shared):
         run(site)
     require_one_owner(site)
     assert len(tables(site)["matches"]) == n_matches
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
 
 
 def test_somebody_whose_files_a_night_read_but_did_not_group_is_forgotten_wholly(
@@ -392,7 +390,7 @@ def test_somebody_whose_files_a_night_read_but_did_not_group_is_forgotten_wholly
     with pytest.raises(NotFound):
         found_patient(open_site(site.config), "NOBODY", None)
     found = forget_patient(open_site(site.config), found_patient(open_site(site.config), TRAUMA, "HOSPITAL"))
-    assert len(found["files_in_archive"]) == 2
+    assert len(found.files_in_archive) == 2
     with site.db.read() as connection:
         assert TRAUMA not in repr(connection.execute(select(IdentityFile)).all())
     run(site, "ingest")

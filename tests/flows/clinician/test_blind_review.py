@@ -94,9 +94,9 @@ def test_a_verdict_on_a_pair_counts_for_matches_or_for_controls_and_says_not_whi
         said = "relevant" if row["scan"] in listed else "not-relevant"
         answer = ask(site, "verdict", row["pair"], said, "--by", "Dr A")
         assert set(answer) == {"schema", "id", "pair", "verdict", "by"}
-    precision = {row["band"]: row for row in standing(open_site(site.config))["review"]["precision"]}
+    precision = {row.band: row for row in standing(open_site(site.config)).review.precision}
     assert set(precision) == {"not calibrated", "random controls"}
-    told = {band: (row["relevant"], row["not_relevant"]) for band, row in precision.items()}
+    told = {band: (row.relevant, row.not_relevant) for band, row in precision.items()}
     assert told == {"not calibrated": (6, 0), "random controls": (0, 2)}
     assert ask(site, "similar", SCAN) == before
     with site.db.read() as connection:

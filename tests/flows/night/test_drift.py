@@ -71,7 +71,7 @@ def test_a_scanner_that_a_kind_never_came_from_is_named_in_summary_status_and_re
     found = run(site)
     assert [row["code"] for row in found.watch] == ["new-scanner"]
     assert found.watch[0]["facts"].endswith("6 scans of Maker Two")
-    assert standing(open_site(site.config)).to_json()["watch"] == found.watch
+    assert [alarm.to_json() for alarm in standing(open_site(site.config)).watch] == found.watch
     (page,) = site.store.glob(f"reports/night-{found.night:05d}.html")
     assert "6 scans of Maker Two" in page.read_text()
     assert run(site).watch == []

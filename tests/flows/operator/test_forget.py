@@ -83,7 +83,7 @@ def test_nothing_that_the_site_keeps_shows_the_person_any_more_nor_after_the_nex
     short = [word[:10] for word in keys]
     assert set(left(ready, [*WORDS, *keys, *short])) >= {*WORDS, *keys, *short}
     found = forget_patient(open_site(ready.config), key)
-    assert (found["patients"], found["scans"], len(found["files_in_archive"])) == (1, 2, 2)
+    assert (found.patients, found.scans, len(found.files_in_archive)) == (1, 2, 2)
     assert left(ready, [*WORDS, *keys, *short]) == []
     for _ in range(2):
         run(ready)
@@ -93,7 +93,7 @@ def test_nothing_that_the_site_keeps_shows_the_person_any_more_nor_after_the_nex
     run(calm)
     ours, theirs = tables(ready), tables(calm)
     assert {name: ours[name] for name in ours if name != "files"} == {n: theirs[n] for n in theirs if n != "files"}
-    assert verify_matches(ready)["wrong"] == 0
+    assert verify_matches(ready).wrong == 0
 
 
 def test_the_files_of_a_forgotten_person_are_counted_and_not_taken_in_again_under_any_name(ready, write_dicom):
@@ -156,7 +156,7 @@ def test_killed_anywhere_a_night_is_refused_until_the_forgetting_is_finished(mak
     forget_patient(open_site(site.config), found_patient(open_site(site.config), WHO, None) if not is_begun else None)
     assert left(site, [*WORDS, *keys]) == []
     run(site)
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
 
 
 def test_killed_between_two_files_of_the_store_it_is_finished_later(make_site, write_dicom, monkeypatch):
@@ -185,8 +185,8 @@ def test_encoders_that_learned_from_the_person_are_marked_and_backups_are_listed
     if ready.db.is_sqlite:
         backup_database(ready.config, tmp_path / "copy")
     found = forget_patient(open_site(ready.config), found_patient(open_site(ready.config), WHO, None))
-    assert len(found["encoders"]) == 1
-    assert found["backups"] == ([str(tmp_path / "copy")] if ready.db.is_sqlite else [])
+    assert len(found.encoders) == 1
+    assert found.backups == ([str(tmp_path / "copy")] if ready.db.is_sqlite else [])
     with ready.db.read() as connection:
         assert sorted(connection.scalars(select(Encoder.forgotten_patients))) == [0, 1]
 
@@ -223,7 +223,7 @@ def test_who_is_unknown_is_said_so_and_who_is_forgotten_already_is_fine(ready):
     assert found_patient(open_site(ready.config), key, None) == key
     forget_patient(open_site(ready.config), key)
     assert found_patient(open_site(ready.config), WHO, "HOSPITAL") is None
-    assert json.dumps(forget_patient(open_site(ready.config), None))
+    assert json.dumps(forget_patient(open_site(ready.config), None).to_json())
 
 
 def test_an_id_that_several_people_share_is_forgotten_by_key_alone(make_site, write_dicom):
@@ -248,9 +248,9 @@ def test_forgetting_a_merged_person_clears_both_ids(make_site, write_dicom, tmp_
     run(site)
     former, keys = keys_of(site)
     (tmp_path / "ids.csv").write_text(f"from_id,from_issuer,to_id,to_issuer\n{WHO},HOSPITAL,Q3,HOSPITAL\n")
-    assert correct(open_site(site.config), tmp_path / "ids.csv", "merge")["refused"] == []
+    assert correct(open_site(site.config), tmp_path / "ids.csv", "merge").refused == []
     run(site)
     found = forget_patient(open_site(site.config), found_patient(open_site(site.config), WHO, "HOSPITAL"))
-    assert found["scans"] == 4
+    assert found.scans == 4
     assert left(site, [*WORDS, *keys, former, "Test^Q3"]) == []
     assert run(site).files["skipped"] == 4

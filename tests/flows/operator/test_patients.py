@@ -46,13 +46,13 @@ def test_merged_ids_are_one_patient_from_the_next_night_on_and_unmerge_restores(
     before = tables(site)
     assert n_own(site) == 1
     report = correct(open_site(site.config), csv(tmp_path, OLD_TO_NEW), "merge")
-    assert (report["merged"], report["persons"], report["refused"]) == (1, 1, [])
+    assert (report.merged, report.persons, report.refused) == (1, 1, [])
     run(site)
     assert n_own(site) == 3
     with site.db.read() as connection:
         assert len(set(connection.scalars(select(Scan.patient)))) == 2
-    assert verify_matches(site)["wrong"] == 0
-    assert correct(open_site(site.config), csv(tmp_path, OLD_TO_NEW), "unmerge")["unmerged"] == 1
+    assert verify_matches(site).wrong == 0
+    assert correct(open_site(site.config), csv(tmp_path, OLD_TO_NEW), "unmerge").unmerged == 1
     run(site)
     assert tables(site) == before
 
@@ -75,10 +75,10 @@ def test_lines_that_make_no_sense_are_refused_by_number(site, tmp_path):
         "ANON,,NEW,HOSPITAL\nA,,A,\nA,,B\n"
     )
     report = correct(open_site(site.config), csv(tmp_path, text), "merge")
-    assert report["merged"] == 1
-    assert [line["line"] for line in report["refused"]] == [3, 4, 5, 6, 7, 8]
+    assert report.merged == 1
+    assert [line.line for line in report.refused] == [3, 4, 5, 6, 7, 8]
     assert [
-        line["line"] for line in correct(open_site(site.config), csv(tmp_path, HEAD + "A,,B,\n"), "unmerge")["refused"]
+        line.line for line in correct(open_site(site.config), csv(tmp_path, HEAD + "A,,B,\n"), "unmerge").refused
     ] == [2]
 
 
@@ -95,7 +95,7 @@ def test_the_merged_person_takes_the_split_of_the_target_and_encoders_of_the_oth
         connection.execute(patient.update().where(patient.c.key == old).values(split=0.1))
         connection.execute(encoder.update().where(encoder.c.cover == "2d").values(origin="trained", created_night=1))
     report = correct(open_site(site.config), csv(tmp_path, OLD_TO_NEW), "merge")
-    assert (report["changed_split"], len(report["encoders"])) == (1, 1)
+    assert (report.changed_split, len(report.encoders)) == (1, 1)
     run(site)
     with site.db.read() as connection:
         joined = select(Patient.split).join(Scan, Scan.patient == Patient.key).where(Scan.patient == new)
@@ -107,10 +107,10 @@ def test_labels_of_the_merged_id_count_for_the_person(site, tmp_path):
 
     labels = tmp_path / "labels.csv"
     labels.write_text("patient,finding,value\nOLD,nodule,present\n")
-    assert read_labels(open_site(site.config), labels)["imported"] == 1
+    assert read_labels(open_site(site.config), labels).imported == 1
     correct(open_site(site.config), csv(tmp_path, OLD_TO_NEW), "merge")
     run(site)
     with site.db.read() as connection:
         found = [example.present for example in read_examples(site, connection, "2d")]
     assert sorted(map(len, found)) == [0, 1, 1, 1]
-    assert read_labels(open_site(site.config), labels)["refused"] == []
+    assert read_labels(open_site(site.config), labels).refused == []

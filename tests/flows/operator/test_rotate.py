@@ -62,7 +62,7 @@ def test_after_a_rotation_everything_is_as_it_was_under_other_keys(ready):
     site = open_site(ready.config)
     assert shape(site) == before
     assert not old & all_keys(site)
-    assert site.keys.key_id == found["key_id"] != ready.keys.key_id
+    assert site.keys.key_id == found.key_id != ready.keys.key_id
     assert secret_path(site).stat().st_mode & 0o777 == 0o600
     names = {path.name.split("-")[0].split(".")[0] for folder in ("tensors", "pictures")
              for path in (site.store / folder).rglob("*") if path.is_file()}  # fmt: skip
@@ -77,7 +77,7 @@ def test_after_a_rotation_everything_is_as_it_was_under_other_keys(ready):
     # Sentences that name another file by its key; and of equal copies, the first by key is the one that counts.
     assert summary.files_this_night["seen"] <= 2 * n_naming
     assert shape(site) == before
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
 
 
 def test_whoever_was_forgotten_under_the_former_secret_stays_forgotten(ready):
@@ -126,7 +126,7 @@ def test_killed_in_between_no_night_runs_until_it_is_finished(hospital, make_sit
     assert shape(site) == before
     assert not old & all_keys(site)
     run(site)
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
 
 
 def test_a_renewal_beside_a_night_is_refused_and_leaves_nothing(ready, hospital):
@@ -198,7 +198,7 @@ def test_cut_off_at_any_step_it_can_be_finished(hospital, make_site, monkeypatch
     assert not next_secret(site).exists()
     assert shape(site) == before
     assert not old & all_keys(site)
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
 
 
 def cut_off_at_last_step(site, monkeypatch):

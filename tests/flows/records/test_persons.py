@@ -123,7 +123,7 @@ def test_a_second_person_under_one_id_takes_the_own_lanes_away_and_leaving_gives
     assert lanes(site) == ["no-own-lane"] * 3 + ["no-prior"]
     assert own_matches(site) == 0
     assert n_patients(site) == 4
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
     (site.archive / "f3").unlink()
     run(site)
     run(calm)
@@ -156,9 +156,9 @@ def test_ids_that_are_not_trusted_are_listed_with_the_reason(make_site, write_di
     deliver(write_dicom, site, ("ANON", 1, 1), ("P1", 2, 1), ("P1", 3, 2), ("P2", 4, 2), PatientSex="F")
     deliver(write_dicom, site, ("P2", 5, 3), PatientSex="M")
     run(site)
-    found = {row["id"]: (row["why"], row["persons"], row["files"]) for row in conflicts(open_site(site.config))}
+    found = {row.id: (row.why, row.persons, row.files) for row in conflicts(open_site(site.config))}
     assert found == {"ANON": ("a placeholder", 1, 1), "P2": ("male and female", 2, 2)}
-    assert not any(row["trusted"] or row["merge_into"] for row in conflicts(open_site(site.config)))
+    assert not any(row.trusted or row.merge_into for row in conflicts(open_site(site.config)))
 
 
 def test_ids_that_are_written_alike_stay_two_patients_and_are_listed_with_the_merge(make_site, write_dicom, tmp_path):
@@ -174,7 +174,9 @@ def test_ids_that_are_written_alike_stay_two_patients_and_are_listed_with_the_me
             run(site)
     assert tables(first) == tables(other)
     assert n_patients(first) == 5
-    found = {(row["id"], row["issuer"]): row["merge_into"] for row in conflicts(open_site(first.config))}
+    found = {
+        (row.id, row.issuer): row.merge_into and row.merge_into.to_json() for row in conflicts(open_site(first.config))
+    }
     number = {"id": "12345", "issuer": "HOSPITAL"}
     assert found == {
         ("12345", ""): number, ("12345^^^HOSPITAL", ""): number,
@@ -182,7 +184,7 @@ def test_ids_that_are_written_alike_stay_two_patients_and_are_listed_with_the_me
     }  # fmt: skip
     lines = [f"{who[0]},{who[1]},{to['id']},{to['issuer']}" for who, to in found.items()]
     (tmp_path / "ids.csv").write_text("\n".join(["from_id,from_issuer,to_id,to_issuer", *lines]))
-    assert correct(open_site(first.config), tmp_path / "ids.csv", "merge")["refused"] == []
+    assert correct(open_site(first.config), tmp_path / "ids.csv", "merge").refused == []
     run(first)
     assert n_patients(first) == 2 and conflicts(open_site(first.config)) == []
 

@@ -198,8 +198,8 @@ def test_a_database_of_a_former_secret_says_what_to_do(make_site, hospital, tmp_
     with pytest.raises(OtherSite, match="rotate-secret"):
         open_site(site.config)
     found = rotate_secret(site.config)
-    assert found["key_id"] == open_site(site.config).keys.key_id
-    assert found["former"] == 1
+    assert found.key_id == open_site(site.config).keys.key_id
+    assert found.former == 1
     assert run(open_site(site.config)).scans["new"] == 0
 
 

@@ -47,8 +47,8 @@ def test_a_night_whose_shards_failed_says_so_everywhere(told_site, tmp_path, mon
     assert "left work undone: An encoder's vectors were made on another device" in told
     assert "other-device" in (told_site.store / "reports" / "night-00001.html").read_text()
     status = standing(open_site(told_site.config))
-    assert (status["hours_since_success"], status["overdue"]) == (None, True)
-    assert status["undone"][0]["code"] == "other-device"
+    assert (status.hours_since_success, status.overdue) == (None, True)
+    assert status.undone[0].code == "other-device"
 
 
 def test_work_that_no_stage_speaks_of_is_told_as_well(told_site, monkeypatch):

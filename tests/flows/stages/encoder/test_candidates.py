@@ -68,7 +68,7 @@ def test_a_small_archive_switches_in_the_same_night(make_chosen):
     before = of_active(site)
     summary = run(site)
     assert active(site) == OTHER
-    assert (of_active(site), verify_matches(site)["wrong"]) == (before, 0)
+    assert (of_active(site), verify_matches(site).wrong) == (before, 0)
     with site.db.read() as connection:
         newest = encoder_switches(connection)[0]
     assert (newest.night, newest.reason.split(", ")[0]) == (
@@ -88,9 +88,9 @@ def test_the_old_encoder_answers_until_the_last_scan_is_embedded_night_by_night(
         summary = run(site)
         assert (active(site), vectors(site), of_active(site)) == (old, done, lists)
         assert (summary.state, summary.backlog) == ("partial", n_scans - done)
-        (row,) = [row for row in list_encoders(open_site(site.config))["encoders"] if row["id"] == OTHER]
-        assert (row["chosen_reason"], row["waiting"], row["active"]) == ("it is better", n_scans - done, False)
-        assert standing(open_site(site.config))["chosen"][0]["waiting"] == n_scans - done
+        (row,) = [row for row in list_encoders(open_site(site.config)).encoders if row.id == OTHER]
+        assert (row.chosen_reason, row.waiting, row.active) == ("it is better", n_scans - done, False)
+        assert standing(open_site(site.config)).chosen[0].waiting == n_scans - done
         page = (site.store / f"reports/night-{summary.night:05d}.html").read_text()
         assert f"{n_scans - done} scans still wait for its vector" in page
         with site.db.read() as connection:
@@ -166,7 +166,7 @@ def test_a_chosen_encoder_that_cannot_be_used_goes_into_the_shadow_and_the_night
     assert run(site).exit == 0  # it is chosen no more: nothing is left undone
     with site.db.read() as connection:
         assert words in held_encoders(connection)[0].held_reason
-    assert json.dumps(list_encoders(open_site(site.config)))
+    assert json.dumps(list_encoders(open_site(site.config)).to_json())
 
 
 def test_overlap_is_the_share_of_the_first_ten_that_both_show():

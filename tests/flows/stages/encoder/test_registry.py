@@ -38,23 +38,23 @@ def active(site):
 
 def test_the_list_says_who_is_active_since_when_and_why(site):
     found = list_encoders(open_site(site.config))
-    assert {(row["cover"], row["active"]) for row in found["encoders"]} == {("2d", True), ("2d", False), ("3d", True)}
-    assert all(row["since"] and row["vectors"] for row in found["encoders"] if row["active"])
-    assert [row["reason"] for row in found["history"]] == ["starter: nothing trained on this archive yet"] * 2
+    assert {(row.cover, row.active) for row in found.encoders} == {("2d", True), ("2d", False), ("3d", True)}
+    assert all(row.since and row.vectors for row in found.encoders if row.active)
+    assert [row.reason for row in found.history] == ["starter: nothing trained on this archive yet"] * 2
     assert json.dumps(found)
 
 
 def test_a_switch_is_one_row_and_the_next_night_matches_within_the_new_encoder_alone(site):
     before, first = tables(site), active(site)["2d"]
-    assert activate_encoder(open_site(site.config), "ffff")["switched"]
+    assert activate_encoder(open_site(site.config), "ffff").switched
     assert active(site)["2d"] == OTHER
     assert tables(site) == before
     run(site)
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
     found = tables(site)["matches"]
     assert {row[2] for row in found} >= {first, OTHER}
     assert [row[:2] for row in found if row[2] == OTHER] == [row[:2] for row in found if row[2] == first]
-    assert roll_back(open_site(site.config))["active"] == first
+    assert roll_back(open_site(site.config)).active == first
     assert active(site)["2d"] == first
 
 

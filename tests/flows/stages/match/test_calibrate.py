@@ -135,15 +135,15 @@ def test_similar_says_how_many_unrelated_patients_chance_would_show(make_site):
     site = make_site()
     night(site, (range(60), vectors(60), 0))
     (answer,) = similar_to(open_site(site.config), scan="s0-059")
-    (lane,) = [lane for lane in answer["lanes"] if lane["lane"] == "others"]
-    assert lane["gallery_patients"] == 59
-    for row in lane["matches"]:
-        told = row["expected_by_chance"]
-        assert told["n_patients"] == 59
-        assert told["text"].startswith("among 59 patients")
-    first = lane["matches"][0]
-    (found,) = compare_scans(open_site(site.config), "s0-059", first["scan"])["encoders"]
-    assert found["expected_by_chance"]["text"] == first["expected_by_chance"]["text"]
+    (lane,) = [lane for lane in answer.lanes if lane.lane == "others"]
+    assert lane.gallery_patients == 59
+    for row in lane.matches:
+        told = row.expected_by_chance
+        assert told.n_patients == 59
+        assert told.text.startswith("among 59 patients")
+    first = lane.matches[0]
+    (found,) = compare_scans(open_site(site.config), "s0-059", first.scan).encoders
+    assert found.expected_by_chance.text == first.expected_by_chance.text
 
 
 def test_a_night_without_anything_new_reads_nothing_again(make_site):

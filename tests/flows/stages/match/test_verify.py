@@ -100,20 +100,20 @@ def test_a_wrong_rule_of_the_search_is_seen_in_its_lane_and_in_no_other(hospital
     monkeypatch.setattr(*BROKEN[lane])
     run(site)
     found = verify_matches(site)
-    assert found["wrong"] > 2
-    assert all(line.endswith(f"lane {lane}") for line in found["differences"])
+    assert found.wrong > 2
+    assert all(line.endswith(f"lane {lane}") for line in found.differences)
 
 
 def test_a_list_that_says_it_ended_otherwise_is_seen(hospital, make_site, db_url):
     site = make_site(url=db_url)
     hospital.deliver(site.archive)
     run(site)
-    assert (verify_matches(site)["wrong"], verify_matches(site)["waiting"]) == (0, 0)
+    assert (verify_matches(site).wrong, verify_matches(site).waiting) == (0, 0)
     few = (LaneOutcome.lane == "others", LaneOutcome.code == "fewer-than-k")
     with site.db.write() as connection:
         n = connection.execute(update(LaneOutcome).where(*few).values(code="ok")).rowcount
     assert n > 0
-    assert verify_matches(site)["wrong"] == n
+    assert verify_matches(site).wrong == n
 
 
 def test_scans_that_are_not_matched_yet_are_counted(hospital, make_site):
@@ -121,4 +121,4 @@ def test_scans_that_are_not_matched_yet_are_counted(hospital, make_site):
     hospital.deliver(site.archive)
     run(site, "ingest", "encoder", "embed")
     found = verify_matches(site)
-    assert found["waiting"] * 2 == found["lists"] == found["wrong"] > 0
+    assert found.waiting * 2 == found.lists == found.wrong > 0
