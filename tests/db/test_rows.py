@@ -64,13 +64,13 @@ def test_a_whole_row_has_its_tables_columns_and_no_others(row, model):
         assert plain(told[name]) == plain(kind), name
 
 
-def test_every_whole_row_is_held_against_its_table():
+def test_every_whole_row_of_a_table_is_held_against_it():
     modules = [importlib.import_module(f"db.{found.name}") for found in pkgutil.iter_modules(db.__path__)]
     rows = {
         kind.__name__
         for module in modules
         for kind in vars(module).values()
-        if is_dataclass(kind) and (kind.__doc__ or "").startswith("A row of ")
+        if is_dataclass(kind) and (kind.__doc__ or "").startswith("A row of ") and "view" not in kind.__doc__
     }
     assert rows == {row.__name__ for row, _ in WHOLE}
 
