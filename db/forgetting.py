@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, and_, case, delete, exists, func, or_, select, union, update
 
@@ -51,7 +52,7 @@ PERSON, IDENTITY_FILE, IDENTITY_STUDY = table_of(IdentityPerson), table_of(Ident
 IDENTITY_PATIENT, IDENTITY_SCAN = table_of(IdentityPatient), table_of(IdentityScan)
 MERGE, TOMBSTONE, BACKUP = table_of(IdentityMerge), table_of(Tombstone), table_of(BackupMade)
 REJECTION = table_of(IdentityRejection)
-BLANK = {
+BLANK: dict[str, Any] = {
     "state": "refused", "code": FORGOTTEN, "why": "", "sop_uid": "", "series": "", "study": "", "part": "",
     "series_uid": "", "file_sha256": "", "pixel_sha256": "", "header": "", "person": "",
 }  # fmt: skip

@@ -1,7 +1,6 @@
 """How reads hand out their rows: one frozen dataclass a noun, its fields named as the columns."""
 
 from dataclasses import fields
-from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, func, select
@@ -44,7 +43,6 @@ def mapping_of(row: object) -> dict[str, Any]:
     return {name: getattr(row, name) for name in _names(type(row))}
 
 
-@cache
 def _names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from db import identity
-from db.files import files_with_outcome
+from db.files import FileEnding, files_with_outcome
 from db.identity import patients_by_id
 from db.lease import begin_night, begin_stage
 from db.lists import nearest_entered
 from db.matches import replace_lane
 from db.nights import first_begun_at, last_success_at, running_night, running_stage
-from db.scans import scan_facts
+from db.scans import ScanFacts, scan_facts
 from db.tables import Match, Night
 from db.verdicts import save_verdict, wrong_patient_verdicts
 
@@ -35,8 +35,8 @@ def test_files_are_listed_with_their_paths_by_outcome_or_code(archive) -> None:
             for key, path in (("1", "b"), ("2", "a"))
         ]
         identity.save_files(connection, rows)
-        bad = {"path": "a", "outcome": "quarantined", "code": "truncated", "why": "short", "scan": None}
-        used = {"path": "b", "outcome": "used", "code": "used", "why": "", "scan": "s"}
+        bad = FileEnding(path="a", outcome="quarantined", code="truncated", why="short", scan=None)
+        used = FileEnding(path="b", outcome="used", code="used", why="", scan="s")
         for wanted, found in (
             (None, [bad, used]),
             ("quarantined", [bad]),
@@ -69,17 +69,17 @@ def test_the_nearest_new_matches_come_first_one_a_scan(scans, new_night: Callabl
         assert [(row.scan, row.prior) for row in rows] == [("e", "a"), ("f", "a")]
         assert len(nearest_entered(connection, night, 1)) == 1
         assert scan_facts(connection, ["a", "none"]) == {
-            "a": {
-                "key": "a",
-                "patient": "pa",
-                "study": "study-a",
-                "kind": "ct/chest/3d",
-                "contrast": None,
-                "acquired_local_date": None,
-                "date_doubts": "",
-                "manufacturer": None,
-                "model": None,
-            }
+            "a": ScanFacts(
+                key="a",
+                patient="pa",
+                study="study-a",
+                kind="ct/chest/3d",
+                contrast=None,
+                acquired_local_date=None,
+                date_doubts="",
+                manufacturer=None,
+                model=None,
+            )
         }
 
 

@@ -27,7 +27,7 @@ def test_each_reading_of_a_covers_test_patients_has_the_next_number(archive):
     with archive.db.read() as connection:
         newest, *_ = evaluations(connection, "e")
     assert (newest.reading, newest.p_at_1, newest.night) == (2, 0.5, None)
-    assert "result" not in newest
+    assert not hasattr(newest, "result")
     assert newest.made_at.tzinfo is not None
 
 

@@ -5,6 +5,7 @@ from sqlalchemy import inspect, text
 from db import identity
 from db.base import IDENTITY, Base
 from db.engine import Database
+from db.rows import mapping_of
 
 
 def file(key: str, series: str = "s", **values: Any) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def test_members_are_the_readable_files_of_the_series(db: Database) -> None:
     with db.read() as connection:
         rows = identity.members_of_series(connection, ["s"])
     assert [row.key for row in rows] == ["a", "b"]
-    assert set(rows[0]) == {"key", "path", "series", "part", "size_bytes", "mtime_ns", "sop_uid", "header"}
+    assert set(mapping_of(rows[0])) == {"key", "path", "series", "part", "size_bytes", "mtime_ns", "sop_uid", "header"}
 
 
 def test_one_uid_in_two_series_is_a_conflict_of_both(db: Database) -> None:

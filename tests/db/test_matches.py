@@ -19,6 +19,7 @@ from db.matches import (
     request_match,
     save_lane_outcomes,
 )
+from db.rows import mapping_of
 from db.tables import Embedding, LaneOutcome, Match, Night
 
 
@@ -329,7 +330,7 @@ def test_lane_outcomes_are_written_only_when_they_differ(scans, new_night: Calla
         assert connection.scalar(select(LaneOutcome.night)) == 1
         assert save_lane_outcomes(connection, [row | {"night": night, "gallery_patients": 4}]) == 1
         (kept,) = lane_outcomes(connection, "e", "ct/chest/3d")
-        assert kept == row | {"night": night, "gallery_patients": 4, "alarm": ""}
+        assert mapping_of(kept) == row | {"night": night, "gallery_patients": 4, "alarm": ""}
         assert delete_lane_outcomes(connection, "e", ["a", "b"]) == 1
         assert lane_outcomes(connection, "e", "ct/chest/3d") == []
 

@@ -7,7 +7,7 @@ import pytest
 from db.backlog import work_left, work_left_by_stage
 from db.embeddings import Vectors, embedding_count, embeddings_of, kinds_of, scans_to_embed
 from db.encoders import encoder_row, set_active_encoder
-from db.files import file_counts, files_by_code
+from db.files import FileCount, file_counts, files_by_code
 from db.lease import begin_stage, end_stage
 from db.lists import ineligible_current, kinds_to_match, lanes_of_scan, scans_matched_with
 from db.matches import mark_matched, replace_lane, save_lane_outcomes
@@ -95,7 +95,7 @@ def test_files_are_counted_by_outcome_and_by_night(archive, new_night: Callable[
         assert file_counts(connection) == {"used": 1, "quarantined": 2}
         assert file_counts(connection, changed_since=1) == {"quarantined": 1}
         assert files_by_code(connection, outcome="quarantined") == [
-            {"outcome": "quarantined", "code": "truncated", "n_files": 2, "newest_night": night}
+            FileCount(outcome="quarantined", code="truncated", n_files=2, newest_night=night)
         ]
 
 

@@ -163,7 +163,7 @@ def why_ended(row: ShardRow, state: str, *, now: datetime, heard: datetime | Non
         failed = "worker-config" if row.begun_at is None else "shard-failed"
         return "shard-crashed" if state == CRASHED else failed
     if row.begun_at is not None:
-        return "shard-silent" if now - row.heard_at > patience else None
+        return "shard-silent" if now - (row.heard_at or row.begun_at) > patience else None
     since = max(filter(None, (row.handed_at, heard)))
     if now - since <= patience:
         return None

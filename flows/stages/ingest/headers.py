@@ -32,10 +32,6 @@ from scans.header import Header
 from scans.outcome import Refusal
 from scans.sandbox.process import Found
 
-UNSETTLED = {
-    "mtime_ns": UNSETTLED_MTIME,
-    "inode": UNSETTLED_INODE,
-}  # of a file to look at again, so that it counts as changed
 LOOK_AGAIN = ("no-permission", "disk-error")  # refusals that may pass without the file changing
 
 
@@ -111,7 +107,7 @@ def _listed_row(site: Site, entry: Entry, state: str) -> FileRow:
     if entry.special:
         return replace(row, state="refused", code="not-a-regular-file", why=f"it is a {entry.special}")
     if state == "arriving":
-        return replace(row, code="still-arriving", **UNSETTLED)
+        return replace(_unsettled(row), code="still-arriving")
     return row
 
 
@@ -165,7 +161,7 @@ class _Read:
 def _read_one(site: Site, row: FileRow, found: Found) -> _Read:
     gone = _Read(replace(row, state="gone", code="gone", grouped=False))
     if isinstance(found, Refusal):
-        stat_row = replace(row, **UNSETTLED) if found.code in LOOK_AGAIN else row
+        stat_row = _unsettled(row) if found.code in LOOK_AGAIN else row
         return _Read(replace(stat_row, state="refused", code=found.code, why=found.facts, grouped=False))
     if isinstance(found, FileNotFoundError | NotADirectoryError):
         return gone
@@ -177,7 +173,7 @@ def _read_one(site: Site, row: FileRow, found: Found) -> _Read:
     except (FileNotFoundError, NotADirectoryError):
         return gone
     if seen != (row.size_bytes, row.mtime_ns):
-        return _Read(replace(row, **UNSETTLED, state="arriving", code="still-arriving", grouped=False))
+        return _Read(replace(_unsettled(row), state="arriving", code="still-arriving", grouped=False))
     who = header.identity
     read = replace(
         row, state="read", code="", why="", grouped=False, sop_uid=who.sop_uid,
@@ -186,6 +182,11 @@ def _read_one(site: Site, row: FileRow, found: Found) -> _Read:
         header=header.to_json(), person=person_of(header).key,
     )  # fmt: skip
     return _Read(read, header)
+
+
+def _unsettled(row: FileRow) -> FileRow:
+    """Return the row of a file to look at again, so that it counts as changed."""
+    return replace(row, mtime_ns=UNSETTLED_MTIME, inode=UNSETTLED_INODE)
 
 
 def _named_by(row: FileRow, header: Header) -> list[dict[str, object]]:

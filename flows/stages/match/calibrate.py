@@ -39,7 +39,12 @@ VERSION = 2  # raise when the meaning of a calibration changes: every one is the
 MOST_PATIENTS = 500  # the first by their drawn number: pairs grow with the square, and a newcomer is rarely among them
 ROWS_PER_WRITE = 4096
 VALIDATION = (TRAIN_BELOW, VALIDATION_BELOW)
-UNCHANGED_OF_OTHERS = {"change_code": "", "change_percentile": None, "change_references": None, "change_scanner": ""}
+UNCHANGED_OF_OTHERS: dict[str, object] = {
+    "change_code": "",
+    "change_percentile": None,
+    "change_references": None,
+    "change_scanner": "",
+}
 Rows = Sequence[CalibrationScan]
 Labels = Mapping[str, tuple[list[str], list[str]]]
 
@@ -210,7 +215,7 @@ def _read_shares(site: Site, ticket: Ticket, known: CalibrationRow) -> int:
     return len(waiting)
 
 
-def _change(known: CalibrationRow, match: MatchToRead) -> Mapping[str, object]:
+def _change(known: CalibrationRow, match: MatchToRead) -> dict[str, object]:
     if match.lane != "own":
         return UNCHANGED_OF_OTHERS
     same = same_scanner(scanner_of(match), scanner_name(match.prior_manufacturer, match.prior_model))
