@@ -12,7 +12,7 @@ from siamese.choices import Words
 from siamese.limits import LIMITS, refusal
 from siamese.training.settings import TrainingSettings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BASE = '[site]\narchive = "archive"\n'
 
 
