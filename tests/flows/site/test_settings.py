@@ -178,7 +178,7 @@ def test_the_shipped_configuration_shows_every_key_with_its_default():
 
 
 def test_init_writes_the_very_configuration_that_the_repository_shows():
-    assert (ROOT / "flows" / "config.template.toml").read_text() == (ROOT / "config.toml").read_text()
+    assert (ROOT / "flows" / "operator" / "config.template.toml").read_text() == (ROOT / "config.toml").read_text()
 
 
 @pytest.mark.parametrize(("policy", "wanted"), [("missing", 0), ("never", None), ("new_scans >= 40", 40)])
