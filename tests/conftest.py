@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
@@ -19,6 +20,9 @@ from sqlalchemy import text
 from db.address import parse_url, sqlite_files
 from db.engine import Database, make_engine, open_db
 from db.migrate import upgrade
+
+if TYPE_CHECKING:
+    from siamese.example import Example
 
 BACKENDS = ("sqlite", "postgresql")
 ROOT = Path(__file__).parents[1]
@@ -35,7 +39,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(SCRATCH, ignore_errors=True)
 
 
-FLOATS = ("siamese", "torch")  # whoever imports one of these holds floats that a kernel made
+FLOATS = ("siamese", "evaluation", "torch")  # whoever imports one of these holds floats that a kernel made
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -50,7 +54,10 @@ def imports_floats(path: Path) -> bool:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     names |= {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
-    return path.parent.name == "siamese" or any(name.split(".")[0] in FLOATS for name in names)
+    is_of_room = bool(
+        {"siamese", "evaluation"} & set(path.relative_to(ROOT / "tests").parts)
+    )  # their fixtures hold floats
+    return is_of_room or any(name.split(".")[0] in FLOATS for name in names)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -143,3 +150,24 @@ def db(db_url: str) -> Iterator[Database]:
     database = open_db(db_url)
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def make_example() -> Callable[..., "Example"]:
+    """Return a maker of examples without files; "p1-2" is the second scan of patient p1."""
+    from siamese.example import Example
+
+    def make(
+        scan: str,
+        present: str = "",
+        absent: str = "",
+        *,
+        kind: str = "ct/chest/3d",
+        number: float = 0.1,
+        study: str = "",
+        tensor: Path = Path("none.npy"),
+    ) -> "Example":
+        words = frozenset(present.split()), frozenset(absent.split())
+        return Example(scan, scan.split("-")[0], study or f"study-{scan}", kind, tensor, *words, number)
+
+    return make

@@ -25,8 +25,8 @@ def test_every_file_that_trains_embeds_or_evaluates_is_marked(request):
 def test_the_marker_is_given_by_what_a_file_imports():
     from tests.conftest import imports_floats
 
-    assert imports_floats(ROOT / "tests" / "siamese" / "test_training.py")
-    assert imports_floats(ROOT / "tests" / "flows" / "test_evaluating.py")
+    assert imports_floats(ROOT / "tests" / "siamese" / "training" / "test_fit.py")
+    assert imports_floats(ROOT / "tests" / "flows" / "evaluate" / "test_one.py")
     assert not imports_floats(ROOT / "tests" / "scans" / "test_kind.py")
 
 

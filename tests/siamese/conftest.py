@@ -29,26 +29,6 @@ def make_volume() -> Callable[..., Volume]:
 
 
 @pytest.fixture(scope="session")
-def make_example() -> Callable[..., Example]:
-    """Return a maker of examples without files; "p1-2" is the second scan of patient p1."""
-
-    def make(
-        scan: str,
-        present: str = "",
-        absent: str = "",
-        *,
-        kind: str = "ct/chest/3d",
-        number: float = 0.1,
-        study: str = "",
-        tensor: Path = Path("none.npy"),
-    ) -> Example:
-        words = frozenset(present.split()), frozenset(absent.split())
-        return Example(scan, scan.split("-")[0], study or f"study-{scan}", kind, tensor, *words, number)
-
-    return make
-
-
-@pytest.fixture(scope="session")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
     """40 patients with two projections each: a disc and, within it, a blob or a ring."""
     return discs(tmp_path_factory.mktemp("cohort"), 40)

@@ -110,7 +110,7 @@ def configured(**values):
 
 def wrong_values(limit):
     if isinstance(limit, Words):
-        return ["", limit.allowed[0].upper(), None, 3]
+        return ["", next(iter(limit.allowed)).upper(), None, 3]
     beyond = [limit.low if limit.above else limit.low - 1, limit.high if limit.below else limit.high + 1]
     return [*beyond, float("nan"), float("inf"), "1", True, None, *([1.5] if limit.is_whole else [])]
 
