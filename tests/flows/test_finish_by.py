@@ -62,7 +62,7 @@ def test_matching_cut_night_by_night_ends_with_the_tables_of_one_night(
     states = nights_until_done(site, monkeypatch, n_looks)
     assert states.count("partial") >= 1
     assert tables(site) == tables(whole)
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
 
 
 @pytest.mark.parametrize("n_looks", [0, 2])

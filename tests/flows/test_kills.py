@@ -51,4 +51,4 @@ def test_killed_with_minus_nine_at_random_commits_the_tables_end_the_same(hospit
     assert -signal.SIGKILL in codes, "no child was killed: this test proves nothing"
     run(site)
     assert tables(site) == tables(calm)
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0

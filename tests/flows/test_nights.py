@@ -83,7 +83,7 @@ def test_killed_at_any_commit_a_rerun_ends_like_an_undisturbed_night(
                 run(site)
     run(site)
     assert tables(site) == undisturbed
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
 
 
 def test_a_withdrawn_scan_leaves_every_list_and_comes_back_as_it_was(hospital, undisturbed, make_site, db_url):
@@ -96,7 +96,7 @@ def test_a_withdrawn_scan_leaves_every_list_and_comes_back_as_it_was(hospital, u
     gone = run(site)
     assert gone.scans["withdrawn"] == 2
     assert gone.files["gone"] == 3
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
     assert tables(site) != undisturbed
     hospital.deliver(site.archive)
     run(site)
@@ -110,7 +110,7 @@ def test_a_file_that_changed_makes_another_scan(hospital, make_site):
     (site.archive / "00").write_bytes((site.archive / "40").read_bytes())
     changed = run(site)
     assert changed.scans["withdrawn"] == 1
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
 
 
 def test_verify_finds_a_match_that_is_wrong(hospital, make_site):
@@ -123,7 +123,7 @@ def test_verify_finds_a_match_that_is_wrong(hospital, make_site):
     run(site)
     with site.db.write() as connection:
         connection.execute(update(Match).where(Match.id == 1).values(distance=0.123))
-    assert verify_matches(site)["wrong"] == 1
+    assert verify_matches(site).wrong == 1
 
 
 def test_a_night_that_must_finish_early_publishes_and_the_next_goes_on(hospital, undisturbed, make_site, monkeypatch):
@@ -205,7 +205,7 @@ def test_where_dates_mean_nothing_every_other_patient_is_eligible(hospital, make
     hospital.deliver(site.archive)
     run(site)
     found = tables(site)
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
     assert {row[3] for row in found["lanes"] if row[2] == "others"} == {"ok", "fewer-than-k"}
     assert any(row[5] is not None for row in found["matches"] if row[3] == "own") == ranked
 
@@ -219,7 +219,7 @@ def test_new_rules_make_every_list_anew_and_old_ones_bring_them_back(hospital, m
     os.utime(site.config, (2e9, 2e9))
     short = open_site(site.config)
     assert run(short).matches["left"] > 0
-    assert verify_matches(short)["wrong"] == 0
+    assert verify_matches(short).wrong == 0
     site.config.write_text(text)
     os.utime(site.config, (3e9, 3e9))
     back = open_site(site.config)

@@ -50,7 +50,7 @@ def test_a_person_who_was_published_twice_is_found(make_site):
         shutil.copytree(out / patient, site.archive / patient)
     summary = run(site)
     assert summary.files["used"] == summary.files["seen"]
-    assert verify_matches(site)["wrong"] == 0
+    assert verify_matches(site).wrong == 0
     first = select(Match.scan, Match.prior, Match.distance).where(Match.lane == "others", Match.rank == 1)
     with site.db.read() as connection:
         patients = dict(connection.execute(select(Scan.key, Scan.patient)).tuples().all())

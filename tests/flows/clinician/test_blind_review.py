@@ -40,7 +40,7 @@ def ask(call):
 
 def matched(site):
     with site.db.read() as connection:
-        return {row["prior"]: row["id"] for row in current_matches(connection, "enc") if row["scan"] == SCAN}
+        return {row.prior: row.id for row in current_matches(connection, "enc") if row.scan == SCAN}
 
 
 def recorded(site):
@@ -101,7 +101,7 @@ def test_a_verdict_on_a_pair_counts_for_matches_or_for_controls_and_says_not_whi
     assert ask(site, "similar", SCAN) == before
     with site.db.read() as connection:
         rows = newest_verdicts(connection)
-    assert {row["prior"] for row in rows if row["is_control"]} == drawn
+    assert {row.prior for row in rows if row.is_control} == drawn
     assert labels_from_verdicts(open_site(site.config))["labels"] == 7  # the scan and its six matches
 
 
