@@ -193,15 +193,15 @@ def _rows(site):
 
 
 def _state(site, night):
-    return next(row["state"] for row in _rows(site) if row["id"] == night)
+    return next(row.state for row in _rows(site) if row.id == night)
 
 
 def _running(site):
-    return next((row["id"] for row in _rows(site) if row["state"] == "running"), None)
+    return next((row.id for row in _rows(site) if row.state == "running"), None)
 
 
 def _finished_after(site, night):
-    return any(row["id"] > night and row["state"] in ("finished", "nothing_new") for row in _rows(site))
+    return any(row.id > night and row.state in ("finished", "nothing_new") for row in _rows(site))
 
 
 def _shard_at_work(site):
