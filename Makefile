@@ -31,6 +31,7 @@ KERNELS := 1,SSE41 1,AVX2 1,AVX512_CORE 2,SSE41 2,AVX2 2,AVX512_CORE 2,
 
 kernels: $(STAMP)  ## what trains, evaluates or compares floats, under each kernel level of oneDNN and 1 and 2 threads
 	@for run in $(KERNELS); do threads=$${run%,*} level=$${run#*,}; \
+		case $$level in AVX512*) grep -q avx512f /proc/cpuinfo || { echo "kernels: no $$level in this processor"; continue; };; esac; \
 		echo "kernels: oneDNN $${level:-unlimited}, $$threads threads"; \
 		env -u ONEDNN_MAX_CPU_ISA $${level:+ONEDNN_MAX_CPU_ISA=$$level} OMP_NUM_THREADS=$$threads \
 			$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m floats || exit 1; \
