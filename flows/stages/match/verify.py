@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+import numpy as np
 from sqlalchemy import Connection
 
 from db import calibrations
@@ -13,7 +14,6 @@ from db.lists import list_ends, listed_entries, listed_scans
 from flows.answers.care import Verified
 from flows.site.opened import Site
 from flows.stages.match.plain_lists import Entry, PlainLists, Row
-from siamese.vector_bytes import stacked
 
 MOST_SHOWN = 20
 SCANS_AT_ONCE = 512
@@ -41,7 +41,7 @@ def verify_matches(site: Site) -> Verified:
 
 def _differences(site: Site, connection: Connection, encoder: EncoderRow, kind: str, found: Vectors) -> Iterator[str]:
     identifier, s = encoder.id, site.settings
-    vectors = stacked(found.vectors, encoder.dim)
+    vectors = np.frombuffer(b"".join(found.vectors), "<f4").reshape(len(found.scans), encoder.dim)  # by itself here too
     columns = (found.scans, found.patients, found.studies, found.own_lanes, found.acquired_from, found.acquired_until)
     rows = [Row(*row) for row in zip(*columns, strict=True)]
     plain = PlainLists(rows, vectors, metric=encoder.metric, dates=s.scans.dates, k=s.siamese.k)

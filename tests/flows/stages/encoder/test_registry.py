@@ -41,7 +41,7 @@ def test_the_list_says_who_is_active_since_when_and_why(site):
     assert {(row.cover, row.active) for row in found.encoders} == {("2d", True), ("2d", False), ("3d", True)}
     assert all(row.since and row.vectors for row in found.encoders if row.active)
     assert [row.reason for row in found.history] == ["starter: nothing trained on this archive yet"] * 2
-    assert json.dumps(found)
+    assert json.dumps(found.to_json())
 
 
 def test_a_switch_is_one_row_and_the_next_night_matches_within_the_new_encoder_alone(site):
