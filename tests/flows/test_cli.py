@@ -226,8 +226,8 @@ def test_labels_may_say_size_contrast_and_site(call, matched, tmp_path):
     ]  # fmt: skip
     with matched.db.read() as connection:
         rows = {row.finding: row for row in read_labels(connection)}
-    assert [rows.nodule[name] for name in ("size_mm", "contrast_to_noise", "site")] == [12.5, 3.0, "North"]
-    assert [rows.cyst[name] for name in ("size_mm", "contrast_to_noise", "site")] == [None, None, None]
+    assert [getattr(rows["nodule"], name) for name in ("size_mm", "contrast_to_noise", "site")] == [12.5, 3.0, "North"]
+    assert [getattr(rows["cyst"], name) for name in ("size_mm", "contrast_to_noise", "site")] == [None, None, None]
 
 
 def test_labels_without_the_right_columns_are_refused_whole(call, matched, tmp_path):
