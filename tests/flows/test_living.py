@@ -134,7 +134,8 @@ def test_a_copy_that_keeps_its_date_is_not_read_while_it_grows(hospital, make_si
     (site.archive / "10").write_bytes(whole[: len(whole) // 2])
     os.utime(site.archive / "10", (1e9, 1e9))
     first = run(site)
-    assert waited == [1.0] and (first.files["waiting"], first.files["quarantined"]) == (1, 0)
+    assert waited.count(1.0) == 1  # others of this process sleep too
+    assert (first.files["waiting"], first.files["quarantined"]) == (1, 0)
 
 
 def test_a_night_leaves_the_archive_as_it_was(hospital, make_site):
