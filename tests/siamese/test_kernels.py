@@ -43,7 +43,8 @@ CHILD = """
 import sys
 import numpy as np
 from siamese.embedding import embed
-from siamese.encoder import load, starter
+from siamese.encoder import load
+from siamese.manifest import starter
 from siamese.kernels import kernels
 tensors, out = np.load(sys.argv[1]), sys.argv[2]
 np.savez(out, **{cover: embed(load(starter(cover)), list(tensors[cover])) for cover in tensors})

@@ -98,7 +98,7 @@ def test_equal_seeds_give_equal_fingerprints_and_others_do_not(quick, cohort, tm
 KILLED = """
 import os, pickle, signal, sys
 from pathlib import Path
-from siamese.training import fit
+from siamese.training.fit import fit
 cohort, settings = pickle.loads(Path(sys.argv[1]).read_bytes())
 def kill(epoch):
     if epoch.number == 2:
