@@ -17,7 +17,7 @@ from db import forgetting, identity, persons
 from db.address import sqlite_files
 from db.engine import open_db
 from db.errors import DatabaseError
-from db.forgetting import Studied, Theirs
+from db.theirs import Studied, Theirs, files_of, studies_of, theirs_of
 from flows.answers.answer import filled
 from flows.answers.corrections import Forgotten
 from flows.records.persons import finish_persons, patients_of
@@ -134,9 +134,7 @@ def _outside(site: Site) -> list[str]:
 
 
 def _theirs(site: Site, connection: Connection, patient: str) -> Theirs:
-    return forgetting.theirs_of(
-        connection, patient, lambda patient_id, issuer: site.keys.patient(patient_id, issuer, "")
-    )
+    return theirs_of(connection, patient, lambda patient_id, issuer: site.keys.patient(patient_id, issuer, ""))
 
 
 def _one_person(site: Site, keys: Sequence[str]) -> str:
@@ -155,7 +153,7 @@ def _write_tombstones(site: Site, ticket: Ticket, patient: str) -> None:
     """Write the tombstones of every id and study of a patient; of a study that others share, of their part."""
     with site.db.read() as connection:
         theirs = _theirs(site, connection, patient)
-        studies = forgetting.studies_of(connection, theirs)
+        studies = studies_of(connection, theirs)
     keys = [key for patient_id, issuer in theirs.names for key in site.keys.tombstones(patient_id, issuer, "")]
     keys += [key for study in studies for key in _signs(site, study)]
     keys = keys or site.keys.tombstones_in_study("", patient)  # nothing is left but rows: they go as well
@@ -175,8 +173,8 @@ def _signs(site: Site, study: Studied) -> list[str]:
 def _forget(site: Site, ticket: Ticket, patient: str, tally: _Tally) -> None:
     with site.db.read() as connection:
         theirs = _theirs(site, connection, patient)
-        studies = forgetting.studies_of(connection, theirs)
-        files = forgetting.files_of(connection, theirs)
+        studies = studies_of(connection, theirs)
+        files = files_of(connection, theirs)
         keys = theirs.patients
         tally.backups += [f for f in forgetting.backups_since(connection, keys) if Path(f).exists()]
     _spare_others(site, ticket, patient, studies)

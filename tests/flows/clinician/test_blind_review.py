@@ -7,9 +7,10 @@ from sqlalchemy import select
 from vector_nights import night, vectors
 
 from db.base import table_of
-from db.forgetting import forget_core, theirs_of
+from db.forgetting import forget_core
 from db.lists import current_matches
 from db.tables import Control
+from db.theirs import theirs_of
 from db.verdicts import newest_verdicts, save_pair_verdict
 from flows.operator.status import standing
 from flows.operator.verdict_statistics import labels_from_verdicts
