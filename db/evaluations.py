@@ -1,5 +1,6 @@
 """Evaluations: written once, numbered by the database, read by the newest first."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,6 +64,13 @@ def evaluations(connection: Connection, encoder: str | None = None) -> list[Eval
     rows = select(*columns_of(EvaluationRow, EVALUATION)).order_by(EVALUATION.c.id.desc())
     mine = rows if encoder is None else rows.where(EVALUATION.c.encoder == encoder)
     return rows_as(connection, mine, EvaluationRow)
+
+
+def patients_measured(connection: Connection, encoder: str) -> int | None:
+    """Return of how many patients the newest evaluation of an encoder on its whole cover was made; None: none was."""
+    mine = select(EVALUATION.c.result).where(EVALUATION.c.encoder == encoder, EVALUATION.c.kind == "")
+    result = connection.scalar(mine.order_by(EVALUATION.c.id.desc()).limit(1))
+    return None if result is None else int(json.loads(result)["measured_on"]["patients"])
 
 
 def patients_shown_to(connection: Connection, encoder: str) -> dict[str, float]:

@@ -182,14 +182,20 @@ def studies_without_main(connection: Connection) -> list[str]:
     return sorted(set(connection.scalars(groups.having(or_(undecided > 0, n_main != 1)))))
 
 
-def eligible_scans(connection: Connection, cover: str, recipe: str) -> list[EligibleScan]:
-    """Return main scans of a cover whose input was made by a recipe, with `split` and `own_lane` of their patients."""
+def eligible_scans(connection: Connection, cover: str) -> list[EligibleScan]:
+    """Return main scans of a cover that have an encoder input, with `split` and `own_lane` of their patients."""
     rows = select(*columns_of(ScanRow, SCAN), PATIENT.c.split, PATIENT.c.own_lane).join(
         PATIENT, PATIENT.c.key == SCAN.c.patient
     )
-    made = and_(SCAN.c.recipe == recipe, SCAN.c.tensor.is_not(None))
-    eligible = rows.where(may_be_listed(), SCAN.c.cover == cover, made).order_by(SCAN.c.key)
+    eligible = rows.where(may_be_listed(), SCAN.c.cover == cover, SCAN.c.tensor.is_not(None)).order_by(SCAN.c.key)
     return rows_as(connection, eligible, EligibleScan)
+
+
+def count_patients(connection: Connection, cover: str, *, since: float) -> int:
+    """Count patients with main scans of a cover whose number for divisions is at least `since`."""
+    distinct = select(func.count(SCAN.c.patient.distinct())).join(PATIENT, PATIENT.c.key == SCAN.c.patient)
+    mine = distinct.where(may_be_listed(), SCAN.c.cover == cover, PATIENT.c.split >= since)
+    return int(connection.execute(mine).scalar_one())
 
 
 def scan_counts(connection: Connection, night: int) -> dict[str, int]:

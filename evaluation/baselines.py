@@ -100,7 +100,7 @@ def untrained(encoder: "Encoder", tensors: Iterable[NDArray[np.float32]], *, see
     from siamese.encoder import build
 
     manifest = encoder.manifest
-    fresh = build(manifest.backbone, manifest.cover, manifest.dim, seed=seed, recipe=encoder.recipe)
+    fresh = build(manifest.backbone, manifest.cover, manifest.dim, seed=seed, recipe=encoder.recipe, head=manifest.head)
     vectors = embed(fresh, tensors)
     return Baseline("untrained", vectors if len(vectors) else None, "" if len(vectors) else "no encoder inputs")
 

@@ -1,12 +1,12 @@
 """MONAI networks by name, in 2-D and 3-D, made fit for small batches of scans.
 
-Each ends in features per place, pooled to one row per scan. Batch normalisation is replaced by
-group normalisation: with it a scan's vector would depend on the scans beside it. MONAI is
-imported when a network is built, since that takes seconds.
+Each ends in features per place, pooled to one row per scan. In those that are trained from drawn
+weights batch normalisation is replaced by group normalisation: with it a scan's vector would depend
+on the scans beside it. MONAI is imported when a network is built, since that takes seconds.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -26,10 +26,18 @@ class Backbone:
         architecture: From the number of dimensions to a network with drawn weights, and its features.
         initialise: Writes weights of its own into the network, which are on this disk: nothing is ever fetched. None:
             a training begins with the drawn ones. What is called untrained never sees it.
+        provenance: Where those weights come from: package, file, sha256, licence.
+        largest_batch: On a CPU, where more scans at once save nothing and their padding costs.
     """
 
     architecture: Callable[[int], tuple[nn.Module, int]]
     initialise: Callable[[nn.Module], None] | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    largest_batch: int = 256
+
+
+class WeightsMissing(ValueError):
+    """The weights that a backbone brings are not installed, or are not the known ones."""
 
 
 class MeanAndMax(nn.Module):
@@ -59,9 +67,7 @@ def build_backbone(name: str, *, n_dims: int) -> tuple[nn.Module, int]:
     Raises:
         ValueError: The name is not in siamese.choices.
     """
-    network, n_features = backbone_named(name).architecture(n_dims)
-    _normalise_by_group(network)
-    return network, n_features
+    return backbone_named(name).architecture(n_dims)
 
 
 def _resnet(n_dims: int, *, layers: tuple[int, ...], planes: tuple[int, ...]) -> tuple[nn.Module, int]:
@@ -79,6 +85,7 @@ def _resnet(n_dims: int, *, layers: tuple[int, ...], planes: tuple[int, ...]) ->
         feed_forward=False,
     )
     network.avgpool = MeanAndMax()
+    _normalise_by_group(network)
     return network, 2 * planes[-1]
 
 
@@ -87,6 +94,7 @@ def _densenet(n_dims: int, *, blocks: tuple[int, ...]) -> tuple[nn.Module, int]:
 
     network: Any = DenseNet(spatial_dims=n_dims, in_channels=1, out_channels=1, block_config=blocks)
     n_channels = int(network.class_layers.out.in_features)
+    _normalise_by_group(network)
     return nn.Sequential(network.features, nn.ReLU(inplace=True), MeanAndMax()), 2 * n_channels
 
 

@@ -10,11 +10,18 @@ from pkgutil import resolve_name
 from typing import Any
 
 BACKBONES = {  # of siamese.backbones.Backbone
+    "efficientnet-lite0": "siamese.efficientnet:LITE0",
+    "efficientnet-lite0-2x2": "siamese.efficientnet:LITE0_COARSE",
     "small": "siamese.backbones:SMALL",
     "resnet10": "siamese.backbones:RESNET10",
     "resnet18": "siamese.backbones:RESNET18",
     "densenet121": "siamese.backbones:DENSENET121",
 }
+PRETRAINED = (
+    "efficientnet-lite0",
+    "efficientnet-lite0-2x2",
+)  # bring weights of their own: a head can be fitted to them
+NO_LOSS = "none"  # of the settings: no gradient, a head in closed form
 LOSSES = {  # of siamese.training.losses.MakeLoss
     "contrastive": "siamese.training.losses:contrastive",
     "triplet": "siamese.training.losses:triplet",
@@ -24,6 +31,11 @@ MINERS = {  # of siamese.training.mining.Miner
     "semi-hard": "siamese.training.mining:SEMI_HARD",
     "hard": "siamese.training.mining:HARD",
 }
+
+
+def backbone_for(name: str, cover: str) -> str:
+    """Return the backbone of a cover for the one in the settings: efficientnet-lite0 sees pictures only."""
+    return "small" if cover == "3d" and name.startswith("efficientnet-lite0") else name
 
 
 def chosen(what: str, choices: Mapping[str, str], name: str) -> Any:

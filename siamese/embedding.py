@@ -6,7 +6,9 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
+from siamese.backbones import backbone_named
 from siamese.encoder import Encoder
 
 UNIT_TOLERANCE = 1e-5  # float32 rounding of 128 squares stays a hundred times below
@@ -40,16 +42,45 @@ def embed(
         BadEmbedding: A tensor has another shape, or holds or yields numbers that are not finite.
         ValueError: The encoder is in training mode, or device or batch size is not usable.
     """
+    vectors = _through(encoder, encoder, tensors, batch_size, device)
+    _check_vectors(vectors)
+    return vectors
+
+
+def features(
+    encoder: Encoder, tensors: Iterable[npt.NDArray[np.float32]], *, batch_size: int = 8, device: str = "cpu"
+) -> npt.NDArray[np.float32]:
+    """Return what an encoder's backbone says of each tensor, (N, F) float32: before the head, of any length.
+
+    As `embed` else.
+    """
+    return _through(encoder, encoder.backbone, tensors, batch_size, device)
+
+
+def _through(
+    encoder: Encoder,
+    network: nn.Module,
+    tensors: Iterable[npt.NDArray[np.float32]],
+    batch_size: int,
+    device: str,
+) -> npt.NDArray[np.float32]:
     if encoder.training:
         raise ValueError("the encoder is in training mode: call eval() first")
     if batch_size < 1:
         raise ValueError(f"batch_size {batch_size}: wanted at least 1")
     place = choose_device(device)
     encoder.to(place)
+    if place.type == "cpu":
+        batch_size = min(batch_size, backbone_named(encoder.manifest.backbone).largest_batch)
     rows: list[npt.NDArray[np.float32]] = []
     remaining = iter(tensors)
+    shape = (1, *encoder.recipe.shape)
     while batch := list(islice(remaining, batch_size)):
-        rows.append(_embed_batch(encoder, batch, first=len(rows) * batch_size, size=batch_size, place=place))
+        padded = np.zeros((batch_size, *shape), np.float32)
+        for row, tensor in enumerate(batch):
+            _check_tensor(tensor, shape, len(rows) * batch_size + row)
+            padded[row] = tensor
+        rows.append(_run(network, padded, place)[: len(batch)])
     return np.concatenate(rows) if rows else np.empty((0, encoder.manifest.dim), np.float32)
 
 
@@ -66,19 +97,11 @@ def choose_device(device: str) -> torch.device:
     return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def _embed_batch(
-    encoder: Encoder, batch: list[npt.NDArray[np.float32]], *, first: int, size: int, place: torch.device
-) -> npt.NDArray[np.float32]:
-    shape = (1, *encoder.recipe.shape)
-    padded = np.zeros((size, *shape), np.float32)
-    for row, tensor in enumerate(batch):
-        _check_tensor(tensor, shape, first + row)
-        padded[row] = tensor
+def _run(network: nn.Module, batch: npt.NDArray[np.float32], place: torch.device) -> npt.NDArray[np.float32]:
     exact = torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False)
     with torch.inference_mode(), exact:
-        vectors: npt.NDArray[np.float32] = encoder(torch.from_numpy(padded).to(place)).cpu().numpy()
-    _check_vectors(vectors[: len(batch)], first)
-    return np.ascontiguousarray(vectors[: len(batch)], dtype="<f4")
+        rows: npt.NDArray[np.float32] = network(torch.from_numpy(batch).to(place)).cpu().numpy()
+    return np.ascontiguousarray(rows, dtype="<f4")
 
 
 def _check_tensor(tensor: npt.NDArray[np.float32], shape: tuple[int, ...], index: int) -> None:
@@ -88,9 +111,9 @@ def _check_tensor(tensor: npt.NDArray[np.float32], shape: tuple[int, ...], index
         raise BadEmbedding(f"tensor {index}: holds values that are not finite")
 
 
-def _check_vectors(vectors: npt.NDArray[np.float32], first: int) -> None:
+def _check_vectors(vectors: npt.NDArray[np.float32]) -> None:
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     good = np.isfinite(lengths) & (np.abs(lengths - 1) < UNIT_TOLERANCE)
     if not good.all():
-        index = first + int(np.argmin(good))
-        raise BadEmbedding(f"tensor {index}: its vector has length {lengths[index - first]:.3g}, wanted 1")
+        index = int(np.argmin(good))
+        raise BadEmbedding(f"tensor {index}: its vector has length {lengths[index]:.3g}, wanted 1")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors import SafetensorError
@@ -21,17 +22,19 @@ from siamese.backbones import backbone_named, build_backbone
 from siamese.manifest import MANIFEST, EncoderMismatch, Manifest, read_manifest
 from siamese.recipe import RECIPES, Recipe, recipe_for
 
+Head = Literal["linear", "none"]
+
 WEIGHTS = "weights.safetensors"
 SMALLEST_NORM = 1e-12  # below it a direction is rounding noise; such vectors are refused when embedded
 
 
 class Encoder(nn.Module):
-    """Backbone and projection; `forward` is one arm of the twin, and both arms are this object."""
+    """Backbone and linear head; `forward` is one arm of the twin, and both arms are this object."""
 
     def __init__(self, backbone: nn.Module, n_features: int, manifest: Manifest, recipe: Recipe) -> None:
         super().__init__()
         self.backbone = backbone
-        self.head = nn.Linear(n_features, manifest.dim)
+        self.head: nn.Module = nn.Identity() if manifest.head == "none" else nn.Linear(n_features, manifest.dim)
         self.manifest = manifest
         self.recipe = recipe
 
@@ -45,24 +48,35 @@ class Encoder(nn.Module):
         return self(left), self(right)
 
 
-def build(backbone: str, cover: str, dim: int = 128, seed: int = 0, recipe: Recipe | None = None) -> Encoder:
+def build(
+    backbone: str, cover: str, dim: int = 128, seed: int = 0, recipe: Recipe | None = None, head: Head = "linear"
+) -> Encoder:
     """Return an untrained encoder, in eval mode; equal arguments give equal weights.
 
     All of them are drawn, also where the backbone has weights of its own: those come by `initialise` alone.
 
+    Args:
+        backbone: Its name, see siamese.choices.
+        cover: "2d" or "3d".
+        dim: Length of its vectors; 0 for as many as the backbone has features.
+        seed: Of the weights.
+        recipe: Of its inputs; None for that of new encoders.
+        head: "none" leaves the backbone's features as they are; dim is then their number.
+
     Raises:
-        ValueError: The backbone or the cover is unknown, or dim is not positive.
+        ValueError: The backbone or the cover is unknown, or dim is negative.
     """
-    if dim < 1:
-        raise ValueError(f"dim {dim}: wanted at least 1")
-    chosen = recipe or recipe_for(cover)
+    if dim < 0:
+        raise ValueError(f"dim {dim}: wanted 0 or more")
+    chosen = recipe or recipe_for(cover, backbone)
     if chosen.cover != cover:
         raise ValueError(f"recipe {chosen.name} covers {chosen.cover}, wanted {cover}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network, n_features = build_backbone(backbone, n_dims=len(chosen.shape))
         manifest = Manifest(
-            id="", cover=cover, purpose="none", backbone=backbone, dim=dim, recipe=chosen.name,
+            id="", cover=cover, purpose="none", backbone=backbone, recipe=chosen.name, head=head,
+            dim=dim if dim and head == "linear" else n_features,
             recipe_digest=chosen.digest(), weights_sha256="", origin="untrained", settings={"seed": seed},
         )  # fmt: skip
         encoder = Encoder(network, n_features, manifest, chosen)
@@ -72,10 +86,10 @@ def build(backbone: str, cover: str, dim: int = 128, seed: int = 0, recipe: Reci
 
 def initialise(encoder: Encoder) -> Encoder:
     """Give an encoder the weights that its backbone has of its own, where it has any; a training begins with them."""
-    write = backbone_named(encoder.manifest.backbone).initialise
-    if write is not None:
-        write(encoder.backbone)
-        sign(encoder, replace(encoder.manifest, origin="initialised", created_utc=""))
+    own = backbone_named(encoder.manifest.backbone)
+    if own.initialise is not None:
+        own.initialise(encoder.backbone)
+        sign(encoder, replace(encoder.manifest, origin="initialised", provenance=dict(own.provenance), created_utc=""))
     return encoder
 
 
@@ -123,7 +137,7 @@ def load(folder: Path) -> Encoder:
     recipe = _recipe_of(manifest)
     weights = _read_weights(folder, manifest)
     try:
-        encoder = build(manifest.backbone, manifest.cover, manifest.dim, recipe=recipe)
+        encoder = build(manifest.backbone, manifest.cover, manifest.dim, recipe=recipe, head=manifest.head)
         encoder.load_state_dict(weights)
     except (TypeError, ValueError, RuntimeError) as error:
         raise EncoderMismatch(

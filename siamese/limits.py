@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from siamese.choices import BACKBONES, LOSSES, MINERS, Words
+from siamese.choices import BACKBONES, LOSSES, MINERS, NO_LOSS, Words
 
 Metric = Literal["cosine", "euclidean"]
 Purpose = Literal["finding", "patient", "view"]  # a rule each in siamese.purposes
@@ -56,7 +56,7 @@ LIMITS: Mapping[str, Words | Number] = MappingProxyType(
         "backbone": Words(BACKBONES.keys()),
         "dim": whole(8, 512),
         "metric": Words(get_args(Metric)),
-        "loss": Words(LOSSES.keys()),
+        "loss": Words((NO_LOSS, *LOSSES)),
         "miner": Words(MINERS.keys()),
         "margin": Number(0.0, LARGEST_MARGIN, above=True, below=True),
         "epochs": whole(1, 10_000),

@@ -5,13 +5,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from siamese.recipe import recipe_for
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
-LATER = frozenset({"kernels"})  # keys that older manifests do not have
+LATER = frozenset({"kernels", "head", "provenance"})  # keys that older manifests do not have
 
 
 class EncoderMismatch(ValueError):
@@ -41,6 +41,8 @@ class Manifest:
     created_utc: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     kernels: str = ""  # of the processor that trained it, see siamese.kernels; "": not recorded
+    head: Literal["linear", "none"] = "linear"  # none: the vector is the backbone's features
+    provenance: Mapping[str, str] = field(default_factory=dict)  # of weights made elsewhere: package, sha256, licence
     schema: int = SCHEMA
 
     def to_json(self) -> str:

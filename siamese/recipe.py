@@ -14,6 +14,7 @@ from typing import Literal
 
 Cover = Literal["2d", "3d"]
 COVERS: tuple[Cover, ...] = ("3d", "2d")
+LATER: Mapping[str, object] = MappingProxyType({"fit": "centre", "n_levels": 0})  # told only where a recipe says else
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Recipe:
     spacings: tuple[Spacing, ...]  # none: the longest side is fitted
     windows: tuple[Window, ...]
     version: int
+    fit: Literal["centre", "squash"] = "centre"  # squash: flat borders are cut off, what is left fills the shape
+    n_levels: int = 0  # 256: values are k/255, kept in one byte each; 0: float32
 
     def __post_init__(self) -> None:
         """Refuse grids of several proportions: a turn of the tensor must be a turn of the body."""
@@ -56,9 +59,15 @@ class Recipe:
         if len(ratios) > 1:
             raise ValueError(f"spacings of recipe {self.name} are no multiples of each other: {sorted(ratios)}")
 
+    @property
+    def suffix(self) -> str:
+        """How the names of its tensors' files end."""
+        return ".npy.gz" if self.n_levels else ".npy"
+
     def digest(self) -> str:
         """Return 16 hex digits that change with anything in the recipe."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        named = {name: value for name, value in asdict(self).items() if LATER.get(name, ...) != value}
+        text = json.dumps(named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def window_of(self, family: str) -> Window:
@@ -102,16 +111,32 @@ _PROJECTION_2D = Recipe(
     version=1,
 )
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType({r.name: r for r in (_BODY_3D, _PROJECTION_2D)})
+# Squashed and not letterboxed: bars at the sides would tell the aspect ratio, and with it the source of a film.
+_FILM_2D = Recipe(
+    name="film-2d",
+    cover="2d",
+    shape=(320, 320),
+    spacings=(),
+    windows=(Window("", "percentile", 1.0, 99.0),),
+    version=1,
+    fit="squash",
+    n_levels=256,
+)
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType({r.name: r for r in (_BODY_3D, _PROJECTION_2D, _FILM_2D)})
+BY_DIGEST: Mapping[str, Recipe] = MappingProxyType({r.digest(): r for r in RECIPES.values()})
+_PLAIN: Mapping[str, Recipe] = MappingProxyType({"3d": _BODY_3D, "2d": _PROJECTION_2D})
+_OWN: Mapping[tuple[str, str], Recipe] = MappingProxyType(
+    {("efficientnet-lite0", "2d"): _FILM_2D, ("efficientnet-lite0-2x2", "2d"): _FILM_2D}
+)
 
 
-def recipe_for(cover: str) -> Recipe:
-    """Return the recipe that new encoders of a cover are built with.
+def recipe_for(cover: str, backbone: str = "") -> Recipe:
+    """Return the recipe that new encoders of a cover and a backbone are built with.
 
     Raises:
         ValueError: The cover is neither "2d" nor "3d".
     """
-    for recipe in RECIPES.values():
-        if recipe.cover == cover:
-            return recipe
-    raise ValueError(f"cover {cover!r}: wanted '2d' or '3d'")
+    if cover not in COVERS:
+        raise ValueError(f"cover {cover!r}: wanted '2d' or '3d'")
+    return _OWN.get((backbone, cover), _PLAIN[cover])

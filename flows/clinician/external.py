@@ -33,7 +33,6 @@ from scans.outcome import Refusal
 from scans.stack import Member, Stack, group
 from scans.volume import read_volume
 from siamese.calibration.measure import lane_code
-from siamese.recipe import recipe_for
 from siamese.search.gallery import UNKNOWN_US
 from siamese.search.lanes import Neighbour, eligible_patients_of, nearest_to, own_priors_of
 from siamese.tensor import to_tensor
@@ -107,7 +106,7 @@ def _ask(site: Site, stack: Stack) -> Similar:
         study = study_outside(site, connection, header, patient)
     scanner = scanner_of(stack.passport)
     query = Query(stack.kind.key, patient, study, when.from_utc, when.until_utc, own_lane, scanner)
-    tensor = to_tensor(read_volume(stack, ROOT, guard_of(site)), recipe_for(stack.kind.cover))
+    volume = read_volume(stack, ROOT, guard_of(site))
     lanes: list[Lane] = []
     with site.db.read() as connection:
         for encoder in active_encoders(connection):
@@ -115,6 +114,7 @@ def _ask(site: Site, stack: Stack) -> Similar:
                 siamese = site.settings.siamese
                 network = loaded_encoder(site.store / encoder.folder, siamese.threads)
                 device = device_or_cpu(site, encoder.id)
+                tensor = to_tensor(volume, network.recipe)
                 vector = embed(network, [tensor], batch_size=siamese.batch_size, device=device)[0]
                 lanes += lanes_of(site, connection, encoder, query, vector)
         return answer_of(

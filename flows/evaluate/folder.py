@@ -67,7 +67,7 @@ def _site_of(folder: Path, dates: str, out: Path | None) -> Iterator[Site]:
 def _ready(folder: Path, dates: str, home: Path) -> Site:
     config = home / "config.toml"
     if not config.exists():
-        new_site(folder, config, changes={"train_when": '"never"', "dates": f'"{dates}"', "quiet_seconds": "0.0"})
+        new_site(folder, config, changes={"dates": f'"{dates}"', "quiet_seconds": "0.0"})
     site = ready_site(config)[0]
     if site.archive.resolve() != folder.resolve() or site.settings.scans.dates != dates:
         raise WrongUsage(f"{home} was made for another folder or other --dates; name another --out")

@@ -33,13 +33,14 @@ from flows.evaluate.request import (
 )
 from flows.records.cohort import FEWEST_PATIENTS, EncoderCohort, Labels, cohort_of, is_of_kind
 from flows.records.labelled import examples_of
+from flows.records.recipes import own_recipe
 from flows.site.errors import NotFound
 from flows.site.opened import Site
-from flows.stages.encoder.train import ENCODER, training_settings
+from flows.stages.encoder.plan import ENCODER, training_settings
 from siamese.example import Example
 from siamese.manifest import Manifest
 from siamese.pairs import split
-from siamese.recipe import COVERS, recipe_for
+from siamese.recipe import COVERS
 from siamese.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -71,9 +72,10 @@ def evaluate_folds(config: Path, request: EvaluationRequest) -> Report:
         db.errors.NightRunning: A night is at work; nothing was recorded.
     """
     opening = opened(config, request)
-    pools, settings = read_pools(opening), settings_of(opening.site, request.time_budget_minutes, request.seed)
+    pools = read_pools(opening)
 
     def one(pool: Pool, done: Count) -> Report:
+        settings = settings_of(opening.site, pool.cover, request.time_budget_minutes, request.seed)
         return _evaluate_pool(opening, pool, settings, done)
 
     reports, reasons = each_cover(pools, one, n_steps=lambda _: FOLD_STEPS, step=request.step)
@@ -105,21 +107,21 @@ def read_pools(opening: Opening) -> list[Pool]:
         task = opening.request.task or task_of(connection, labels)
         used = read_labels(connection) if labels is None else labels
         for cover in COVERS:
-            rows = eligible_scans(connection, cover, recipe_for(cover).digest())
+            rows = eligible_scans(connection, cover)
             rows = [row for row in rows if is_of_kind(row, kind) and (task == "finding" or row.own_lane)]
             n_patients = len({row.patient for row in rows})
             counts.append(f"{n_patients} patients with {cover} scans")
             if n_patients >= FEWEST_PATIENTS:
-                examples = examples_of(site, connection, rows, used, recipe_for(cover).digest())
+                examples = examples_of(site, connection, rows, used, own_recipe(site, cover))
                 found.append(Pool(cover, task, rows, examples, used))
     if not found:
         raise NotFound(f"{' and '.join(counts)}, wanted at least {FEWEST_PATIENTS}: take in more scans")
     return found
 
 
-def settings_of(site: Site, time_budget_minutes: float | None, seed: int | None) -> TrainingSettings:
+def settings_of(site: Site, cover: str, time_budget_minutes: float | None, seed: int | None) -> TrainingSettings:
     """Return the configuration's training, with this budget and seed where they are given."""
-    settings: TrainingSettings = training_settings(site)
+    settings: TrainingSettings = training_settings(site, cover)
     if time_budget_minutes is not None:
         settings = replace(settings, time_budget_s=time_budget_minutes * 60)
     return settings if seed is None else replace(settings, seed=seed)
@@ -157,16 +159,16 @@ def _trained(site: Site, pool: Pool, settings: TrainingSettings, work: Path, don
 def _fold_encoder(pool: Pool, settings: TrainingSettings, work: Path, number: int) -> Path:
     """Return the folder of a fold's encoder, trained now unless a run before this one did."""
     from siamese.encoder import save
-    from siamese.training.fit import CollapsedTraining, fit
+    from siamese.training.make import NotMade, make_encoder
 
     folder = work / ENCODER
     if not (folder / "manifest.json").exists():
         examples = dealt(pool.examples, number)
         try:
-            trained = fit(examples, cover=pool.cover, purpose=pool.task, settings=settings, work=work)
-        except CollapsedTraining as error:
+            encoder = make_encoder(examples, cover=pool.cover, purpose=pool.task, settings=settings, work=work)
+        except NotMade as error:
             raise ValueError(f"fold {number + 1}: {error}") from error
-        save(trained.encoder, folder)
+        save(encoder, folder)
     return folder
 
 
@@ -182,11 +184,12 @@ def _as_encoder(site: Site, pool: Pool, settings: TrainingSettings, work: Path) 
     """Return what a report tells of an encoder, for the five together; the first one's training is drawn."""
     folder = work / "fold-1" / ENCODER
     text = (folder / "manifest.json").read_text(encoding="utf-8")
+    manifest = Manifest.from_json(text)
     return EncoderRow(
         id="",  # none of the five is kept
-        cover=pool.cover, purpose=pool.task, backbone=settings.backbone, dim=settings.dim, metric=settings.metric,
-        recipe=recipe_for(pool.cover).digest(), origin="trained", provisional=True,
+        cover=pool.cover, purpose=pool.task, backbone=settings.backbone, dim=manifest.dim, metric=settings.metric,
+        recipe=manifest.recipe_digest, origin="trained", provisional=True,
         folder=str(folder.relative_to(site.store)), manifest=text, held_reason="", chosen_reason="",
         forgotten_patients=0, kernels="", created_night=None,
-        created_at=datetime.fromisoformat(Manifest.from_json(text).created_utc),
+        created_at=datetime.fromisoformat(manifest.created_utc),
     )  # fmt: skip

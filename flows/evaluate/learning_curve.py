@@ -20,9 +20,9 @@ from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site
 from flows.work.lease import day_ticket
 from scans.atomic import write_atomically
+from siamese.choices import NO_LOSS
 from siamese.example import Example
 from siamese.pairs import split
-from siamese.recipe import recipe_for
 from siamese.training.settings import TrainingSettings
 
 
@@ -71,11 +71,13 @@ def learning_curves(
 def _curve(opening: Opening, pool: Pool, plan: CurvePlan, done: Count) -> Report:
     """Train and ask every size from every seed, and record what came of it."""
     site, kind = opening.site, opening.request.kind
+    if site.settings.siamese.loss == NO_LOSS:
+        raise LeftOut(f'{pool.cover}: a curve compares trainings by gradient, and [siamese] loss = "none" has none')
     asked = split(pool.examples)["test"]
     n_asked = len({e.patient for e in asked})
     if n_asked < FEWEST_PATIENTS:
         raise LeftOut(f"{pool.cover}: {n_asked} patients stand aside as test, wanted at least {FEWEST_PATIENTS}")
-    settings = settings_of(site, opening.request.time_budget_minutes, None)
+    settings = settings_of(site, pool.cover, opening.request.time_budget_minutes, None)
     work = site.store / "training" / f"learning-{pool.cover}-{pool.task}-{digest_of(site, settings, pool)}"
     cohort = _asked_cohort(site, pool, asked)
     points = []
@@ -91,7 +93,7 @@ def _recorded(opening: Opening, pool: Pool, report: Report, work: Path) -> Repor
     site, request = opening.site, opening.request
     with day_ticket(site) as ticket:
         with site.db.read() as connection:
-            there = {row.key for row in eligible_scans(connection, pool.cover, _recipe(pool))}
+            there = {row.key for row in eligible_scans(connection, pool.cover)}
         if not there.issuperset(example.scan for example in pool.examples):
             shutil.rmtree(work, ignore_errors=True)
             raise NotFound("scans were withdrawn or forgotten meanwhile, nothing was recorded: draw the curve again")
@@ -101,10 +103,6 @@ def _recorded(opening: Opening, pool: Pool, report: Report, work: Path) -> Repor
         write_atomically(path, json.dumps(report, allow_nan=False, indent=1).encode())
     shutil.rmtree(work, ignore_errors=True)
     return {**report, "json": str(path)}
-
-
-def _recipe(pool: Pool) -> str:
-    return recipe_for(pool.cover).digest()  # of every row
 
 
 def _asked_cohort(site: Site, pool: Pool, asked: Sequence[Example]) -> Cohort:

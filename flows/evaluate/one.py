@@ -114,7 +114,7 @@ def _check_all_there(site: Site, asked: EncoderCohort) -> None:
     """Refuse to show scans that were withdrawn or forgotten while they were evaluated."""
     encoder = asked.encoder
     with site.db.read() as connection:
-        found = eligible_scans(connection, encoder.cover, encoder.recipe)
+        found = eligible_scans(connection, encoder.cover)
     if not {row.key for row in found}.issuperset(asked.cohort.keys):
         raise NotFound("scans were withdrawn or forgotten meanwhile, nothing was recorded: evaluate again")
 

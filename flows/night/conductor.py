@@ -17,7 +17,8 @@ from flows.site import belonging
 from flows.site.opened import Site
 from flows.site.rules import reading_rules
 from flows.stages.embed.vectors import backlog, embed_backlog, make_again
-from flows.stages.encoder.candidates import embed_candidates
+from flows.stages.encoder.candidates import ask_for_own_inputs, embed_candidates
+from flows.stages.encoder.judge import judge_active
 from flows.stages.encoder.train import choose_encoders, train_now
 from flows.stages.ingest.headers import ingest
 from flows.stages.match.lists import match
@@ -34,6 +35,8 @@ RunStage = Callable[[str, Site, Ticket], Counter[str]]
 def embed(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     """Embed what is not embedded yet, here or on the gpu pool; then what candidates lack, and switch to those done."""
     counts = embed_backlog(site, ticket, backlog(site), call) + embed_candidates(site, ticket, call)
+    counts["inputs_to_make"] += ask_for_own_inputs(site, ticket)
+    counts += judge_active(site, ticket)
     if counts[f"{MARK}tensor-damaged"]:
         counts["inputs_to_make_again"] += make_again(site, ticket)
     return counts

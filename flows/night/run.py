@@ -66,7 +66,7 @@ def single_stage(config: Path, name: str) -> Summary:
 
 def dry_night(config: Path) -> DryNight:
     """Say what a night would do, writing nothing."""
-    from flows.stages.encoder.train import plan
+    from flows.stages.encoder.plan import plan
     from flows.stages.ingest.listing import look
 
     settings = read_settings(config)

@@ -57,7 +57,14 @@ class EncoderCohort:
 
 
 def read_encoder_cohort(
-    site: Site, connection: Connection, encoder: EncoderRow, *, task: Task, kind: str = "", labels: Labels | None = None
+    site: Site,
+    connection: Connection,
+    encoder: EncoderRow,
+    *,
+    task: Task,
+    kind: str = "",
+    labels: Labels | None = None,
+    most_patients: int | None = None,
 ) -> EncoderCohort | None:
     """Read the main scans of an encoder's cover that are embedded, of patients whom it never saw.
 
@@ -68,6 +75,7 @@ def read_encoder_cohort(
         task: For "patient", scans whose patient id cannot be trusted are left out.
         kind: Only this kind, or the kinds below it; "" for all.
         labels: Rows of label; None takes the table's own.
+        most_patients: Only so many, those with the lowest drawn numbers; None for all.
 
     Returns:
         None where no such scan is embedded.
@@ -75,7 +83,7 @@ def read_encoder_cohort(
     Raises:
         NotFound: Too few patients are left.
     """
-    scans = eligible_scans(connection, encoder.cover, encoder.recipe)
+    scans = eligible_scans(connection, encoder.cover)
     scans = [row for row in scans if is_of_kind(row, kind)]
     vectors, trusted = _vectors(connection, encoder, sorted({row.kind for row in scans}))
     scans = [row for row in scans if row.key in vectors and (task == "finding" or trusted[row.key])]
@@ -85,6 +93,8 @@ def read_encoder_cohort(
     seen = frozenset(patient for patient, split in shown.items() if split_of(split) != "test")
     n_all = len({row.patient for row in scans})
     scans = [row for row in scans if row.patient not in seen]
+    if most_patients is not None:
+        scans = _of_first_patients(scans, most_patients)
     n_asked = len({row.patient for row in scans})
     if n_asked < FEWEST_PATIENTS:
         raise NotFound(
@@ -96,6 +106,11 @@ def read_encoder_cohort(
     stacked = np.stack([vectors[row.key] for row in scans])
     fold = Fold("test", np.arange(len(scans)), stacked, seen)
     return EncoderCohort(encoder, cohort, [fold], scans, _who(encoder.origin, len(seen), n_asked))
+
+
+def _of_first_patients(scans: Sequence[EligibleScan], n: int) -> list[EligibleScan]:
+    chosen = set(sorted({(row.split, row.patient) for row in scans})[:n])
+    return [row for row in scans if (row.split, row.patient) in chosen]
 
 
 def is_of_kind(scan: EligibleScan, kind: str) -> bool:
@@ -163,7 +178,7 @@ def _who(origin: str, n_seen: int, n_asked: int) -> str:
             f"The encoder was trained here: {n_seen} patients of its training and validation are left out, "
             f"{n_asked} whom it never saw are asked about."
         )
-    told = "The shipped starter was trained on synthetic phantoms only"
+    told = "The starter was made elsewhere and saw nobody of this archive"
     if origin != "starter":
         told = (
             "The encoder was made elsewhere, and whom it saw there cannot be known here; it was trained on nobody here"

@@ -11,23 +11,24 @@ from db.labels import LabelFacts, read_labels
 from db.match_tables import ALWAYS_FROM, ALWAYS_UNTIL
 from db.scans import EligibleScan, eligible_scans
 from flows.records.persons import aliases
+from flows.records.recipes import own_recipe
 from flows.site.opened import Site
 from siamese.example import Example
-from siamese.recipe import recipe_for
+from siamese.recipe import Recipe
 
 Labels = Mapping[tuple[str, str], Sequence[LabelFacts]]  # (patient or study, its key) -> its labels
 Scanned = EligibleScan | CalibrationScan
 
 
 def read_examples(site: Site, connection: Connection, cover: str) -> list[Example]:
-    """Read every eligible scan of a cover whose encoder input is there, in the order of their keys."""
-    recipe = recipe_for(cover).digest()
-    rows = eligible_scans(connection, cover, recipe)
-    return examples_of(site, connection, rows, read_labels(connection), recipe)
+    """Read the eligible scans of a cover that the settings' backbone has an input of, in the order of their keys."""
+    rows = eligible_scans(connection, cover)
+    examples = examples_of(site, connection, rows, read_labels(connection), own_recipe(site, cover))
+    return [example for example in examples if example.tensor.exists()]
 
 
 def examples_of(
-    site: Site, connection: Connection, rows: Sequence[EligibleScan], labels: Sequence[LabelFacts], recipe: str
+    site: Site, connection: Connection, rows: Sequence[EligibleScan], labels: Sequence[LabelFacts], recipe: Recipe
 ) -> list[Example]:
     """Return rows of `eligible_scans` as examples, with what these rows of label say of them."""
     by_subject = labels_by_subject(labels, aliases(site, connection))
@@ -37,7 +38,7 @@ def examples_of(
             patient=row.patient,
             study=row.study,
             kind=row.kind,
-            tensor=site.tensor(recipe, row.key),
+            tensor=site.tensor(recipe.digest(), row.key),
             present=findings_of(row, by_subject, "present"),
             absent=findings_of(row, by_subject, "absent"),
             split_number=row.split,

@@ -9,6 +9,7 @@ from db.engine import Database, open_db
 from flows.site.belonging import require_ours
 from flows.site.keys import Keys, read_keys
 from flows.site.settings import ConfigError, Settings, read_settings
+from siamese.recipe import BY_DIGEST
 
 SQLITE = "sqlite:///"
 
@@ -42,8 +43,10 @@ class Site:
         return place(self.config, text)
 
     def tensor(self, recipe: str, scan: str) -> Path:
-        """Where the encoder's input of a scan lies."""
-        return self.store / "tensors" / recipe / scan[:2] / f"{scan}.npy"
+        """Where the encoder's input of a scan lies, by the digest of the recipe that made it."""
+        known = BY_DIGEST.get(recipe)
+        suffix = known.suffix if known is not None else ".npy"
+        return self.store / "tensors" / recipe / scan[:2] / f"{scan}{suffix}"
 
     def picture_folder(self, scan: str) -> Path:
         """Where the pictures of a scan lie, as SCAN-PLANE.png."""

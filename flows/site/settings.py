@@ -96,11 +96,11 @@ class SiameseSettings(_Room):
     purpose: WantedPurpose = Field(
         "auto", description="what alike means; auto takes the first of finding, patient, view that has pairs enough"
     )
-    fewest_patients: int = Field(30, description="below this nothing is trained and the starter encoders serve")
-    backbone: str = Field("small", description="name of a MONAI backbone")
-    dim: int = Field(128, description="length of a vector")
+    fewest_patients: int = Field(10, description="below this nothing is fitted or trained; the trunk alone serves")
+    backbone: str = Field("efficientnet-lite0", description="name of a MONAI backbone; 3-D scans take small for it")
+    dim: int = Field(128, description="length of a vector that is trained by a loss")
     metric: Metric = "cosine"
-    loss: str = "triplet"
+    loss: str = Field("none", description="none: a head in closed form; else what is trained by gradient")
     miner: str = "semi-hard"
     margin: float = 0.3
     epochs: int = 8

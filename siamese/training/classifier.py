@@ -15,8 +15,9 @@ from siamese.encoder import Encoder, build, initialise, sign
 from siamese.example import Example
 from siamese.pairs import Purpose, split
 from siamese.training.augment import Augmentation, augment
-from siamese.training.fit import TooFewPairs, repeatable, score
+from siamese.training.fit import TooFewPairs, score
 from siamese.training.record import Epoch
+from siamese.training.repeatable import repeatable
 from siamese.training.run import copy_weights
 from siamese.training.sampler import build_sampler
 from siamese.training.settings import TrainingSettings
@@ -99,11 +100,7 @@ def class_loss(logits: torch.Tensor, targets: torch.Tensor, purpose: Purpose) ->
 
 def _featured(settings: TrainingSettings, cover: str) -> Encoder:
     """Return the network that the twin begins with, without its projection."""
-    twin = initialise(build(settings.backbone, cover, settings.dim, settings.seed))
-    n_features = twin.head.in_features
-    encoder = Encoder(twin.backbone, n_features, replace(twin.manifest, dim=n_features), twin.recipe)
-    encoder.add_module("head", nn.Identity())
-    return encoder.eval()
+    return initialise(build(settings.backbone, cover, seed=settings.seed, head="none"))
 
 
 def _learn(

@@ -8,12 +8,9 @@ those of another draw.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-
-import torch
 
 from siamese.embedding import BadEmbedding
 from siamese.encoder import Encoder, build, sign
@@ -23,13 +20,14 @@ from siamese.manifest import Manifest
 from siamese.pairs import Purpose, feasible, split
 from siamese.training.figures import PairDistances, figures, histogram
 from siamese.training.record import Epoch, Figures, TrainingRecord
+from siamese.training.repeatable import repeatable
 from siamese.training.run import Run, begin, copy_weights, put_down
 from siamese.training.settings import TrainingSettings
 from siamese.training.steps import CollapsedTraining, learn_epoch
 from siamese.training.tensor_cache import TensorCache
 from siamese.training.validation import Validation
 
-__all__ = ["CollapsedTraining", "TooFewPairs", "Trained", "TrainingSettings", "fit", "repeatable", "score"]
+__all__ = ["CollapsedTraining", "TooFewPairs", "Trained", "TrainingSettings", "fit", "score"]
 
 LEAST_MEAN_COSINE = 0.02  # over validation pairs; untrained networks have 0.03 to 0.1, trained ones 0.3 to 1
 
@@ -109,19 +107,6 @@ def fit(
         run.encoder.load_state_dict(run.best_weights)
         run.encoder.eval()
         return _conclude(run, judge, parts, feasibility.counts, stopped_by, reference, origin)
-
-
-@contextmanager
-def repeatable(n_threads: int) -> Iterator[None]:
-    """Fix what the bits of a sum depend on, and put it back."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(n_threads)
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
 
 
 def _check_reference(reference: Encoder | None, candidate: Encoder) -> None:

@@ -19,7 +19,7 @@ from flows.work.batch import Call, run_batches
 from flows.work.batch_ids import scan_ids, scans_of_ids
 from flows.work.lease import Ticket
 from flows.work.undone import undone
-from siamese.recipe import RECIPES, Recipe
+from siamese.recipe import BY_DIGEST, Recipe
 from siamese.tensor import BadTensor, load_tensor
 from siamese.vector_bytes import to_bytes
 
@@ -115,10 +115,16 @@ def make_again(site: Site, ticket: Ticket) -> int:
     """Ask for inputs that are missing or damaged to be made from their files, by the next night; returns how many."""
     with site.db.read() as connection:
         recipes = {row.id: row.recipe for row in active_encoders(connection)}
-    waiting = {scan: recipes[encoder] for encoder, scans in backlog(site).items() for scan in scans}
-    bad = [scan for scan, recipe in waiting.items() if not _is_whole(site.tensor(recipe, scan), recipe)]
-    for scan in bad:
-        site.tensor(waiting[scan], scan).unlink(missing_ok=True)
+    waiting = [(scan, recipes[encoder]) for encoder, scans in backlog(site).items() for scan in scans]
+    bad = [(scan, recipe) for scan, recipe in waiting if not _is_whole(site.tensor(recipe, scan), recipe)]
+    for scan, recipe in bad:
+        site.tensor(recipe, scan).unlink(missing_ok=True)
+    return ask_for_inputs(site, ticket, [scan for scan, _ in bad])
+
+
+def ask_for_inputs(site: Site, ticket: Ticket, scans: Sequence[str]) -> int:
+    """Ask for the inputs of some scans to be made from their files, by the next night; returns how many scans."""
+    bad = sorted(set(scans))
     with site.db.read() as connection:
         series = series_of_scans(connection, bad)
     with site.db.write(ticket.right) as connection:
@@ -127,7 +133,7 @@ def make_again(site: Site, ticket: Ticket) -> int:
 
 
 def _is_whole(path: Path, recipe: str) -> bool:
-    known = next((some for some in RECIPES.values() if some.digest() == recipe), None)
+    known = BY_DIGEST.get(recipe)
     return known is None or _input(path, known) is not None
 
 

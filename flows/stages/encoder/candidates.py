@@ -19,9 +19,12 @@ from db.encoders import (
     set_active_encoder,
     unchoose_encoders,
 )
+from db.scans import eligible_scans
+from flows.records.recipes import own_recipe
 from flows.site.errors import DeviceMissing, NotFound, OtherDevice
 from flows.site.opened import Site
-from flows.stages.embed.vectors import embed_backlog, embed_scans
+from flows.site.settings import new_scans_wanted
+from flows.stages.embed.vectors import ask_for_inputs, embed_backlog, embed_scans
 from flows.stages.encoder.overlap import archive_overlap
 from flows.stages.encoder.registry import check_usable
 from flows.work import interrupt
@@ -29,6 +32,7 @@ from flows.work.batch import Call, slices
 from flows.work.batch_ids import scan_ids
 from flows.work.lease import Ticket
 from flows.work.undone import undone
+from siamese.recipe import COVERS
 
 
 def embed_candidates(site: Site, ticket: Ticket, call: Call) -> Counter[str]:
@@ -50,6 +54,25 @@ def embed_candidates(site: Site, ticket: Ticket, call: Call) -> Counter[str]:
         else:
             counts["switched"] += switch_if_done(site, ticket, row) if row.chosen_reason else 0
     return counts
+
+
+def ask_for_own_inputs(site: Site, ticket: Ticket) -> int:
+    """Ask for the inputs of the settings' backbone where no encoder with such inputs serves yet; returns how many.
+
+    After an upgrade or a change of the settings: the next night makes them, and can then fit or train.
+    """
+    if new_scans_wanted(site.settings.siamese.train_when) is None:
+        return 0
+    missing: list[str] = []
+    with site.db.read() as connection:
+        serving = active_encoders(connection)
+        for cover in COVERS:
+            own = own_recipe(site, cover).digest()
+            recipes = {row.recipe for row in serving if row.cover == cover}
+            if recipes and own not in recipes:
+                scans = (row.key for row in eligible_scans(connection, cover))
+                missing += [scan for scan in scans if not site.tensor(own, scan).exists()]
+    return ask_for_inputs(site, ticket, missing) if missing else 0
 
 
 def switch_if_done(site: Site, ticket: Ticket, row: EncoderRow) -> int:
@@ -85,7 +108,10 @@ def _before(active: Sequence[EncoderRow], row: EncoderRow) -> list[EncoderRow]:
 def _embed(site: Site, ticket: Ticket, row: EncoderRow, ends: float, call: Call) -> Counter[str]:
     check_usable(site, row)
     with site.db.read() as connection:
-        waiting = scans_to_embed(connection, row.id, row.cover)
+        every = scans_to_embed(connection, row.id, row.cover)
+    waiting = [scan for scan in every if site.tensor(row.recipe, scan).exists()]
+    if len(waiting) < len(every):  # of an encoder with other inputs than those before it: the archive is read again
+        ask_for_inputs(site, ticket, sorted(set(every) - set(waiting)))
     if site.settings.flows.pools:
         return embed_backlog(site, ticket, {row.id: waiting}, call)
     counts: Counter[str] = Counter()

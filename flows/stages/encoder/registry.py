@@ -19,7 +19,7 @@ from flows.records.lookup import find_encoder
 from flows.site.errors import NotFound
 from flows.site.opened import Site
 from siamese.manifest import Manifest
-from siamese.recipe import recipe_for
+from siamese.recipe import BY_DIGEST
 
 BY_HAND = "an encoder was switched by hand while the vectors of this one were made"
 
@@ -114,10 +114,9 @@ def check_usable(site: Site, row: EncoderRow) -> None:
     Raises:
         NotFound: It cannot be used; the text says why and what to do.
     """
-    wanted = recipe_for(row.cover).digest()
-    if row.recipe != wanted:
+    if row.recipe not in BY_DIGEST:
         raise NotFound(
-            f"encoder {row.id} was made for inputs of recipe {row.recipe}, this version writes {wanted}: train anew"
+            f"encoder {row.id} was made for inputs of recipe {row.recipe}, which this version cannot make: train anew"
         )
     if not (site.store / row.folder / "manifest.json").exists():
         raise NotFound(f"the files of encoder {row.id} are not in the store: put store/{row.folder} back")

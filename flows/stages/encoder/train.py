@@ -1,13 +1,11 @@
 """Encoder: starters for a cold start, training when the policy says so, and the switch between encoders."""
 
-import json
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -15,7 +13,6 @@ from db.encoders import (
     EncoderRow,
     active_encoders,
     choose_encoder,
-    encoders_of,
     hold_encoder,
     save_encoder,
     set_active_encoder,
@@ -23,38 +20,28 @@ from db.encoders import (
     unchoose_encoders,
 )
 from evaluation.promotion import Decision
-from flows.records.labelled import read_examples
+from flows.records.recipes import own_recipe
 from flows.site.opened import Site
-from flows.site.settings import new_scans_wanted
+from flows.stages.encoder.plan import ENCODER, REFUSED, Plan, backbone_of, plan, training_settings, work_folder
 from flows.work.batch import Call, direct
 from flows.work.lease import Ticket
 from scans.atomic import write_atomically
-from siamese.example import Example
-from siamese.manifest import Manifest
-from siamese.pairs import PURPOSES, Purpose, feasible
+from siamese.choices import PRETRAINED
+from siamese.limits import Purpose
+from siamese.manifest import Manifest, read_manifest, starter
 from siamese.recipe import COVERS
-from siamese.training.settings import TrainingSettings
-
-if TYPE_CHECKING:
-    from siamese.encoder import Encoder
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to train for a cover, or why nothing is trained."""
-
-    purpose: Purpose | None
-    reason: str
-    examples: Sequence[Example] = ()
 
 
 def choose_encoders(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     """Make sure each cover has an active encoder; train where the policy asks for it."""
     counts: Counter[str] = Counter()
     for cover in COVERS:
-        counts["starters"] += register_starter(site, ticket, cover)
-        if plan(site, cover).purpose is not None:
+        planned = plan(site, cover)
+        if planned.purpose is None or not planned.at_once:
+            counts["starters"] += register_starter(site, ticket, cover)
+        if planned.purpose is not None:
             counts.update(call(train_cover, site, ticket, [cover]))
+            counts["starters"] += register_starter(site, ticket, cover)  # where a head could not be fitted
     return counts
 
 
@@ -62,97 +49,88 @@ def train_now(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     """Train for each cover that has pairs enough, because a person asked."""
     counts: Counter[str] = Counter()
     for cover in COVERS:
-        counts["starters"] += register_starter(site, ticket, cover)
         counts += train_cover(site, ticket, [cover], asked=True)
+        counts["starters"] += register_starter(site, ticket, cover)
     return counts
-
-
-def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
-    """Decide whether to train for a cover; `asked` (by a person) overrides the policy, not the evidence needed."""
-    wanted = new_scans_wanted(site.settings.siamese.train_when)
-    with site.db.read() as connection:
-        trained = [row for row in encoders_of(connection, cover) if row.origin == "trained"]
-    if not asked and wanted is None:
-        return Plan(None, 'train_when = "never"')
-    if not asked and trained and wanted == 0:
-        return Plan(None, "there is a trained encoder")
-    with site.db.read() as connection:
-        examples = read_examples(site, connection, cover)
-    if not asked and trained and len(examples) < _scans_of(trained) + (wanted or 0):
-        return Plan(None, f"fewer than {wanted} new scans since the last training")
-    n_patients = len({example.patient for example in examples})
-    fewest = site.settings.siamese.fewest_patients
-    if n_patients < fewest:
-        return Plan(None, f"{n_patients} patients, fewest_patients = {fewest}")
-    return _with_purpose(site, cover, examples)
-
-
-def _with_purpose(site: Site, cover: str, examples: Sequence[Example]) -> Plan:
-    asked = site.settings.siamese.purpose
-    purposes: Sequence[Purpose] = PURPOSES if asked == "auto" else (asked,)
-    reasons = []
-    for purpose in purposes:
-        verdict = feasible(examples, purpose)
-        if not verdict.ok:
-            reasons.append(verdict.reason)
-        elif refused_before(site, cover, purpose, examples):
-            reasons.append(f"training for {purpose} on these very scans collapsed before")
-        else:
-            return Plan(purpose, "", examples)
-    return Plan(None, "; ".join(reasons))
-
-
-def _scans_of(trained: Sequence[EncoderRow]) -> int:
-    """How many scans the newest trained encoder was trained, validated and tested on."""
-    newest = max(trained, key=lambda row: row.created_at)
-    return sum(split.get("scans", 0) for split in Manifest.from_json(newest.manifest).counts.values())
 
 
 def register_starter(site: Site, ticket: Ticket, cover: str) -> int:
     """Activate the starter of a cover that has no active encoder; returns how many were."""
-    from siamese.manifest import read_manifest, starter
-
-    with site.db.read() as connection:
-        if any(row.cover == cover for row in active_encoders(connection)):
-            return 0
-    manifest = read_manifest(starter(cover))
-    keep(site, ticket, starter(cover), manifest)
-    with site.db.write(ticket.right) as connection:
-        set_active_encoder(
-            connection, cover=cover, purpose=manifest.purpose, encoder=manifest.id, night=ticket.night,
-            reason="starter: nothing trained on this archive yet",
-        )  # fmt: skip
+    if _active(site, cover):
+        return 0
+    manifest = _trunk(site, ticket, cover) if backbone_of(site, cover) in PRETRAINED else _shipped(site, ticket, cover)
+    _activate(site, ticket, manifest, "starter: nothing trained on this archive yet")
     return 1
 
 
-def train_cover(site: Site, ticket: Ticket, covers: Sequence[str], *, asked: bool = False) -> Counter[str]:
-    """Train an encoder for one cover, resuming what was cut off, and choose it if it earned that."""
-    from siamese.encoder import load
-    from siamese.training.fit import CollapsedTraining, fit
+def _trunk(site: Site, ticket: Ticket, cover: str) -> Manifest:
+    """Keep the backbone with the weights that it brings."""
+    from siamese.encoder import save
+    from siamese.training.head import starter_of
 
+    with tempfile.TemporaryDirectory(dir=site.store, prefix=".starter-") as draft:
+        manifest = save(starter_of(backbone_of(site, cover), cover), Path(draft))
+        keep(site, ticket, Path(draft), manifest)
+    return manifest
+
+
+def _shipped(site: Site, ticket: Ticket, cover: str) -> Manifest:
+    manifest = read_manifest(starter(cover))
+    keep(site, ticket, starter(cover), manifest)
+    return manifest
+
+
+def train_cover(site: Site, ticket: Ticket, covers: Sequence[str], *, asked: bool = False) -> Counter[str]:
+    """Fit or train an encoder for one cover; it serves at once where none does, else if it earns that."""
     (cover,) = covers
     chosen = plan(site, cover, asked=asked)
     if chosen.purpose is None:
         return Counter()
-    with site.db.read() as connection:
-        active = [row for row in active_encoders(connection) if row.cover == cover]
-    work = work_folder(site, cover, chosen.purpose, chosen.examples)
-    reference = load(site.store / active[0].folder) if active else None
-    try:
-        trained = fit(
-            chosen.examples, cover=cover, purpose=chosen.purpose, settings=training_settings(site), work=work,
-            reference=reference,
-        )  # fmt: skip
-    except CollapsedTraining as error:
-        (work / REFUSED).write_text(str(error), encoding="utf-8")
+    active = _active(site, cover)
+    manifest = _made(site, ticket, chosen, chosen.purpose, cover, active)
+    if manifest is None:
         return Counter(collapsed=1)
-    keep(site, ticket, work / ENCODER, _saved(trained.encoder, work / ENCODER))
-    counts = Counter(trained=1, chosen=promote(site, ticket, trained.encoder.manifest, active))
+    if not active:
+        _activate(site, ticket, manifest, f"first night: a head fitted to {manifest.trained_on}")
+        return Counter(trained=1, chosen=1)
+    return Counter(trained=1, chosen=promote(site, ticket, manifest, active))
+
+
+def _made(
+    site: Site, ticket: Ticket, chosen: Plan, purpose: Purpose, cover: str, active: Sequence[EncoderRow]
+) -> Manifest | None:
+    """Fit or train, resuming what was cut off, and keep the result; None where it is unusable."""
+    from siamese.encoder import load, save
+    from siamese.training.make import NotMade, make_encoder
+
+    work = work_folder(site, cover, purpose, chosen.examples)
+    inputs = own_recipe(site, cover).digest()
+    reference = load(site.store / active[0].folder) if active and active[0].recipe == inputs else None
+    try:
+        encoder = make_encoder(
+            chosen.examples, cover=cover, purpose=purpose, settings=training_settings(site, cover), work=work,
+            reference=reference, batch_size=site.settings.siamese.batch_size,
+        )  # fmt: skip
+    except NotMade as error:
+        write_atomically(work / REFUSED, str(error).encode())
+        return None
+    manifest = save(encoder, work / ENCODER)
+    keep(site, ticket, work / ENCODER, manifest)
     shutil.rmtree(work)
-    return counts
+    return manifest
 
 
-ENCODER, REFUSED = "encoder", "refused.txt"
+def _active(site: Site, cover: str) -> list[EncoderRow]:
+    with site.db.read() as connection:
+        return [row for row in active_encoders(connection) if row.cover == cover]
+
+
+def _activate(site: Site, ticket: Ticket, manifest: Manifest, reason: str) -> None:
+    with site.db.write(ticket.right) as connection:
+        set_active_encoder(
+            connection, cover=manifest.cover, purpose=manifest.purpose, encoder=manifest.id, night=ticket.night,
+            reason=reason,
+        )  # fmt: skip
 
 
 def promote(site: Site, ticket: Ticket, candidate: Manifest, active: Sequence[EncoderRow]) -> int:
@@ -210,37 +188,6 @@ def beats_reference(candidate: Manifest) -> bool:
     ours = figures.get("validation", {}).get("auc")
     theirs = figures.get("reference", {}).get("auc")
     return ours is not None and (theirs is None or ours >= theirs)
-
-
-def refused_before(site: Site, cover: str, purpose: Purpose, examples: Sequence[Example]) -> bool:
-    """True when training on these very scans collapsed in an earlier night."""
-    return (work_folder(site, cover, purpose, examples) / REFUSED).exists()
-
-
-def work_folder(site: Site, cover: str, purpose: Purpose, examples: Sequence[Example]) -> Path:
-    """Where a training keeps its checkpoints: the same folder for the same examples and settings."""
-    text = json.dumps(
-        [repr(training_settings(site)), [[e.scan, sorted(e.present), sorted(e.absent)] for e in examples]]
-    )
-    return site.store / "training" / f"{cover}-{purpose}-{site.keys.key('training', text)[:12]}"
-
-
-def training_settings(site: Site) -> TrainingSettings:
-    """The configuration's [siamese] table as siamese.training wants it."""
-    from siamese.training.settings import TrainingSettings
-
-    s = site.settings.siamese
-    return TrainingSettings(
-        backbone=s.backbone, dim=s.dim, loss=s.loss, miner=s.miner, margin=s.margin, metric=s.metric,
-        epochs=s.epochs, steps_per_epoch=s.steps_per_epoch, learning_rate=s.learning_rate, patience=s.patience,
-        seed=s.seed, time_budget_s=s.time_budget_minutes * 60, threads=s.threads,
-    )  # fmt: skip
-
-
-def _saved(encoder: "Encoder", folder: Path) -> Manifest:
-    from siamese.encoder import save
-
-    return save(encoder, folder)
 
 
 def keep(site: Site, ticket: Ticket, folder: Path, manifest: Manifest, *, origin: str = "") -> None:

@@ -25,6 +25,7 @@ from db.scans import (
 )
 from flows.records.dating import dated, today
 from flows.records.persons import person_of
+from flows.records.recipes import wanted_recipes
 from flows.records.series import Series, read_series
 from flows.records.whose import Whose, save_identity
 from flows.site.opened import Site
@@ -39,7 +40,7 @@ from scans.picture import allowed, pictures
 from scans.siblings import exposure_of
 from scans.stack import Ending, Grouping, Stack
 from scans.volume import Volume, read_volume
-from siamese.recipe import recipe_for
+from siamese.recipe import Recipe
 from siamese.tensor import save_tensor, to_tensor
 
 Row = dict[str, object]
@@ -59,6 +60,7 @@ class Rows:
     further: list[Row] = field(default_factory=list)  # scans of multi-frame files beside their first
     sources: dict[str, str] = field(default_factory=dict)  # scan -> digest of its content
     changed: list[str] = field(default_factory=list)  # files that are not those whose headers were read
+    recipes: Mapping[str, Sequence[Recipe]] = field(default_factory=dict)  # cover -> of the inputs to make
 
     def owners(self) -> dict[str, tuple[object, object]]:
         """Return scan -> (patient, study)."""
@@ -72,11 +74,12 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
         known = scan_states(connection, series)
         before = persons.owners_of_scans(connection, series)
         dates_before, day = acquired_of_scans(connection, series), today(site, connection)
+        recipes = wanted_recipes(site, connection)
         members = [member for some in read for member in some.members]
         people = persons.patients_of_persons(connection, {person_of(member.header).key for member in members})
     whose = Whose(site.keys, people, {file: part for some in read for file, part in some.parts.items()})
     save_identity(site, ticket, members, whose)
-    rows, counts = Rows(whose, day), Counter[str]()
+    rows, counts = Rows(whose, day, recipes=recipes), Counter[str]()
     for some in read:
         _add_series(site, ticket, rows, some, known, counts)
     moved = [scan for scan, owner in rows.owners().items() if before.get(scan, owner) != owner]
@@ -138,7 +141,7 @@ def _add_series(
     for stack in grouping.stacks:
         scan = site.keys.key("scan", stack.digest)
         try:
-            n_pictures = _prepare(site, series, stack, scan, is_known=scan in known)
+            n_pictures = _prepare(site, series, stack, scan, rows.recipes[stack.kind.cover], is_known=scan in known)
         except Refusal as refusal:
             changed = changed_files(site, stack.members, series.stats, opened=True)
             rows.changed += changed
@@ -181,29 +184,32 @@ def _refused(stack: Stack, refusal: Refusal) -> list[Ending]:
     return [Ending(member.file, refusal.code, refusal.facts) for member in stack.members]
 
 
-def _prepare(site: Site, series: Series, stack: Stack, scan: str, *, is_known: bool) -> int | None:
-    """Write the encoder's input and the pictures of a stack, once; returns how many pictures, None if known.
+def _prepare(
+    site: Site, series: Series, stack: Stack, scan: str, recipes: Sequence[Recipe], *, is_known: bool
+) -> int | None:
+    """Write the encoders' inputs and the pictures of a stack, once; returns how many pictures, None if known.
 
     Raises:
         Refusal: The stack shows nothing that can be compared, or a file of it is not the one it was.
     """
-    recipe = recipe_for(stack.kind.cover)
-    path = site.tensor(recipe.digest(), scan)
+    paths = {recipe: site.tensor(recipe.digest(), scan) for recipe in recipes}
+    is_made = is_known and all(path.exists() for path in paths.values())
     scans = site.settings.scans
     shown = scans.pictures and (scans.pictures_of_burned_in or all(allowed(m.header) for m in stack.members))
     drawn = list(site.picture_folder(scan).glob(f"{scan}-*.png"))
-    if is_known and path.exists() and not shown:
+    if is_made and not shown:
         for picture in drawn:  # drawn before the site held such pictures back
             picture.unlink()
         return 0
-    if is_known and path.exists() and drawn:
+    if is_made and drawn:
         return None
     volume = read_volume(stack, site.archive, guard_of(site))
     if changed := changed_files(site, stack.members, series.stats):  # else other pixels get this scan's key
         raise StillArriving(f"{len(changed)} files changed while they were read")
-    tensor = to_tensor(volume, recipe)
+    tensors = {recipe: to_tensor(volume, recipe) for recipe in recipes}
     n_pictures = _write_pictures(site.picture_folder(scan), scan, volume) if shown else 0
-    save_tensor(path, tensor)
+    for recipe, tensor in tensors.items():
+        save_tensor(paths[recipe], tensor, recipe)
     return n_pictures
 
 
@@ -227,7 +233,7 @@ def _scan_row(site: Site, ticket: Ticket, rows: Rows, stack: Stack, scan: str, n
         "main_rule": "", "acquired_from": when.from_utc, "acquired_until": when.until_utc,
         "acquired_local_date": when.local_date, "date_precision": when.precision,
         "date_doubts": ", ".join(when.doubts), "dated_ahead": when.ahead, "age_years": header.age_years,
-        "sex": header.sex, "tensor": scan, "recipe": recipe_for(kind.cover).digest(), "first_night": ticket.night,
+        "sex": header.sex, "tensor": scan, "recipe": rows.recipes[kind.cover][0].digest(), "first_night": ticket.night,
         "withdrawn_night": None, "acquisition": _acquisition(site, stack),
     }  # fmt: skip
     if n_pictures is not None:

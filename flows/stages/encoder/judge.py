@@ -1,0 +1,58 @@
+"""Judging: whether an encoder that serves has earned its place here, asked once there are people whom it never saw."""
+
+from collections import Counter
+
+from db.encoders import EncoderRow, active_encoders, set_provisional
+from db.evaluations import patients_measured
+from db.scans import count_patients
+from evaluation.protocol import evaluate
+from evaluation.questions import Task
+from flows.records.cohort import FEWEST_PATIENTS, baselines_of, read_encoder_cohort
+from flows.records.readings import record, report_of
+from flows.site.errors import NotFound
+from flows.site.opened import Site
+from flows.work import interrupt
+from flows.work.lease import Ticket
+from siamese.pairs import VALIDATION_BELOW
+
+MOST_PATIENTS = 300  # that a night asks about: those with the lowest drawn numbers
+GROWN = 2  # times the patients of the last reading: then it is asked again
+
+
+def judge_active(site: Site, ticket: Ticket) -> Counter[str]:
+    """Measure each provisional encoder that serves, unless that was done with nearly as many people; note what it is.
+
+    Each reading of test is numbered and recorded, as that of `scantwin evaluate` is.
+    """
+    counts: Counter[str] = Counter()
+    with site.db.read() as connection:
+        provisional = [row for row in active_encoders(connection) if row.provisional]
+    for row in provisional:
+        if not ticket.is_late() and _is_due(site, row):
+            interrupt.check()
+            counts += _judge(site, ticket, row)
+    return counts
+
+
+def _is_due(site: Site, row: EncoderRow) -> bool:
+    with site.db.read() as connection:
+        since = VALIDATION_BELOW if row.origin == "trained" else 0.0
+        n_now = min(count_patients(connection, row.cover, since=since), MOST_PATIENTS)
+        n_then = patients_measured(connection, row.id)
+    return n_now >= FEWEST_PATIENTS and (n_then is None or n_now >= GROWN * n_then)
+
+
+def _judge(site: Site, ticket: Ticket, row: EncoderRow) -> Counter[str]:
+    task: Task = "finding" if row.purpose == "finding" else "patient"
+    try:
+        with site.db.read() as connection:
+            asked = read_encoder_cohort(site, connection, row, task=task, most_patients=MOST_PATIENTS)
+    except NotFound:
+        return Counter()
+    if asked is None or not all(site.tensor(row.recipe, key).exists() for key in asked.cohort.keys):
+        return Counter()
+    found = evaluate(asked.cohort, asked.folds, baselines_of(site, asked), task=task, metric=row.metric)
+    record(site, ticket, report_of(asked, found, task, ""), night=ticket.night)
+    with site.db.write(ticket.right) as connection:
+        set_provisional(connection, row.id, not found.earned)
+    return Counter(judged=1, earned=int(found.earned))

