@@ -1,6 +1,7 @@
 """What the settings of training and search may be, told once: config.toml and the trainer both ask here."""
 
 import math
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -56,7 +57,7 @@ LIMITS: Mapping[str, Words | Number] = MappingProxyType(
         "backbone": Words(BACKBONES.keys()),
         "dim": whole(8, 512),
         "metric": Words(get_args(Metric)),
-        "loss": Words((NO_LOSS, *LOSSES)),
+        "loss": Words(ChainMap({NO_LOSS: ""}, LOSSES)),
         "miner": Words(MINERS.keys()),
         "margin": Number(0.0, LARGEST_MARGIN, above=True, below=True),
         "epochs": whole(1, 10_000),

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from siamese.backbones import build_backbone
-from siamese.choices import BACKBONES
+from siamese.choices import BACKBONES, PRETRAINED
 from siamese.encoder import build, load, save, sign
 from siamese.manifest import EncoderMismatch, Manifest, read_manifest, starter
 from siamese.recipe import RECIPES, recipe_for
@@ -20,22 +20,24 @@ def encoder():
     return build("small", "2d", seed=3)
 
 
-def scans_of(cover, n=2, seed=0):
-    return torch.rand((n, 1, *recipe_for(cover).shape), generator=torch.Generator().manual_seed(seed))
+def scans_of(cover, n=2, seed=0, backbone=""):
+    return torch.rand((n, 1, *recipe_for(cover, backbone).shape), generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("cover", ["2d", "3d"])
-@pytest.mark.parametrize("name", BACKBONES)
+DIMS = {name: (2,) if name in PRETRAINED else (2, 3) for name in BACKBONES}
+
+
+@pytest.mark.parametrize(("name", "cover"), [(name, f"{n}d") for name, dims in DIMS.items() for n in dims])
 def test_every_backbone_gives_unit_vectors_of_the_asked_size(name, cover):
     with torch.inference_mode():
-        vectors = build(name, cover, dim=16)(scans_of(cover))
+        vectors = build(name, cover, dim=16)(scans_of(cover, backbone=name))
     assert vectors.shape == (2, 16)
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(2))
 
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_no_layer_mixes_the_scans_of_a_batch(name):
-    network, _ = build_backbone(name, n_dims=3)
+    network, _ = build_backbone(name, n_dims=DIMS[name][-1])
     assert not [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
 
 
@@ -65,7 +67,7 @@ def test_a_built_encoder_is_in_eval_mode(encoder):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("vgg", "2d"), "'vgg'.*small"), (("small", "4d"), "'4d'"), (("small", "2d", 0), "dim 0")],
+    [(("vgg", "2d"), "'vgg'.*small"), (("small", "4d"), "'4d'"), (("small", "2d", -1), "dim -1")],
 )
 def test_unknown_names_are_refused_with_what_is_known(arguments, words):
     with pytest.raises(ValueError, match=words):

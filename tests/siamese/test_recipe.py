@@ -11,6 +11,8 @@ CHANGES = {
     "spacings": (Spacing("", (8.0, 5.0, 5.1)),),
     "windows": (Window("ct", "value", -1000.0, 401.0), Window("", "percentile", 1.0, 99.0)),
     "version": 99,
+    "fit": "squash",
+    "n_levels": 256,
 }
 
 
@@ -23,7 +25,14 @@ def test_digest_changes_with_every_field(field: str) -> None:
 def test_digests_are_those_that_stored_encoders_name() -> None:
     # A change here makes every encoder in the world unloadable: raise the version, and mean it.
     digests = {name: recipe.digest() for name, recipe in RECIPES.items()}
-    assert digests == {"body-3d": "f9208eb9c6edc55b", "projection-2d": "56b07bab6bf4a52d"}
+    assert digests == {
+        "body-3d": "f9208eb9c6edc55b", "projection-2d": "56b07bab6bf4a52d", "film-2d": "3a6a86769deddf1b",
+    }  # fmt: skip
+
+
+def test_a_backbone_may_see_scans_in_its_own_way() -> None:
+    assert recipe_for("2d", "efficientnet-lite0").shape == (320, 320)
+    assert recipe_for("2d", "small") == recipe_for("2d") != recipe_for("2d", "efficientnet-lite0")
 
 
 def test_ct_has_its_own_window_and_mr_that_of_all_others() -> None:

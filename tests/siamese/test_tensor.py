@@ -7,7 +7,7 @@ import pytest
 
 from scans.outcome import ConstantImage, NotFinite
 from siamese.recipe import Recipe, Spacing, Window, recipe_for
-from siamese.tensor import BadTensor, load_tensor, save_tensor, to_tensor, triangle_weights
+from siamese.tensor import BadTensor, from_levels, load_tensor, save_tensor, to_levels, to_tensor, triangle_weights
 
 CT = (Window("ct", "value", -1000.0, 400.0), Window("", "percentile", 1.0, 99.0))
 BODY = recipe_for("3d")
@@ -221,3 +221,40 @@ def test_a_head_is_seen_larger_than_a_chest(make_volume):
         for part in ("head", "chest")
     ]
     assert counts[0] / counts[1] == pytest.approx(1 / 0.7**3, rel=0.15)
+
+
+def test_a_squashed_film_fills_its_square_whatever_its_borders_and_sides(make_volume, tmp_path):
+    """Flat borders are cut off and both sides are drawn to 320, so the same body gives nearly the same picture."""
+    recipe = recipe_for("2d", "efficientnet-lite0")
+    rng = np.random.default_rng(0)
+    body = np.kron(rng.random((8, 6)), np.ones((40, 40))).astype(np.float32) * 900 + 100
+    padded = np.pad(body, ((30, 80), (0, 55)))
+    pictures = [
+        to_tensor(make_volume(voxels[None], key="xr/chest/2d/frontal"), recipe)
+        for voxels in (body, padded, body[:, ::2])
+    ]
+    assert all(picture.shape == (1, 320, 320) for picture in pictures)
+    assert np.abs(pictures[0] - pictures[2]).mean() < 0.02
+    assert np.abs(pictures[0] - pictures[1]).mean() < 0.05
+
+
+def test_a_tensor_of_levels_comes_back_bit_for_bit_in_a_tenth_of_the_bytes(tmp_path):
+    recipe = recipe_for("2d", "efficientnet-lite0")
+    slope = np.tile(np.linspace(0, 1, 320, dtype=np.float32), (320, 1))[None]
+    tensor = from_levels(to_levels(slope, 256), 256)
+    path = tmp_path / f"a{recipe.suffix}"
+    save_tensor(path, tensor, recipe)
+    first = path.read_bytes()
+    assert np.array_equal(load_tensor(path, recipe), tensor) and np.abs(tensor - slope).max() <= 0.5 / 255 + 1e-7
+    save_tensor(path, tensor, recipe)
+    assert path.read_bytes() == first and len(first) < tensor.nbytes / 10
+
+
+@pytest.mark.parametrize("kept", [slice(0, -9), slice(0, 5000), slice(0, 0), slice(9, None)])
+def test_a_damaged_file_of_levels_is_named_bad(tmp_path, kept):
+    recipe = recipe_for("2d", "efficientnet-lite0")
+    path = tmp_path / f"a{recipe.suffix}"
+    save_tensor(path, np.random.default_rng(0).random((1, 320, 320), np.float32), recipe)
+    path.write_bytes(path.read_bytes()[kept])
+    with pytest.raises(BadTensor):
+        load_tensor(path, recipe)
