@@ -77,7 +77,7 @@ def opened(site: Site, request: EvaluationRequest) -> Opening:
     """Read the CSV of a request; a night that is at work is found before the work, not after it.
 
     Raises:
-        flows.records.lookup.WrongUsage: The CSV is none of labels, or the pages would lie in the archive.
+        flows.site.errors.WrongUsage: The CSV is none of labels, or the pages would lie in the archive.
         db.errors.NightRunning: A night is at work.
     """
     require_outside_archive(site, request.out or site.store, "--out")
