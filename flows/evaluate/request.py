@@ -21,7 +21,7 @@ from siamese.statistics.intervals import N_RESAMPLES
 Step = Callable[[int, int], None]
 Count = Callable[[int], None]
 Part = TypeVar("Part")
-Report = TypeVar("Report")
+Result = TypeVar("Result")
 
 
 class LeftOut(Exception):
@@ -90,9 +90,9 @@ def opened(site: Site, request: EvaluationRequest) -> Opening:
 
 
 def each_cover(
-    parts: Sequence[Part], evaluate_one: Callable[[Part, Count], Report], *, n_steps: Callable[[Part], int],
+    parts: Sequence[Part], evaluate_one: Callable[[Part, Count], Result], *, n_steps: Callable[[Part], int],
     step: Step | None,
-) -> tuple[list[Report], list[str]]:  # fmt: skip
+) -> tuple[list[Result], list[str]]:  # fmt: skip
     """Evaluate cover by cover; returns the reports, and why covers were left out.
 
     Raises:
