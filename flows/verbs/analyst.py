@@ -95,6 +95,7 @@ def evaluate(
     from flows.evaluate.folder import evaluate_folder, is_folder_of_encoder
     from flows.evaluate.one import evaluate_site
     from flows.evaluate.request import EvaluationRequest
+    from flows.site.opened import open_site
     from flows.verbs.terminal import progress_bar
     from flows.verbs.terminal_evaluation import show_evaluation, show_learning
 
@@ -118,16 +119,16 @@ def evaluate(
         if learning_curve:
             from flows.evaluate.learning_curve import learning_curves
 
-            found = learning_curves(opened(config), request, seeds=3 if seeds is None else seeds)
+            found = learning_curves(open_site(config), request, seeds=3 if seeds is None else seeds)
         elif folds:
             from flows.evaluate.seeds import evaluate_seeds
 
-            found = evaluate_seeds(opened(config), request, seeds=seeds or 1)
+            found = evaluate_seeds(open_site(config), request, seeds=seeds or 1)
         elif folder is not None:
-            keeper = None if encoder is None or is_folder_of_encoder(encoder) else opened(config)
+            keeper = None if encoder is None or is_folder_of_encoder(encoder) else open_site(config)
             found = evaluate_folder(folder, request, keeper=keeper, dates=dates)
         else:
-            found = evaluate_site(opened(config), request)
+            found = evaluate_site(open_site(config), request)
     if as_json:
         print_json(found)
     elif isinstance(found, LearningCurves):
