@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC
 
 import numpy as np
@@ -87,7 +87,7 @@ def main() -> None:
     options = parser.parse_args()
     found = assay(HARD, n_patients=options.patients, seed=options.seed)
     if options.json:
-        figures = {name: figure.to_json() for name, figure in found.figures.items()}
+        figures = {name: asdict(figure) for name, figure in found.figures.items()}
         print(json.dumps({"schema": 1, "figure": "assay", "p_at_1": figures, "faults": found.faults}))
         return
     print(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -22,7 +22,8 @@ from db.tables import EMBEDDING, FILE, LANE, MATCH, SCAN, STAGE
 UNMATCHED = ("no-prior", "no-similar-case")
 
 
-class WatchedLists(TypedDict):
+@dataclass(frozen=True, slots=True)
+class WatchedLists:
     """What stands in JSON of the lists of an encoder and kind that a night brought; as `Brought`."""
 
     scans: int
@@ -32,7 +33,8 @@ class WatchedLists(TypedDict):
     squares: float
 
 
-class WatchedNight(TypedDict):
+@dataclass(frozen=True)
+class WatchedNight:
     """What stands in JSON of a night, to hold later ones against."""
 
     files: int
@@ -102,4 +104,9 @@ def watched_before(connection: Connection, night: int, *, last: int) -> list[Wat
     """Return the figures that the stage match left in the last nights before this one, newest first."""
     done = select(STAGE.c.counts).where(STAGE.c.name == "match", STAGE.c.state == "done", STAGE.c.night < night)
     kept = connection.scalars(done.order_by(STAGE.c.night.desc()).limit(last))
-    return [counts["watch"] for counts in map(json.loads, kept) if "watch" in counts]
+    return [_watched(counts["watch"]) for counts in map(json.loads, kept) if "watch" in counts]
+
+
+def _watched(figures: Mapping[str, Any]) -> WatchedNight:
+    lists = {space: WatchedLists(**row) for space, row in figures["lists"].items()}
+    return WatchedNight(files=figures["files"], refused=figures["refused"], lists=lists)

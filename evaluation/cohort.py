@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,10 +102,10 @@ class Fold:
 class Disjoint:
     """What was counted when a fold was found to hold nobody whom its encoder knew."""
 
-    fold: str
-    seen_patients: int
-    asked_patients: int
-    shared_patients: int
+    fold: Annotated[str, "test, or its number"]
+    seen_patients: Annotated[int, "patients known to the encoder"]
+    asked_patients: Annotated[int, "patients that it is asked about"]
+    shared_patients: Annotated[int, "both; always 0"]
 
 
 def disjointness(cohort: Cohort, folds: Sequence[Fold]) -> tuple[Disjoint, ...]:

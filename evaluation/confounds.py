@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +22,13 @@ FEWEST_PATIENTS = 10  # with the trait and the label known, before a link is loo
 class Confound:
     """One trait: how much lists share it, and whether the labels follow it."""
 
-    trait: str
-    shown: Estimate  # share of the first ten that have the query's value
-    by_chance: Estimate  # share of the gallery's patients that have it
-    excess: Estimate  # shown less by chance, paired
-    followed_by: str  # finding that depends most on the trait, "" for none
-    strength: float | None  # Cramér's V of that finding, bias corrected, 0 to 1
-    is_shortcut: bool  # lists share it beyond chance and a finding follows it: lift cannot be told apart
+    trait: Annotated[str, "its name"]
+    shown: Annotated[Estimate, "share of the first ten that have the query's value"]
+    by_chance: Annotated[Estimate, "share of the gallery's patients that have it"]
+    excess: Annotated[Estimate, "shown less by chance, paired"]
+    followed_by: Annotated[str, "finding that depends most on the trait, or empty"]
+    strength: Annotated[float | None, "Cramér's V of that finding, bias corrected, 0 to 1"]
+    is_shortcut: Annotated[bool, "lists share it beyond chance and a finding follows it: lift cannot be told apart"]
 
 
 def audit(

@@ -1,6 +1,7 @@
 """A map of an encoder's space: scans of one kind as points on two axes, with their label and scanner."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +21,13 @@ UNKNOWN = "unknown"
 class Map:
     """Points without keys; place i of each field is the same scan, in an order that says nothing."""
 
-    kind: str
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-    labels: tuple[str, ...]
-    scanners: tuple[str, ...]
-    shares: tuple[float, float]  # of all variance, along x and y
-    n_left_out: int  # scans of the kind beyond MOST_POINTS
+    kind: Annotated[str, "of all these scans"]
+    x: Annotated[tuple[float, ...], "along the first principal component"]
+    y: Annotated[tuple[float, ...], "along the second"]
+    labels: Annotated[tuple[str, ...], "what is known to be there"]
+    scanners: Annotated[tuple[str, ...], "what made them"]
+    shares: Annotated[tuple[float, float], "of all variance, along x and y"]
+    n_left_out: Annotated[int, "scans of the kind that would be too many"]
 
 
 def embedding_map(cohort: Cohort, fold: Fold, *, seed: int = 0) -> Map:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,34 +31,34 @@ N_SHOWN = 4  # neighbours of a sheet
 class Neighbour:
     """One scan of a list."""
 
-    scan: str
-    distance: float
-    grade: float  # 0: not relevant
+    scan: Annotated[str, "its key"]
+    distance: Annotated[float, "from the scan that asks"]
+    grade: Annotated[float, "how relevant it is; 0: not at all"]
 
 
 @dataclass(frozen=True)
 class Sheet:
     """One query with what it was answered."""
 
-    sort: str  # "best", "median" or "worst"
-    scan: str
-    findings: tuple[str, ...]
-    score: float  # average precision at R
-    neighbours: tuple[Neighbour, ...]
+    sort: Annotated[str, "best, median or worst"]
+    scan: Annotated[str, "key of the scan that asks"]
+    findings: Annotated[tuple[str, ...], "that it has"]
+    score: Annotated[float, "average precision at R"]
+    neighbours: Annotated[tuple[Neighbour, ...], "what it was answered, nearest first"]
 
 
 @dataclass(frozen=True)
 class Curves:
     """What is drawn of an evaluation."""
 
-    edges: tuple[float, ...]  # of distance
-    alike: tuple[int, ...]  # pairs in each bin
-    unlike: tuple[int, ...]
-    roc: Points  # (share of unlike pairs within, share of alike pairs within)
-    risk: Points  # (share of searches answered, share of these whose first answer is wrong), surest first
-    reliability: Reliability
-    map: Map  # of the first fold: two encoders' spaces have no common map
-    sheets: tuple[Sheet, ...]
+    edges: Annotated[tuple[float, ...], "of the bins of distance"]
+    alike: Annotated[tuple[int, ...], "alike pairs in each bin"]
+    unlike: Annotated[tuple[int, ...], "unlike pairs in each bin"]
+    roc: Annotated[Points, "share of unlike pairs within a distance, share of alike pairs within it"]
+    risk: Annotated[Points, "share of searches answered, share of these whose first answer is wrong; surest first"]
+    reliability: Annotated[Reliability, "expected by chance against observed"]
+    map: Annotated[Map, "of the first fold: two encoders' spaces have no common map"]
+    sheets: Annotated[tuple[Sheet, ...], "searches to look at"]
 
 
 def curves(cohort: Cohort, folds: Sequence[Fold], *, task: Task, gallery: str, metric: Metric = "cosine") -> Curves:

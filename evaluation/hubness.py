@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,23 +15,23 @@ Ints = NDArray[np.int64]
 N_WORST = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Hub:
     """A scan that stands in many lists."""
 
-    scan: str
-    times: int  # it stands among the first ten
-    eligible: int  # queries it could have answered
-    share: float
+    scan: Annotated[str | None, "its key; the key is left out where a row of the database outlives the scan"] = None
+    times: Annotated[int, "it stands among the first ten"]
+    eligible: Annotated[int, "queries it could have answered"]
+    share: Annotated[float, "of these, in which it does"]
 
 
 @dataclass(frozen=True)
 class Hubness:
     """How unevenly lists are filled."""
 
-    skewness: float | None  # of the shares; 0 is even, above 1 is hubby
-    never: float  # share of eligible scans that no list holds
-    worst: tuple[Hub, ...]  # by the share that each surely has: once out of one time makes no hub
+    skewness: Annotated[float | None, "of the shares; 0 is even, above 1 is hubby"]
+    never: Annotated[float, "share of eligible scans that no list holds"]
+    worst: Annotated[tuple[Hub, ...], "by the share that each surely has: once out of one time makes no hub"]
 
 
 def hubness(keys: Sequence[str], shown: Ints, n_eligible: Ints) -> Hubness:
@@ -47,8 +48,10 @@ def hubness(keys: Sequence[str], shown: Ints, n_eligible: Ints) -> Hubness:
         return Hubness(None, 0.0, ())
     share = times[asked] / n_eligible[asked]
     rows = zip(np.flatnonzero(asked).tolist(), times[asked].tolist(), n_eligible[asked].tolist(), strict=True)
-    hubs = [Hub(keys[row], n_times, n_asked, n_times / n_asked) for row, n_times, n_asked in rows]
-    worst = sorted(hubs, key=lambda hub: (-_surely(hub), hub.scan))[:N_WORST]
+    hubs = [
+        Hub(scan=keys[row], times=n_times, eligible=n_asked, share=n_times / n_asked) for row, n_times, n_asked in rows
+    ]
+    worst = sorted(hubs, key=lambda hub: (-_surely(hub), hub.scan or ""))[:N_WORST]
     skewness = float(skew(share)) if share.min() < share.max() else 0.0
     return Hubness(skewness, float(np.mean(times[asked] == 0)), tuple(worst))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,21 +29,21 @@ DEPTH = 50  # entries among which the first of known relevance is looked for
 class NullBand:
     """P@1 on fixed vectors when labels say nothing of the scans."""
 
-    observed: float | None  # with the true labels, counted in the same way
-    low: float | None  # 95 % band of the permutations
-    middle: float | None
-    high: float | None
-    p: float | None  # share of permutations, the true labels included, that reach the observed one
-    n: int
+    observed: Annotated[float | None, "with the true labels, counted in the same way"]
+    low: Annotated[float | None, "95 % band of the permutations"]
+    middle: Annotated[float | None, "their mean"]
+    high: Annotated[float | None, "95 % band of the permutations"]
+    p: Annotated[float | None, "share of permutations, the true labels included, that reach the observed one"]
+    n: Annotated[int, "permutations that count"]
 
 
 @dataclass(frozen=True)
 class IdentityLeak:
     """How P@1 rises when the query's own patient is put back into its gallery."""
 
-    without: Estimate
-    with_own: Estimate
-    rise: Estimate  # paired
+    without: Annotated[Estimate, "P@1 among other patients"]
+    with_own: Annotated[Estimate, "P@1 with the patient's own scans"]
+    rise: Annotated[Estimate, "of the two, paired"]
 
 
 def null_band(

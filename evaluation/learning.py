@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.asking import OURS, ask_all
 from evaluation.cohort import Cohort, Fold, Vectors, disjointness
+from evaluation.learning_curve import CurvePoint
 from evaluation.protocol import GALLERIES
 from evaluation.questions import Task
 from evaluation.spread import spread
@@ -96,11 +97,11 @@ def ask_learners(
     return replace(point, why_not="no query has a right answer")
 
 
-def _means(figures: Mapping[str, Any]) -> Figures:
+def _means(figures: Mapping[str, NDArray[np.float64]]) -> Figures:
     return {name: float(np.mean(figures[name])) for name in METRICS}
 
 
-def curve_of(points: Sequence[Point]) -> list[dict[str, Any]]:
+def curve_of(points: Sequence[Point]) -> list[CurvePoint]:
     """Return for each number of patients mean and spread over seeds of all figures, and of the twin's lead.
 
     Args:
@@ -109,19 +110,15 @@ def curve_of(points: Sequence[Point]) -> list[dict[str, Any]]:
     return [_at([p for p in points if p.patients == size]) for size in sorted({p.patients for p in points})]
 
 
-def _at(points: Sequence[Point]) -> dict[str, Any]:
+def _at(points: Sequence[Point]) -> CurvePoint:
     good = [p for p in points if p.figures]
-    return {
-        "patients": points[0].patients,
-        "seeds": [p.seed for p in good],
-        **{name: max((getattr(p, name) for p in good), default=0) for name in ("queries", "query_patients")},
-        "gallery": good[0].gallery if good else "open",
-        "figures": {
-            who: {name: spread([p.figures[who][name] for p in good]).to_json() for name in METRICS} for who in ASKED
-        },
-        "lead": {  # of the twin over the classifier, paired by seed
-            name: spread([p.figures[TWIN][name] - p.figures[CLASSIFIER][name] for p in good]).to_json()
-            for name in METRICS
-        },
-        "why_not": sorted({p.why_not for p in points if p.why_not}),
-    }
+    return CurvePoint(
+        patients=points[0].patients,
+        seeds=[p.seed for p in good],
+        queries=max((p.queries for p in good), default=0),
+        query_patients=max((p.query_patients for p in good), default=0),
+        gallery=good[0].gallery if good else "open",
+        figures={who: {name: spread([p.figures[who][name] for p in good]) for name in METRICS} for who in ASKED},
+        lead={name: spread([p.figures[TWIN][name] - p.figures[CLASSIFIER][name] for p in good]) for name in METRICS},
+        why_not=sorted({p.why_not for p in points if p.why_not}),
+    )

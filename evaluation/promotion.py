@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evaluation.baselines import REQUIRED
-from evaluation.protocol import HEADLINE, Evaluation
+from evaluation.figures import HEADLINE, Evaluation
 from siamese.statistics.intervals import Estimate
 
 MOST_LOST = 0.05  # the lower bound of the paired difference has to lie above its negative
@@ -27,7 +27,7 @@ def decide_by(evaluation: Evaluation, active: str | None) -> Decision:
         evaluation: Of the candidate, with the active encoder among its rivals.
         active: Name of that rival; None without an active encoder.
     """
-    report = evaluation.galleries[evaluation.main_gallery]
+    report = evaluation.main
     lift = report.headline.lift
     if active is None:
         return decide(_headlines(lift), None, {}, unavailable=evaluation.unavailable)

@@ -5,99 +5,30 @@ every plain way on the same queries.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.asking import OURS, Comparison, ask_all, opportunity
-from evaluation.baselines import REQUIRED, Baseline, check_complete
-from evaluation.cohort import Cohort, Disjoint, Fold, Vectors, disjointness
+from evaluation.asking import OURS, Comparison, Opportunity, ask_all, opportunity
+from evaluation.baselines import Baseline, check_complete
+from evaluation.cohort import Cohort, Fold, Vectors, disjointness
 from evaluation.confounds import Confound, audit, label_links
-from evaluation.hubness import Hubness, hubness
+from evaluation.figures import HEADLINE, Evaluation, Figures, GalleryReport, Section
+from evaluation.hubness import hubness
 from evaluation.leaks import N_PERMUTATIONS, IdentityLeak, NullBand, identity_leak, null_band
 from evaluation.pair_figures import pair_figures
 from evaluation.questions import Task
 from siamese.search.distance import Metric
 from siamese.search.gallery import UNKNOWN_US, Order
-from siamese.statistics.intervals import N_RESAMPLES, NOTHING, Estimate, Resamples, mean_of, means_of, resample
+from siamese.statistics.intervals import N_RESAMPLES, NOTHING, Resamples, mean_of, means_of, resample
 from siamese.statistics.metrics import DEEPEST, METRICS
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Figures = Mapping[str, Estimate]  # by metric
 
-HEADLINE = "p_at_1"
 SMALL_GALLERY = 50  # patients; lists out of fewer are reported apart
 GALLERIES: Mapping[str, Order] = {"prior": "earlier", "open": "any"}
-
-
-@dataclass(frozen=True)
-class Section:
-    """The figures of one set of queries."""
-
-    queries: int
-    patients: int
-    gallery_patients: float | None  # median of what the queries could be answered by
-    metrics: Figures
-    others: Mapping[str, Figures]  # baselines and rivals, chance included, on the same queries
-    lift: Mapping[str, Figures]  # ours less each of them, paired
-
-
-@dataclass(frozen=True)
-class GalleryReport:
-    """All that was asked of one gallery."""
-
-    size: str  # which lists the headline is of
-    headline: Section
-    small: Section | None  # lists out of fewer than 50 patients, where the headline is of larger ones
-    unanswerable: int  # queries whose finding nobody in the gallery has, or that have none
-    macro: Figures  # mean over findings
-    findings: Mapping[str, Figures]
-    subgroups: Mapping[str, Mapping[str, Section]]  # trait -> value
-    strata: Mapping[str, Mapping[str, Section]]  # "size", "contrast", "time" -> class
-    confounds: tuple[Confound, ...]
-    hubness: Hubness
-    null_band: NullBand | None  # task "finding"
-    identity_leak: IdentityLeak | None  # task "finding"
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What is known of an encoder's worth."""
-
-    task: Task
-    metric: Metric
-    scans: int
-    patients: int
-    folds: tuple[Disjoint, ...]
-    main_gallery: str  # "prior", or "open" where no query has a prior to find
-    galleries: Mapping[str, GalleryReport]
-    pairs: Mapping[str, Figures]  # of ours and each baseline
-    unavailable: Mapping[str, str]  # baselines that cannot be computed, and why
-    earned: bool  # lift over each baseline excludes 0: else every match is provisional
-    reasons: tuple[str, ...]  # why not
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values; the contract's keys of `scantwin evaluate --json` stand on top."""
-        main = self.galleries[self.main_gallery].headline
-        over = weakest_lift(main)  # a rival is no baseline
-        lift = None if over is None else {"over": over, **_lift_json(main.lift[over][HEADLINE])}
-        return {
-            "schema": 1,
-            "task": self.task,
-            "queries": main.queries,
-            "patients": main.patients,
-            "metrics": {name: estimate.to_json() for name, estimate in main.metrics.items()},
-            "baselines": {
-                **{name: asdict_figures(main.others[name]) for name in REQUIRED if name in main.others},
-                **{name: {"why_not": why} for name, why in self.unavailable.items()},
-            },
-            "lift": lift,
-            "provisional": not self.earned,
-            "evaluation": asdict(self),
-        }
 
 
 def evaluate(
@@ -197,6 +128,7 @@ def _gallery(run: _Run, order: Order) -> GalleryReport:
     rows = large if large.size else good
     small = np.setdiff1d(good, rows)
     is_finding = run.task == "finding"
+    chances = opportunity(run.cohort, asking, order)
     macro, findings = _by_finding(run, asking, rows)
     return GalleryReport(
         size=f"{SMALL_GALLERY} patients or more" if large.size else f"below {SMALL_GALLERY} patients",
@@ -207,7 +139,8 @@ def _gallery(run: _Run, order: Order) -> GalleryReport:
         findings=findings,
         subgroups=_parts(run, asking, rows, run.cohort.traits),
         strata=_parts(run, asking, rows, run.cohort.strata),
-        **_audits(run, asking, order),
+        confounds=_confounds(run, asking, chances),
+        hubness=hubness(run.cohort.keys, _shown(asking), chances.n_eligible),
         null_band=_null_band(run, order) if is_finding else None,
         identity_leak=_identity_leak(run, asking, order) if is_finding else None,
     )
@@ -269,11 +202,14 @@ def _parts(
     return found
 
 
-def _audits(run: _Run, asking: Comparison, order: Order) -> dict[str, Any]:
-    """Return the confound audit and the hubness of all queries, those without a right answer included."""
-    cohort, chances = run.cohort, opportunity(run.cohort, asking, order)
-    shown = asking.answers[OURS].rows[:, :DEEPEST]
-    draws = run.draws(asking.queries)
+def _shown(asking: Comparison) -> Ints:
+    """Return the first ten answers of all queries, those without a right answer included, (Q, 10)."""
+    return asking.answers[OURS].rows[:, :DEEPEST]
+
+
+def _confounds(run: _Run, asking: Comparison, chances: Opportunity) -> tuple[Confound, ...]:
+    """Return the confound audit of all queries, those without a right answer included."""
+    cohort, shown, draws = run.cohort, _shown(asking), run.draws(asking.queries)
     inside = np.concatenate([fold.rows for fold in run.folds])
     confounds = []
     for trait, values in cohort.traits.items():
@@ -284,7 +220,7 @@ def _audits(run: _Run, asking: Comparison, order: Order) -> dict[str, Any]:
             cohort.patient_codes[inside],
         )
         confounds.append(audit(trait, values, shown, asking.queries, chances.shares[trait], draws, links))
-    return {"confounds": tuple(confounds), "hubness": hubness(cohort.keys, shown, chances.n_eligible)}
+    return tuple(confounds)
 
 
 def _null_band(run: _Run, order: Order) -> NullBand:
@@ -307,16 +243,6 @@ def _pairs(run: _Run) -> dict[str, Figures]:
     }  # fmt: skip
 
 
-def weakest_lift(part: Section) -> str | None:
-    """Return the baseline ours is least ahead of, by the lower end of the headline's lift; None without queries."""
-    known = [
-        (figures[HEADLINE].low, name)
-        for name, figures in part.lift.items()
-        if figures[HEADLINE].low is not None and name in REQUIRED
-    ]
-    return min(known)[1] if known else None
-
-
 def _not_earned(part: Section, names: Sequence[str]) -> tuple[str, ...]:
     if not part.queries:
         return ("no query has anything relevant to find: nothing was measured",)
@@ -327,12 +253,3 @@ def _not_earned(part: Section, names: Sequence[str]) -> tuple[str, ...]:
             told = f"{lift.value:+.3f} ({lift.low:+.3f} to {lift.high:+.3f})" if lift.value is not None else "unknown"
             reasons.append(f"lift over {name} is {told}: it does not exclude 0")
     return tuple(reasons)
-
-
-def _lift_json(estimate: Estimate) -> dict[str, float | None]:
-    return {HEADLINE: estimate.value, "low": estimate.low, "high": estimate.high}
-
-
-def asdict_figures(figures: Figures) -> dict[str, Any]:
-    """Return the figures as JSON values."""
-    return {name: estimate.to_json() for name, estimate in figures.items()}

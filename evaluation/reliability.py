@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,19 +28,19 @@ MOST_PATIENTS = 400  # of a kind: pairs grow with the square, and patients decid
 class Checked:
     """One distance: which share of unrelated patients was expected within it, and which was seen."""
 
-    expected: float
-    observed: float
-    low: float  # 95 % interval, of patients drawn anew in both halves
-    high: float
+    expected: Annotated[float, "share of unrelated patients"]
+    observed: Annotated[float, "share that was seen"]
+    low: Annotated[float, "95 % interval, of patients drawn anew in both halves"]
+    high: Annotated[float, "95 % interval"]
 
 
 @dataclass(frozen=True)
 class Reliability:
     """Expected by chance against observed, on the patients of an evaluation."""
 
-    points: tuple[Checked, ...]
-    n_patients: int
-    why_not: str  # "" where there are points
+    points: Annotated[tuple[Checked, ...], "distances that were checked"]
+    n_patients: Annotated[int, "on whom"]
+    why_not: Annotated[str, "why there are no points, or empty"]
 
 
 @dataclass(frozen=True, eq=False)

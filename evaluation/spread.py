@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -12,15 +13,11 @@ FEWEST_SEEDS = 3  # a figure that is quoted anywhere is the mean of at least so 
 class Spread:
     """One figure over the seeds in which it is known; None where it is known in none."""
 
-    mean: float | None
-    low: float | None  # smallest
-    high: float | None  # largest
-    deviation: float | None  # of a sample, n - 1; 0 of one seed
-    n: int  # seeds in which the figure is known
-
-    def to_json(self) -> dict[str, float | int | None]:
-        """Return the fields as JSON values."""
-        return dict(vars(self))
+    mean: Annotated[float | None, "over seeds"]
+    low: Annotated[float | None, "the smallest"]
+    high: Annotated[float | None, "the largest"]
+    deviation: Annotated[float | None, "standard deviation of a sample, n - 1; 0 of one seed"]
+    n: Annotated[int, "seeds in which the figure is known"]
 
 
 def spread(values: Sequence[float | None]) -> Spread:

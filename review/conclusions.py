@@ -1,9 +1,7 @@
 """What may and what may not be concluded from an evaluation, in plain words."""
 
-from collections.abc import Mapping
-from typing import Any
-
-Json = Mapping[str, Any]
+from evaluation.figures import HEADLINE
+from evaluation.report import NumberedReport
 
 RIGHT = {
     "finding": "shares a finding with the scan that asks",
@@ -14,28 +12,28 @@ FEW = 100  # patients; below it the page says how wide an interval is
 SMALL_RISE = 0.02  # of P@1: an identity leak that is worth a sentence
 
 
-def headline(report: Json) -> str:
+def headline(report: NumberedReport) -> str:
     """Return the first sentence of the page: P@1, its interval, and the strongest plain way."""
-    first = report["metrics"]["p_at_1"]
-    if first["value"] is None:
+    first = report.metrics[HEADLINE]
+    if first.value is None or first.low is None or first.high is None:
         return "No search had anything relevant to find: nothing was measured"
     told = (
-        f"In {percent(first['value'])} of {report['queries']:,} searches ({percent(first['low'])} to "
-        f"{percent(first['high'])}) the first answer {RIGHT[report['task']]}"
+        f"In {percent(first.value)} of {report.queries:,} searches ({percent(first.low)} to "
+        f"{percent(first.high)}) the first answer {RIGHT[report.task]}"
     )
     return told + "; " + _beside(report)
 
 
-def _beside(report: Json) -> str:
-    lift = report["lift"]
+def _beside(report: NumberedReport) -> str:
+    lift = report.lift
     if lift is None:
         return "there is no plain way to hold this against"
-    other = report["baselines"][lift["over"]]["p_at_1"]["value"]
-    said = f"{_name(lift['over'])}, of the plain ways the hardest to beat, reaches {percent(other)}"
-    if report["folds"] > 1:
-        ahead = "five encoders, one a fold, " + ("are not shown to beat" if report["provisional"] else "beat")
+    other = report.evaluation.main.headline.others[lift.over][HEADLINE].value or 0.0  # known, as its lift is
+    said = f"{_name(lift.over)}, of the plain ways the hardest to beat, reaches {percent(other)}"
+    if report.folds > 1:
+        ahead = "five encoders, one a fold, " + ("are not shown to beat" if report.provisional else "beat")
     else:
-        ahead = "the encoder " + ("is not shown to beat" if report["provisional"] else "beats")
+        ahead = "the encoder " + ("is not shown to beat" if report.provisional else "beats")
     return f"{said}; {ahead} every one of them"
 
 
@@ -57,56 +55,55 @@ def _name(baseline: str) -> str:
     return names[baseline]
 
 
-def conclusions(report: Json) -> tuple[list[str], list[str]]:
+def conclusions(report: NumberedReport) -> tuple[list[str], list[str]]:
     """Return the sentences that may be concluded, and what may not be, to be read behind "that"."""
     return _may(report), _may_not(report)
 
 
-def _may(report: Json) -> list[str]:
-    on = report["measured_on"]
-    if report["metrics"]["p_at_1"]["value"] is None:
+def _may(report: NumberedReport) -> list[str]:
+    if report.metrics[HEADLINE].value is None:
         return ["Nothing: no search had a right answer in its gallery."]
     told = [
-        f"On these {on['patients']:,} patients, {GALLERY[report['gallery']]}, the figures above are what "
+        f"On these {report.measured_on.patients:,} patients, {GALLERY[report.gallery]}, the figures above are what "
         f"{_who(report)} through the search that the nights use."
     ]
-    if report["folds"] > 1:
+    if report.folds > 1:
         told.append(
             "Such training finds something that neither chance, nor columns, nor simple pictures find."
-            if not report["provisional"]
+            if not report.provisional
             else "Such training has earned nothing yet."
         )
-    elif report["provisional"]:
+    elif report.provisional:
         told.append("It has not earned its place: its matches stay provisional.")
     else:
         told.append("It finds something that neither chance, nor columns, nor simple pictures find.")
     return told
 
 
-def _who(report: Json) -> str:
-    return "this encoder reaches" if report["folds"] == 1 else "five encoders reach, each about whom it never saw,"
+def _who(report: NumberedReport) -> str:
+    return "this encoder reaches" if report.folds == 1 else "five encoders reach, each about whom it never saw,"
 
 
-def _may_not(report: Json) -> list[str]:
-    main = report["evaluation"]["galleries"][report["gallery"]]
+def _may_not(report: NumberedReport) -> list[str]:
+    main = report.evaluation.galleries[report.gallery]
     told = ["a near scan has the same disease, or readers become faster or more often right;"]
     told.append("other archives, scanners or kinds would give these figures;")
-    if report["patients"] < FEW:
-        told.append(f"more than the intervals say: {report['patients']} patients are few;")
-    if report["reading"] > 1:
+    if report.patients < FEW:
+        told.append(f"more than the intervals say: {report.patients} patients are few;")
+    if report.reading > 1:
         told.append(
-            f"this was the first look: it is reading {report['reading']} of these test patients, and the best of many "
+            f"this was the first look: it is reading {report.reading} of these test patients, and the best of many "
             f"readings looks better than it is;"
         )
-    if report["folds"] > 1:
+    if report.folds > 1:
         told.append("the active encoder has these figures: they are those of five others;")
-    if report["gallery"] == "open":
+    if report.gallery == "open":
         told.append("a night would show this: dates are unknown or shifted, so later scans could answer too;")
-    shortcuts = [found["trait"].replace("_", " ") for found in main["confounds"] if found["is_shortcut"]]
+    shortcuts = [found.trait.replace("_", " ") for found in main.confounds if found.is_shortcut]
     if shortcuts:
         told.append(f"the finding itself was seen: here it follows the {' and the '.join(shortcuts)};")
-    leak = main["identity_leak"]
-    if leak and leak["rise"]["value"] is not None and leak["rise"]["value"] > SMALL_RISE:
-        told.append(f"the person is ignored: with own scans in the gallery P@1 rises by {leak['rise']['value']:.3f};")
+    rise = main.identity_leak.rise.value if main.identity_leak else None
+    if rise is not None and rise > SMALL_RISE:
+        told.append(f"the person is ignored: with own scans in the gallery P@1 rises by {rise:.3f};")
     told[-1] = told[-1].removesuffix(";") + "."
     return told

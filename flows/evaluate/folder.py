@@ -6,31 +6,35 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from db.encoders import active_encoders, encoders_of, set_active_encoder
+from db.encoders import active_encoders, all_encoders, set_active_encoder
+from flows.answers.answer import filled
+from flows.answers.evaluation import EvaluatedFolder
+from flows.answers.status import FileCounts
 from flows.evaluate.one import evaluate_site
-from flows.evaluate.request import EvaluationRequest, Report
+from flows.evaluate.request import EvaluationRequest
 from flows.night.conductor import conduct
 from flows.night.run import ready_site
 from flows.operator.new_site import new_site
 from flows.site.errors import NotFound, WrongUsage
-from flows.site.opened import Site, open_site
+from flows.site.opened import Site
 from flows.stages.encoder.train import keep
 from flows.work.lease import day_ticket
 from flows.work.outputs import require_outside
-from siamese.recipe import COVERS
 
 PAGES = Path("evidence")  # where pages go when nobody says so
 
 
-def evaluate_folder(folder: Path, config: Path, request: EvaluationRequest, *, dates: str = "true") -> Report:
-    """Take a folder in, embed it and evaluate; the site at `config` is asked for an encoder at most.
+def evaluate_folder(
+    folder: Path, request: EvaluationRequest, *, keeper: Site | None = None, dates: str = "true"
+) -> EvaluatedFolder:
+    """Take a folder in, embed it and evaluate; the site `keeper` is asked for an encoder at most.
 
     Args:
         folder: Of DICOM; only read.
-        config: Of a site that keeps the encoder, where the request names one by id.
-        request: Its encoder may also be the folder of one, and None takes the shipped starters. Below its `out`
+        request: Its encoder may also be the folder of one, and None fits a head to the folder's own training patients. Below its `out`
             lies, in `site`, the store, which a second run goes on with; None makes a store for the moment, and the
             pages go into `evidence`.
+        keeper: The site that keeps the encoder, where the request names one by id.
         dates: "true", "shifted_per_patient" or "none".
 
     Raises:
@@ -41,52 +45,55 @@ def evaluate_folder(folder: Path, config: Path, request: EvaluationRequest, *, d
         raise WrongUsage(f"{folder} is not a folder; name the folder that holds the DICOM files")
     out = request.out or PAGES
     require_outside(folder, out, "--out")
-    kept = None if request.encoder is None else _encoder_folder(config, request.encoder)
-    with _site_of(folder, dates, request.out) as site:
+    kept = None if request.encoder is None else _encoder_folder(keeper, request.encoder)
+    with _site_of(folder, dates, request.out, fits=kept is None) as site:
         conduct(site, only=("ingest", "encoder"))
         encoder = None if kept is None else _activate(site, kept)
         ended = conduct(site, only=("embed",))
-        found = evaluate_site(site.config, replace(request, encoder=encoder, out=out))
-    files = {name: ended.files[name] for name in ("seen", "used", "skipped", "quarantined", "waiting", "gone")}
-    return {**found, "files": files, "recorded": request.out is not None}
+        found = evaluate_site(site, replace(request, encoder=encoder, out=out))
+    return filled(EvaluatedFolder, found, files=filled(FileCounts, ended.files), recorded=request.out is not None)
 
 
 @contextmanager
-def _site_of(folder: Path, dates: str, out: Path | None) -> Iterator[Site]:
+def _site_of(folder: Path, dates: str, out: Path | None, *, fits: bool) -> Iterator[Site]:
     if out is not None:
-        yield _ready(folder, dates, out / "site")
+        yield _ready(folder, dates, out / "site", fits=fits)
         return
     with tempfile.TemporaryDirectory(prefix="scantwin-evaluate-") as moment:
-        site = _ready(folder, dates, Path(moment))
+        site = _ready(folder, dates, Path(moment), fits=fits)
         try:
             yield site
         finally:
             site.db.close()
 
 
-def _ready(folder: Path, dates: str, home: Path) -> Site:
+def _ready(folder: Path, dates: str, home: Path, *, fits: bool) -> Site:
     config = home / "config.toml"
     if not config.exists():
-        new_site(folder, config, changes={"dates": f'"{dates}"', "quiet_seconds": "0.0"})
+        when = "missing" if fits else "never"
+        new_site(folder, config, changes={"train_when": f'"{when}"', "dates": f'"{dates}"', "quiet_seconds": "0.0"})
     site = ready_site(config)[0]
     if site.archive.resolve() != folder.resolve() or site.settings.scans.dates != dates:
         raise WrongUsage(f"{home} was made for another folder or other --dates; name another --out")
     return site
 
 
-def _encoder_folder(config: Path, encoder: str) -> Path:
-    """Return the folder of an encoder that was named by its folder, or by its id in the site at `config`."""
-    if (Path(encoder) / "manifest.json").is_file():
+def is_folder_of_encoder(encoder: str) -> bool:
+    """Say whether an encoder was named by its folder, and not by its id."""
+    return (Path(encoder) / "manifest.json").is_file()
+
+
+def _encoder_folder(keeper: Site | None, encoder: str) -> Path:
+    """Return the folder of an encoder that was named by its folder, or by its id in the site that keeps it."""
+    if is_folder_of_encoder(encoder) or keeper is None:
         return Path(encoder)
-    site = open_site(config)
-    with site.db.read() as connection:
-        every = [row for cover in COVERS for row in encoders_of(connection, cover)]
-    named = [row for row in every if row.id.startswith(encoder)]
+    with keeper.db.read() as connection:
+        named = [row for row in all_encoders(connection) if row.id.startswith(encoder)]
     if len(named) != 1:
         raise NotFound(
-            f"{len(named)} encoders of {config} have an id that begins with {encoder!r}; name a folder or an id"
+            f"{len(named)} encoders of {keeper.config} have an id that begins with {encoder!r}; name a folder or an id"
         )
-    return site.store / named[0].folder
+    return keeper.store / named[0].folder
 
 
 def _activate(site: Site, folder: Path) -> str:

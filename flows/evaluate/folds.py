@@ -20,13 +20,14 @@ from db.scans import EligibleScan, eligible_scans
 from evaluation.cohort import N_FOLDS, Fold
 from evaluation.folds import dealt
 from evaluation.questions import Task
+from flows.answers.answer import filled
+from flows.answers.evaluation import EvaluatedCover, EvaluatedFolds
 from flows.evaluate.one import STEPS, evaluate_cohort, task_of
 from flows.evaluate.request import (
     Count,
     EvaluationRequest,
     LeftOut,
     Opening,
-    Report,
     each_cover,
     most_asked_first,
     opened,
@@ -60,7 +61,7 @@ class Pool:
     labels: Labels
 
 
-def evaluate_folds(config: Path, request: EvaluationRequest) -> Report:
+def evaluate_folds(site: Site, request: EvaluationRequest) -> EvaluatedFolds:
     """Train five encoders of each cover and pool their answers; writes a row, a page and its JSON each.
 
     A run that was killed goes on with the fold, and within it the epoch, that it stood at. The encoders are trained
@@ -71,18 +72,18 @@ def evaluate_folds(config: Path, request: EvaluationRequest) -> Report:
         flows.site.errors.WrongUsage: The CSV is none of labels.
         db.errors.NightRunning: A night is at work; nothing was recorded.
     """
-    opening = opened(config, request)
+    opening = opened(site, request)
     pools = read_pools(opening)
 
-    def one(pool: Pool, done: Count) -> Report:
-        settings = settings_of(opening.site, pool.cover, request.time_budget_minutes, request.seed)
+    def one(pool: Pool, done: Count) -> EvaluatedCover:
+        settings = settings_of(site, pool.cover, request.time_budget_minutes, request.seed)
         return _evaluate_pool(opening, pool, settings, done)
 
     reports, reasons = each_cover(pools, one, n_steps=lambda _: FOLD_STEPS, step=request.step)
-    return {**most_asked_first(reports, opening), "left_out": reasons}
+    return filled(EvaluatedFolds, most_asked_first(reports, opening), left_out=reasons)
 
 
-def _evaluate_pool(opening: Opening, pool: Pool, settings: TrainingSettings, done: Count) -> Report:
+def _evaluate_pool(opening: Opening, pool: Pool, settings: TrainingSettings, done: Count) -> EvaluatedCover:
     """Train and ask the five encoders of a cover; what they were made of is removed once its page stands."""
     site = opening.site
     work = site.store / "training" / f"folds-{pool.cover}-{pool.task}-{digest_of(site, settings, pool)}"
@@ -141,10 +142,11 @@ def _trained(site: Site, pool: Pool, settings: TrainingSettings, work: Path, don
     folds = []
     for number in range(N_FOLDS):
         parts = split(dealt(pool.examples, number))
+        asked = parts["test"]
         folder = _fold_encoder(pool, settings, work / f"fold-{number + 1}", number)
-        rows = np.array([place[e.scan] for e in parts["test"]], np.int64)
+        rows = np.array([place[e.scan] for e in asked], np.int64)
         seen = frozenset(e.patient for name in ("train", "validation") for e in parts[name])
-        folds.append(Fold(f"fold {number + 1}", rows, _vectors(site, load(folder), parts["test"]), seen))
+        folds.append(Fold(f"fold {number + 1}", rows, _vectors(site, load(folder), asked), seen))
         done(number + 1)
     with site.db.read() as connection:
         cohort = cohort_of(site, connection, pool.rows, pool.labels)

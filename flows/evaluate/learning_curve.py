@@ -2,20 +2,25 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from db.evaluations import save_evaluation
+from db.evaluations import EvaluationFacts, save_evaluation
+from db.rows import mapping_of
 from db.scans import eligible_scans
 from evaluation.cohort import Cohort
+from evaluation.figures import HEADLINE
 from evaluation.learning import CLASSIFIER, SIZES, TWIN, UNTRAINED, Point, ask_learners, curve_of, sizes_of, with_fewer
+from evaluation.learning_curve import Budget, CurvePoint, LearningCurve, NumberedCurve
 from evaluation.spread import FEWEST_SEEDS
+from flows.answers.answer import filled
+from flows.answers.evaluation import KeptCurve, LearningCurves
 from flows.evaluate.folds import Pool, digest_of, read_pools, settings_of
 from flows.evaluate.one import curve_name
-from flows.evaluate.request import Count, EvaluationRequest, LeftOut, Opening, Report, each_cover, opened
+from flows.evaluate.request import Count, EvaluationRequest, LeftOut, Opening, each_cover, opened
 from flows.records.cohort import FEWEST_PATIENTS, cohort_of
+from flows.records.readings import ALL_RELEVANT
 from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site
 from flows.work.lease import day_ticket
@@ -39,15 +44,15 @@ class CurvePlan:
 
 
 def learning_curves(
-    config: Path, request: EvaluationRequest, *, seeds: int = FEWEST_SEEDS, sizes: Sequence[int] = SIZES
-) -> dict[str, Any]:
+    site: Site, request: EvaluationRequest, *, seeds: int = FEWEST_SEEDS, sizes: Sequence[int] = SIZES
+) -> LearningCurves:
     """Draw a learning curve for each cover; writes a row and a JSON each, which the next page of evidence draws.
 
     Test patients are asked, so each curve is a reading of test. A run that was killed goes on with the
     training it stood at.
 
     Args:
-        config: Of the site.
+        site: Whose archive.
         request: Its steps are trainings; its `encoder` and `seed` have no meaning here.
         seeds: How many times each size is drawn and trained.
         sizes: Patients of training; all there are is added.
@@ -59,16 +64,16 @@ def learning_curves(
     """
     if not sizes or min(sizes) < 2 or seeds < 1:
         raise WrongUsage(f"{seeds} seeds of {list(sizes)} patients: wanted at least one seed and 2 patients")
-    plan, opening = CurvePlan(seeds, sizes), opened(config, request)
+    plan, opening = CurvePlan(seeds, sizes), opened(site, request)
 
-    def one(pool: Pool, done: Count) -> Report:
+    def one(pool: Pool, done: Count) -> KeptCurve:
         return _curve(opening, pool, plan, done)
 
     reports, reasons = each_cover(read_pools(opening), one, n_steps=plan.n_trainings, step=request.step)
-    return {"schema": 1, "curves": reports, "labels": opening.label_source(), "left_out": reasons}
+    return LearningCurves(reports, opening.label_source(), reasons)
 
 
-def _curve(opening: Opening, pool: Pool, plan: CurvePlan, done: Count) -> Report:
+def _curve(opening: Opening, pool: Pool, plan: CurvePlan, done: Count) -> KeptCurve:
     """Train and ask every size from every seed, and record what came of it."""
     site, kind = opening.site, opening.request.kind
     if site.settings.siamese.loss == NO_LOSS:
@@ -88,7 +93,7 @@ def _curve(opening: Opening, pool: Pool, plan: CurvePlan, done: Count) -> Report
     return _recorded(opening, pool, _report(pool, kind, settings, curve_of(points)), work)
 
 
-def _recorded(opening: Opening, pool: Pool, report: Report, work: Path) -> Report:
+def _recorded(opening: Opening, pool: Pool, curve: LearningCurve, work: Path) -> KeptCurve:
     """Write the row and the JSON of a curve, unless scans went meanwhile; what was trained for it is removed."""
     site, request = opening.site, opening.request
     with day_ticket(site) as ticket:
@@ -98,11 +103,12 @@ def _recorded(opening: Opening, pool: Pool, report: Report, work: Path) -> Repor
             shutil.rmtree(work, ignore_errors=True)
             raise NotFound("scans were withdrawn or forgotten meanwhile, nothing was recorded: draw the curve again")
         with site.db.write(ticket.right) as connection:
-            report["reading"] = save_evaluation(connection, _row(report, request.kind))
+            reading = save_evaluation(connection, mapping_of(_row(curve)))
+        numbered = filled(NumberedCurve, curve, reading=reading)
         path = (request.out or site.store / "evidence") / curve_name(pool.cover, pool.task)
-        write_atomically(path, json.dumps(report, allow_nan=False, indent=1).encode())
+        write_atomically(path, json.dumps(numbered.to_json(), allow_nan=False, indent=1).encode())
     shutil.rmtree(work, ignore_errors=True)
-    return {**report, "json": str(path)}
+    return filled(KeptCurve, numbered, json=str(path))
 
 
 def _asked_cohort(site: Site, pool: Pool, asked: Sequence[Example]) -> Cohort:
@@ -147,25 +153,27 @@ def _point(
     return point
 
 
-def _report(pool: Pool, kind: str, settings: TrainingSettings, curve: Sequence[Mapping[str, Any]]) -> Report:
-    counts = {name: len({e.patient for e in part}) for name, part in split(pool.examples).items()}
-    return {
-        "schema": 1, "cover": pool.cover, "task": pool.task, "kind": kind, "backbone": settings.backbone,
-        "budget": {"epochs": settings.epochs, "steps_per_epoch": settings.steps_per_epoch,
-                   "time_budget_s": settings.time_budget_s},
-        "patients": counts, "curve": list(curve),
-    }  # fmt: skip
+def _report(pool: Pool, kind: str, settings: TrainingSettings, curve: Sequence[CurvePoint]) -> LearningCurve:
+    return LearningCurve(
+        cover=pool.cover,
+        task=pool.task,
+        kind=kind,
+        backbone=settings.backbone,
+        budget=Budget(settings.epochs, settings.steps_per_epoch, settings.time_budget_s),
+        patients={name: len({e.patient for e in part}) for name, part in split(pool.examples).items()},
+        curve=curve,
+    )
 
 
-def _row(report: Mapping[str, Any], kind: str) -> dict[str, Any]:
+def _row(curve: LearningCurve) -> EvaluationFacts:
     """Return the row of the reading: the largest size's means, without intervals; a curve earns nothing."""
-    last = report["curve"][-1]
-    figures = last["figures"][TWIN]
-    nothing = dict.fromkeys(f"{name}_{end}" for name in ("p_at_1", "map_at_r", "lift") for end in ("low", "high"))
-    return {
-        "night": None, "encoder": None, "folds": 1, "cover": report["cover"], "task": report["task"], "kind": kind,
-        "gallery": last["gallery"], "n_queries": last["queries"], "n_patients": last["query_patients"],
-        **nothing, **{name: figures[name]["mean"] for name in ("p_at_1", "map_at_r")},
-        "lift_over": CLASSIFIER, "lift": last["lead"]["p_at_1"]["mean"], "code": "provisional",
-        "result": json.dumps(report, allow_nan=False),
-    }  # fmt: skip
+    last = curve.curve[-1]
+    figures, lead = last.figures[TWIN], last.lead
+    return EvaluationFacts(
+        night=None, encoder=None, folds=1, cover=curve.cover, task=curve.task, kind=curve.kind, gallery=last.gallery,
+        n_queries=last.queries, n_patients=last.query_patients,
+        p_at_1=figures[HEADLINE].mean, p_at_1_low=None, p_at_1_high=None,
+        map_at_r=figures[ALL_RELEVANT].mean, map_at_r_low=None, map_at_r_high=None,
+        lift_over=CLASSIFIER, lift=lead[HEADLINE].mean, lift_low=None, lift_high=None, code="provisional",
+        result=json.dumps(curve.to_json(), allow_nan=False),
+    )  # fmt: skip

@@ -1,21 +1,24 @@
 """Evaluate: what the active encoders are worth on this archive, or on a folder with labels."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
-from db.encoders import EncoderRow, active_encoders, encoders_of
+from db.encoders import EncoderRow, active_encoders, all_encoders
 from db.labels import read_labels
 from db.scans import eligible_scans
 from evaluation.evidence import Curves, curves
+from evaluation.learning_curve import NumberedCurve
 from evaluation.protocol import evaluate
 from evaluation.questions import Task
-from flows.evaluate.request import Count, EvaluationRequest, Opening, Report, each_cover, most_asked_first, opened
+from evaluation.report import EvidenceReport, NumberedReport
+from flows.answers.answer import filled
+from flows.answers.evaluation import Evaluated, EvaluatedCover
+from flows.evaluate.request import Count, EvaluationRequest, Opening, each_cover, most_asked_first, opened
 from flows.records.cohort import EncoderCohort, Labels, baselines_of, read_encoder_cohort
+from flows.records.lookup import find_encoder
 from flows.records.readings import record, report_of
 from flows.site.errors import NotFound
 from flows.site.opened import Site
@@ -28,7 +31,7 @@ from siamese.recipe import COVERS
 STEPS = 4  # tables, baselines, protocol, page
 
 
-def evaluate_site(config: Path, request: EvaluationRequest) -> Report:
+def evaluate_site(site: Site, request: EvaluationRequest) -> Evaluated:
     """Evaluate an encoder of each cover; writes a row, a page and its JSON each, and returns the public report.
 
     Raises:
@@ -36,13 +39,13 @@ def evaluate_site(config: Path, request: EvaluationRequest) -> Report:
         flows.site.errors.WrongUsage: The CSV is none of labels.
         db.errors.NightRunning: A night is at work; nothing was recorded.
     """
-    opening = opened(config, request)
-    with opening.site.db.read() as connection:
+    opening = opened(site, request)
+    with site.db.read() as connection:
         task = request.task or task_of(connection, opening.labels)
         asked = _encoder_cohorts(opening, connection, task)
 
-    def one(asked: EncoderCohort, done: Count) -> Report:
-        return evaluate_cohort(opening.site, asked, task, request, done)
+    def one(asked: EncoderCohort, done: Count) -> EvaluatedCover:
+        return evaluate_cohort(site, asked, task, request, done)
 
     reports, _ = each_cover(asked, one, n_steps=lambda _: STEPS, step=request.step)
     return most_asked_first(reports, opening)
@@ -78,18 +81,15 @@ def _encoder_cohorts(opening: Opening, connection: Connection, task: Task) -> li
 def _encoders(connection: Connection, task: Task, encoder: str | None) -> list[EncoderRow]:
     """Return the encoder that was named, or the active one of each cover, made for the task where there is one."""
     if encoder is not None:
-        every = [row for cover in COVERS for row in encoders_of(connection, cover)]
-        named = [row for row in every if encoder and row.id.startswith(encoder)]
-        if len(named) != 1:
-            known = ", ".join(row.id for row in every) or "none yet"
-            raise NotFound(f"{len(named)} encoders have an id that begins with {encoder!r}; there are {known}")
-        return named
+        return [find_encoder(all_encoders(connection), encoder)]
     active = active_encoders(connection)
     chosen = [sorted((r for r in active if r.cover == c), key=lambda r: r.purpose != task)[:1] for c in COVERS]
     return [row for some in chosen for row in some]
 
 
-def evaluate_cohort(site: Site, asked: EncoderCohort, task: Task, request: EvaluationRequest, done: Count) -> Report:
+def evaluate_cohort(
+    site: Site, asked: EncoderCohort, task: Task, request: EvaluationRequest, done: Count
+) -> EvaluatedCover:
     """Evaluate what was read, and write its row, page and JSON; returns the report."""
     done(1)
     baselines = baselines_of(site, asked)
@@ -104,10 +104,10 @@ def evaluate_cohort(site: Site, asked: EncoderCohort, task: Task, request: Evalu
     report = report_of(asked, found, task, request.kind)
     with day_ticket(site) as ticket:  # nobody is forgotten between the look and the page
         _check_all_there(site, asked)
-        reading = record(site, ticket, report)
-        paths = _publish(site, asked, {**report, "reading": reading}, drawn, request.out)
+        numbered = filled(NumberedReport, report, reading=record(site, ticket, report))
+        page = _publish(site, asked, numbered, drawn, request.out)
     done(4)
-    return {**report, "reading": reading} | paths
+    return filled(EvaluatedCover, numbered, page=str(page), json=str(page.with_suffix(".json")))
 
 
 def _check_all_there(site: Site, asked: EncoderCohort) -> None:
@@ -119,10 +119,10 @@ def _check_all_there(site: Site, asked: EncoderCohort) -> None:
         raise NotFound("scans were withdrawn or forgotten meanwhile, nothing was recorded: evaluate again")
 
 
-def _learning(folder: Path, report: Mapping[str, Any]) -> Any:
+def _learning(folder: Path, report: NumberedReport) -> NumberedCurve | None:
     """Return the newest learning curve of the cover and task that lies in the folder, or None."""
-    path = folder / curve_name(str(report["cover"]), str(report["task"]))
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    path = folder / curve_name(report.cover, report.task)
+    return TypeAdapter(NumberedCurve).validate_json(path.read_bytes()) if path.exists() else None
 
 
 def curve_name(cover: str, task: str) -> str:
@@ -139,16 +139,14 @@ def _free(page: Path) -> Path:
     return free
 
 
-def _publish(
-    site: Site, asked: EncoderCohort, report: Mapping[str, Any], drawn: Curves, out: Path | None
-) -> dict[str, str]:
-    """Write the page and its JSON; returns where they are."""
+def _publish(site: Site, asked: EncoderCohort, report: NumberedReport, drawn: Curves, out: Path | None) -> Path:
+    """Write the page and its JSON; returns where the page is."""
     folder = out or site.store / "evidence"
-    page = _free(folder / f"evaluation-{report['cover']}-{report['reading']:05d}.html")
-    content = {**report, "drawn": asdict(drawn), "learning": _learning(folder, report)}
-    write_atomically(page.with_suffix(".json"), json.dumps(content, allow_nan=False, indent=1).encode())
+    page = _free(folder / f"evaluation-{report.cover}-{report.reading:05d}.html")
+    content = filled(EvidenceReport, report, drawn=drawn, learning=_learning(folder, report))
+    write_atomically(page.with_suffix(".json"), json.dumps(content.to_json(), allow_nan=False, indent=1).encode())
     with site.db.read() as connection:
         row = asked.encoder
         training = training_of(row.id or "None", row.cover, row.purpose, row.manifest)
         write_evidence(connection, content, training=training, store=site.store, out=page)
-    return {"page": str(page), "json": str(page.with_suffix(".json"))}
+    return page

@@ -1,24 +1,27 @@
 """What a person asks of an evaluation, and the walk over covers that every sort of it makes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from evaluation.leaks import N_PERMUTATIONS
 from evaluation.questions import Task
+from flows.answers.answer import filled
+from flows.answers.corrections import RefusedLine
+from flows.answers.evaluation import Evaluated, EvaluatedCover, LabelSource
 from flows.records.cohort import Labels
 from flows.records.labels import label_rows
 from flows.site.errors import NotFound
-from flows.site.opened import Site, open_site
+from flows.site.opened import Site
 from flows.work.lease import day_ticket
 from flows.work.outputs import require_outside_archive
 from siamese.statistics.intervals import N_RESAMPLES
 
 Step = Callable[[int, int], None]
 Count = Callable[[int], None]
-Report = dict[str, Any]  # one cover's public JSON
 Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 class LeftOut(Exception):
@@ -62,34 +65,34 @@ class Opening:
     site: Site
     request: EvaluationRequest
     labels: Labels | None  # None: the table's own
-    refused: Sequence[Mapping[str, Any]]  # lines of the CSV
+    refused: Sequence[RefusedLine]  # of the CSV
 
-    def label_source(self) -> dict[str, Any]:
+    def label_source(self) -> LabelSource:
         """Return what a report says of where its labels came from."""
         n_used = None if self.labels is None else len(self.labels)
-        source = "imported" if self.labels is None else "csv"
-        return {"source": source, "used": n_used, "refused": list(self.refused)}
+        return LabelSource("imported" if self.labels is None else "csv", n_used, self.refused)
 
 
-def opened(config: Path, request: EvaluationRequest) -> Opening:
-    """Open the site of a request and read its CSV; a night that is at work is found before the work, not after it.
+def opened(site: Site, request: EvaluationRequest) -> Opening:
+    """Read the CSV of a request; a night that is at work is found before the work, not after it.
 
     Raises:
-        flows.records.lookup.WrongUsage: The CSV is none of labels, or the pages would lie in the archive.
+        flows.site.errors.WrongUsage: The CSV is none of labels, or the pages would lie in the archive.
         db.errors.NightRunning: A night is at work.
     """
-    site = open_site(config)
     require_outside_archive(site, request.out or site.store, "--out")
     with day_ticket(site):
         pass
-    labels, refused = (None, []) if request.against is None else label_rows(site, request.against)
-    return Opening(site, request, labels, refused)
+    if request.against is None:
+        return Opening(site, request, None, ())
+    labels, refused = label_rows(site, request.against)
+    return Opening(site, request, labels, [filled(RefusedLine, line) for line in refused])
 
 
 def each_cover(
-    parts: Sequence[Part], evaluate_one: Callable[[Part, Count], Report], *, n_steps: Callable[[Part], int],
+    parts: Sequence[Part], evaluate_one: Callable[[Part, Count], Result], *, n_steps: Callable[[Part], int],
     step: Step | None,
-) -> tuple[list[Report], list[str]]:  # fmt: skip
+) -> tuple[list[Result], list[str]]:  # fmt: skip
     """Evaluate cover by cover; returns the reports, and why covers were left out.
 
     Raises:
@@ -112,7 +115,7 @@ def counted(step: Step | None, before: int, total: int) -> Count:
     return lambda done: None if step is None else step(before + done, total)
 
 
-def most_asked_first(reports: Sequence[Report], opening: Opening) -> Report:
+def most_asked_first(reports: Sequence[EvaluatedCover], opening: Opening) -> Evaluated:
     """Return the report of the cover with most queries, the others within it."""
-    first, *further = sorted(reports, key=lambda report: -int(report["queries"]))
-    return {**first, "labels": opening.label_source(), "further": further}
+    first, *further = sorted(reports, key=lambda report: -report.queries)
+    return filled(Evaluated, first, labels=opening.label_source(), further=further)

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from importlib.metadata import version
-from typing import Any
 
 from db import lease
 from flows.night import failure
@@ -59,10 +58,10 @@ def run_stage(name: str, site: Site, ticket: Ticket, call: Call = direct) -> Cou
         lease.begin_stage(connection, ticket.night, name)
     state = "failed"
     counts: Counter[str] = Counter()
-    watched: dict[str, Any] = {}
+    watched: dict[str, object] = {}
     try:
         counts = STAGES[name](site, ticket, call)
-        watched = {"watch": watch(site, ticket)} if name == "match" else {}
+        watched = {"watch": watch(site, ticket).to_json()} if name == "match" else {}
         state = "done"
         return counts
     finally:

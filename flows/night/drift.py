@@ -1,6 +1,7 @@
 """What a night watches: whether what it brought is like what the nights before brought."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from db.drift import (
     Brought,
@@ -13,6 +14,8 @@ from db.drift import (
     watched_before,
 )
 from evaluation.drift import Sums, is_more, shift_of_mean
+from flows.answers.answer import JsonObject
+from flows.answers.status import Alarm
 from flows.records.scanner import scanner_of
 from flows.site.opened import Site
 from flows.work.batch_ids import EncoderKind
@@ -22,10 +25,11 @@ LAST_NIGHTS = 20  # that a night is held against
 FEWEST_OF_SCANNER = 5  # scans of a scanner never seen before
 
 
-class Watched(WatchedNight):
+@dataclass(frozen=True)
+class Watched(WatchedNight, JsonObject):
     """The figures of a night, and what jumped."""
 
-    alarms: list[dict[str, str]]
+    alarms: Sequence[Alarm]
 
 
 def watch(site: Site, ticket: Ticket) -> Watched:
@@ -36,9 +40,8 @@ def watch(site: Site, ticket: Ticket) -> Watched:
         scanners = new_scanners(connection, ticket.night)
         before = watched_before(connection, ticket.night, last=LAST_NIGHTS)
     lists = {str(EncoderKind(row.encoder, row.kind)): _figures(row) for row in rows}
-    figures = WatchedNight(files=n_files, refused=n_refused, lists=lists)
-    alarms = jumps(figures, before) + [_scanner(row) for row in scanners if _is_many(row)]
-    return Watched(**figures, alarms=alarms)
+    jumped = jumps(WatchedNight(n_files, n_refused, lists), before)
+    return Watched(n_files, n_refused, lists, jumped + [_scanner(row) for row in scanners if _is_many(row)])
 
 
 def _figures(row: Brought) -> WatchedLists:
@@ -47,20 +50,20 @@ def _figures(row: Brought) -> WatchedLists:
     )
 
 
-def jumps(now: WatchedNight, before: Sequence[WatchedNight]) -> list[dict[str, str]]:
+def jumps(now: WatchedNight, before: Sequence[WatchedNight]) -> list[Alarm]:
     """Return code and facts of each figure that stands out from the nights before."""
     found = []
-    usual = sum(n["refused"] for n in before), sum(n["files"] for n in before)
-    if is_more((now["refused"], now["files"]), usual):
-        found.append({"code": "refusals-jumped", "facts": _shares(now["refused"], now["files"], *usual)})
-    for space, row in sorted(now["lists"].items()):
-        past = [night["lists"][space] for night in before if space in night["lists"]]
-        total, kind = _sum(past), EncoderKind.parse(space).kind
-        if is_more((row["unmatched"], row["scans"]), (total["unmatched"], total["scans"])):
-            facts = _shares(row["unmatched"], row["scans"], total["unmatched"], total["scans"])
-            found.append({"code": "unmatched-jumped", "facts": f"{kind}: {facts}"})
+    usual = sum(night.refused for night in before), sum(night.files for night in before)
+    if is_more((now.refused, now.files), usual):
+        found.append(Alarm("refusals-jumped", _shares(now.refused, now.files, *usual)))
+    for space, row in sorted(now.lists.items()):
+        total = _sum([night.lists[space] for night in before if space in night.lists])
+        kind = EncoderKind.parse(space).kind
+        if is_more((row.unmatched, row.scans), (total.unmatched, total.scans)):
+            facts = _shares(row.unmatched, row.scans, total.unmatched, total.scans)
+            found.append(Alarm("unmatched-jumped", f"{kind}: {facts}"))
         if (shift := shifted(row, total)) is not None:
-            found.append({"code": "distances-jumped", "facts": f"{kind}: mean of the nearest {shift}"})
+            found.append(Alarm("distances-jumped", f"{kind}: mean of the nearest {shift}"))
     return found
 
 
@@ -71,16 +74,16 @@ def shifted(now: WatchedLists, usual: WatchedLists) -> str | None:
 
 
 def _sums(row: WatchedLists) -> Sums:
-    return Sums(row["nearest"], row["total"], row["squares"])
+    return Sums(row.nearest, row.total, row.squares)
 
 
 def _sum(rows: Sequence[WatchedLists]) -> WatchedLists:
     return WatchedLists(
-        scans=sum(row["scans"] for row in rows),
-        unmatched=sum(row["unmatched"] for row in rows),
-        nearest=sum(row["nearest"] for row in rows),
-        total=sum(row["total"] for row in rows),
-        squares=sum(row["squares"] for row in rows),
+        scans=sum(row.scans for row in rows),
+        unmatched=sum(row.unmatched for row in rows),
+        nearest=sum(row.nearest for row in rows),
+        total=sum(row.total for row in rows),
+        squares=sum(row.squares for row in rows),
     )
 
 
@@ -92,6 +95,5 @@ def _is_many(row: NewScanner) -> bool:
     return row.scans >= FEWEST_OF_SCANNER
 
 
-def _scanner(row: NewScanner) -> dict[str, str]:
-    name = scanner_of(row) or "unnamed"
-    return {"code": "new-scanner", "facts": f"{row.kind}: {row.scans} scans of {name}"}
+def _scanner(row: NewScanner) -> Alarm:
+    return Alarm("new-scanner", f"{row.kind}: {row.scans} scans of {scanner_of(row) or 'unnamed'}")

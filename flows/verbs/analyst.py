@@ -91,9 +91,11 @@ def evaluate(
     quiet: Quiet = False,
 ) -> int:
     """Measure what an encoder is worth: on the archive, or on --folder DIR --against labels.csv."""
-    from flows.evaluate.folder import evaluate_folder
+    from flows.answers.evaluation import Evaluated, LearningCurves
+    from flows.evaluate.folder import evaluate_folder, is_folder_of_encoder
     from flows.evaluate.one import evaluate_site
     from flows.evaluate.request import EvaluationRequest
+    from flows.site.opened import open_site
     from flows.verbs.terminal import progress_bar
     from flows.verbs.terminal_evaluation import show_evaluation, show_learning
 
@@ -113,20 +115,26 @@ def evaluate(
             task=task, against=against, encoder=encoder, kind=kind, out=out, step=step,
             time_budget_minutes=time_budget_minutes,
         )  # fmt: skip
+        found: Evaluated | LearningCurves
         if learning_curve:
             from flows.evaluate.learning_curve import learning_curves
 
-            found = learning_curves(config, request, seeds=3 if seeds is None else seeds)
+            found = learning_curves(open_site(config), request, seeds=3 if seeds is None else seeds)
         elif folds:
             from flows.evaluate.seeds import evaluate_seeds
 
-            found = evaluate_seeds(config, request, seeds=seeds or 1)
+            found = evaluate_seeds(open_site(config), request, seeds=seeds or 1)
         elif folder is not None:
-            found = evaluate_folder(folder, config, request, dates=dates)
+            keeper = None if encoder is None or is_folder_of_encoder(encoder) else open_site(config)
+            found = evaluate_folder(folder, request, keeper=keeper, dates=dates)
         else:
-            found = evaluate_site(config, request)
-    show = show_learning if learning_curve else show_evaluation
-    print_json(found) if as_json else show(found, quiet=quiet)
+            found = evaluate_site(open_site(config), request)
+    if as_json:
+        print_json(found)
+    elif isinstance(found, LearningCurves):
+        show_learning(found, quiet=quiet)
+    else:
+        show_evaluation(found, quiet=quiet)
     return 0
 
 

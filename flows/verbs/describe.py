@@ -1,13 +1,15 @@
 """Write docs/json.md from the types of the answers: `python -m flows.verbs.describe > docs/json.md`."""
 
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from types import UnionType
-from typing import Annotated, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
 
-from flows.answers import care, corrections, encoders, judgements, lanes, nights, status
-from flows.answers.answer import JsonObject
+from evaluation.learning_curve import LearningCurve, NumberedCurve
+from evaluation.report import EvidenceReport, Report
+from flows.answers import care, corrections, encoders, evaluation, judgements, lanes, nights, status
+from flows.answers.answer import Answer, JsonObject
 from flows.night.summary import Summary
 
 INTRODUCTION = """\
@@ -17,8 +19,8 @@ Made from the types of the answers by `python -m flows.verbs.describe`; a test c
 
 Every command below prints one JSON document with `--json`. Keys are added, never renamed or taken away without a new
 `schema`. A field that may be null says so; keys of persons, studies, scans and files are keyed digests, see
-[tables.md](tables.md). Codes and what to do about them stand in [operate.md](operate.md). What `scantwin evaluate`
-answers is explained in [evaluate.md](evaluate.md).
+[tables.md](tables.md). Codes and what to do about them stand in [operate.md](operate.md). What the figures of
+`scantwin evaluate` mean is explained in [evaluate.md](evaluate.md).
 """
 # Command -> the types of what it may answer; Summary is one, with its words beside the others.
 COMMANDS: Mapping[str, tuple[type, ...]] = {
@@ -43,6 +45,11 @@ COMMANDS: Mapping[str, tuple[type, ...]] = {
     "patients unmerge": (corrections.Unmerged,),
     "labels import": (corrections.ImportedLabels,),
     "labels from-verdicts": (corrections.LabelsOfVerdicts,),
+    "evaluate": (evaluation.Evaluated,),
+    "evaluate --folder": (evaluation.EvaluatedFolder,),
+    "evaluate --folds": (evaluation.EvaluatedFolds,),
+    "evaluate --folds --seeds": (evaluation.EvaluatedSeeds,),
+    "evaluate --learning-curve": (evaluation.LearningCurves,),
     "encoders": (encoders.Encoders,),
     "encoders activate": (encoders.Activated,),
     "encoders rollback": (encoders.Activated,),
@@ -53,6 +60,11 @@ COMMANDS: Mapping[str, tuple[type, ...]] = {
     "db check": (care.DatabaseCheck,),
     "db rotate-secret": (care.RenewedSecret,),
     "phantoms": (care.PhantomHospital,),
+}
+KEPT: Mapping[str, tuple[type, ...]] = {
+    "`evaluation-COVER-READING.json`, beside a page of evidence": (EvidenceReport,),
+    "`learning-COVER-TASK.json`, in the same folder": (NumberedCurve,),
+    "`evaluation.result`, in the database": (Report, LearningCurve),
 }
 LISTS = (status.FileEnd, corrections.Conflict)  # a command answers with a list of these
 
@@ -65,8 +77,11 @@ def describe() -> str:
     lines = [INTRODUCTION, "## Commands\n", "| command | answers |", "|---|---|"]
     for kinds, commands in by_types.items():
         lines.append(f"| {', '.join(commands)} | {' or '.join(_answer(kind) for kind in kinds)} |")
+    lines += ["\n## Kept\n", "| where | holds |", "|---|---|"]
+    for place, kinds in KEPT.items():
+        lines.append(f"| {place} | {' or '.join(map(_link, kinds))} |")
     lines.append("\n## Objects\n")
-    for kind in _reached(by_types):
+    for kind in _reached([*by_types, *KEPT.values()]):
         lines += _object(kind)
     return "\n".join(lines)
 
@@ -79,17 +94,23 @@ def _link(kind: type) -> str:
     return f"[{kind.__name__}](#{kind.__name__.lower()})"
 
 
-def _reached(by_types: Mapping[tuple[type, ...], object]) -> list[type]:
+def _reached(answers: Iterable[tuple[type, ...]]) -> list[type]:
     """Return every type, an answer before what it is made of."""
     found: list[type] = []
-    waiting = [kind for kinds in by_types for kind in kinds]
+    waiting = [kind for kinds in answers for kind in kinds]
     while waiting:
         kind = waiting.pop(0)
         if kind not in found:
             found.append(kind)
             inner = (part for hint in get_type_hints(kind).values() for part in _parts(hint))
-            waiting[:0] = [part for part in inner if isinstance(part, type) and issubclass(part, JsonObject)]
+            made_of = [part for part in inner if isinstance(part, type) and is_dataclass(part)]
+            waiting[:0] = [*_more_than(kind), *made_of]
     return found
+
+
+def _more_than(kind: type) -> list[type]:
+    """Return the type whose keys are all among those of this one, where there is one."""
+    return [base for base in kind.__bases__ if is_dataclass(base) and base not in (Answer, JsonObject)]
 
 
 def _parts(hint: object) -> Iterator[object]:
@@ -101,8 +122,11 @@ def _parts(hint: object) -> Iterator[object]:
 def _object(kind: type) -> Iterator[str]:
     hints = get_type_hints(kind, include_extras=True)
     yield from (f"### {kind.__name__}", "", " ".join((kind.__doc__ or "").split()), "")
+    known = {field.name for base in _more_than(kind) for field in fields(base)}
+    if known:
+        yield from (f"All keys of {' and '.join(map(_link, _more_than(kind)))}, and:", "")
     yield from ("| key | type | what it says |", "|---|---|---|")
-    for field in fields(kind):
+    for field in (field for field in fields(kind) if field.name not in known):
         yield f"| `{field.name}` | {_type(hints[field.name])} | {_words(kind, field.name, hints[field.name])} |"
     yield ""
 
@@ -116,13 +140,15 @@ def _type(hint: object) -> str:
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return _type(parts[0])
+    if origin is Literal:
+        return "text"
     if origin in (Union, UnionType):
         return " or ".join("null" if part is type(None) else _type(part) for part in parts)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return f"object of {_type(parts[1])}"
     if origin is not None:
         return f"list of {_type(parts[0])}"
-    if isinstance(hint, type) and issubclass(hint, JsonObject):
+    if isinstance(hint, type) and is_dataclass(hint):
         return _link(hint)
     return {str: "text", int: "whole number", float: "number", bool: "true or false"}.get(hint, "value")  # type: ignore[call-overload,no-any-return]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +23,11 @@ MOST_PAIRS = 40_000  # that are resampled, since patients decide the width; the 
 class Estimate:
     """A figure with its 95 % interval; None where there was nothing to count."""
 
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int  # queries, or pairs
-    n_patients: int
-
-    def to_json(self) -> dict[str, float | int | None]:
-        """Return the fields as JSON values."""
-        return dict(vars(self))
+    value: Annotated[float | None, "the figure"]
+    low: Annotated[float | None, "lower end"]
+    high: Annotated[float | None, "upper end"]
+    n: Annotated[int, "searches, or pairs"]
+    n_patients: Annotated[int, "whose they are"]
 
 
 NOTHING = Estimate(None, None, None, 0, 0)

@@ -68,11 +68,11 @@ def test_a_curve_is_mean_and_spread_over_seeds_and_the_lead_is_paired():
         return Point(8, seed, figures, 20)
 
     (at,) = curve_of([point(0, 0.5, 0.4), point(1, 0.7, 0.4), Point(8, 2, {}, why_not="too few pairs")])
-    assert at["figures"][TWIN]["p_at_1"]["mean"] == pytest.approx(0.6)
-    assert (at["lead"]["p_at_1"]["low"], at["lead"]["p_at_1"]["high"]) == (pytest.approx(0.1), pytest.approx(0.3))
-    assert (at["seeds"], at["queries"], at["why_not"]) == ([0, 1], 20, ["too few pairs"])
+    assert at.figures[TWIN]["p_at_1"].mean == pytest.approx(0.6)
+    assert (at.lead["p_at_1"].low, at.lead["p_at_1"].high) == (pytest.approx(0.1), pytest.approx(0.3))
+    assert (at.seeds, at.queries, at.why_not) == ([0, 1], 20, ["too few pairs"])
 
 
 def test_a_size_that_could_not_be_trained_says_why():
     (at,) = curve_of([Point(8, 0, {}, why_not="too few pairs")])
-    assert at["figures"][TWIN]["p_at_1"]["mean"] is None and at["why_not"] == ["too few pairs"]
+    assert at.figures[TWIN]["p_at_1"].mean is None and at.why_not == ["too few pairs"]

@@ -1,16 +1,17 @@
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from evaluation.asking import ask_all, opportunity
-from evaluation.baselines import Baseline, MissingBaseline, by_columns
+from evaluation.baselines import REQUIRED, Baseline, MissingBaseline, by_columns
 from evaluation.cohort import Cohort, Fold, disjointness, fold_of
 from evaluation.leaks import identity_leak, null_band, shuffled
 from evaluation.pair_figures import all_distances, pair_figures
 from evaluation.promotion import decide_by
 from evaluation.protocol import evaluate
+from evaluation.report import Unavailable, figures_of_baselines, lift_of
 from siamese.pairs import PatientStraddles
 from siamese.search.distance import distance
 from siamese.search.gallery import UNKNOWN_US
@@ -151,15 +152,14 @@ def test_a_blind_encoder_stands_at_chance_and_is_provisional(cohort):
     assert any("chance" in reason for reason in found.reasons)
 
 
-def test_the_report_is_json_with_the_contracts_keys(cohort):
+def test_the_hardest_baseline_is_named_and_the_figures_are_json(cohort):
     found = evaluate(cohort, whole(cohort, seen_well(cohort, 0.6)), baselines(cohort), task="finding", **FAST)
-    printed = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert {"schema", "task", "queries", "metrics", "baselines", "lift"} <= set(printed)
-    assert set(printed["metrics"]["p_at_1"]) >= {"value", "low", "high"}
-    assert printed["lift"]["over"] in printed["baselines"]
-    assert printed["evaluation"]["folds"] == [
-        {"fold": "test", "seen_patients": 1, "asked_patients": 80, "shared_patients": 0}
-    ]
+    lift, figures = lift_of(found), figures_of_baselines(found)
+    assert set(figures) == set(REQUIRED) and lift.over in figures
+    assert lift.low == min(theirs["p_at_1"].low for theirs in found.main.headline.lift.values())
+    assert figures["demographics"] == Unavailable(found.unavailable["demographics"])
+    printed = json.loads(json.dumps(asdict(found), allow_nan=False))
+    assert printed["folds"] == [{"fold": "test", "seen_patients": 1, "asked_patients": 80, "shared_patients": 0}]
 
 
 def test_a_leak_planted_in_a_split_fails_the_run(cohort):
@@ -300,8 +300,7 @@ def test_rivals_are_asked_the_same_queries(cohort):
     found = evaluate(cohort, whole(cohort, active["active"]), baselines(cohort), task="finding", rivals=active, **FAST)
     assert found.galleries["prior"].headline.lift["active"]["p_at_1"].value == 0.0
     assert decide_by(found, "active").promote
-    printed = found.to_json()
-    assert "active" not in printed["baselines"] and printed["lift"]["over"] != "active"
+    assert "active" not in figures_of_baselines(found) and lift_of(found).over != "active"
     worse = whole(cohort, seen_well(cohort, 0.3))
     found = evaluate(cohort, worse, baselines(cohort), task="finding", rivals=active, **FAST)
     assert found.galleries["prior"].headline.lift["active"]["p_at_1"].high < 0
@@ -335,9 +334,10 @@ def test_a_cohort_without_any_right_answer_gives_no_figure_and_is_not_earned(n_p
     cohort = made(n_patients, 1)
     cohort = replace(cohort, present=[frozenset()] * len(cohort), absent=[frozenset()] * len(cohort))
     found = evaluate(cohort, whole(cohort, blind(cohort, 1)), baselines(cohort), task=task, **FAST)
-    printed = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert (printed["queries"], printed["metrics"]["p_at_1"]["value"], printed["lift"]) == (0, None, None)
-    assert printed["provisional"] and "nothing was measured" in found.reasons[0]
+    assert json.dumps(asdict(found), allow_nan=False)
+    main = found.main.headline
+    assert (main.queries, main.metrics["p_at_1"].value, lift_of(found)) == (0, None, None)
+    assert not found.earned and "nothing was measured" in found.reasons[0]
 
 
 def test_searches_are_cut_by_size_and_each_class_is_a_mean_of_its_own():

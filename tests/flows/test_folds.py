@@ -38,13 +38,13 @@ def filled(site, archive_of_pairs):
 
 def test_five_encoders_answer_each_for_whom_it_never_saw_and_one_row_says_so(make_site, archive_of_pairs, db_url):
     site = filled(make_site(url=db_url, **SMALL), archive_of_pairs)
-    found = evaluate_folds(site.config, EvaluationRequest(**FEW))
-    assert (found["task"], found["folds"], found["encoder"]) == ("patient", 5, None)
-    assert [fold["fold"] for fold in found["disjoint"]] == [f"fold {n}" for n in (1, 2, 3, 4, 5)]
-    assert sum(fold["asked_patients"] for fold in found["disjoint"]) == N_PATIENTS
-    for fold in found["disjoint"]:
-        assert fold["seen_patients"] + fold["asked_patients"] == N_PATIENTS and fold["shared_patients"] == 0
-    assert set(found["baselines"]) == set(REQUIRED)
+    found = evaluate_folds(site, EvaluationRequest(**FEW))
+    assert (found.task, found.folds, found.encoder) == ("patient", 5, None)
+    assert [fold.fold for fold in found.disjoint] == [f"fold {n}" for n in (1, 2, 3, 4, 5)]
+    assert sum(fold.asked_patients for fold in found.disjoint) == N_PATIENTS
+    for fold in found.disjoint:
+        assert fold.seen_patients + fold.asked_patients == N_PATIENTS and fold.shared_patients == 0
+    assert set(found.baselines) == set(REQUIRED)
     (row,) = evaluations(site)
     assert (row["folds"], row["encoder"], row["reading"], row["cover"]) == (5, None, 1, "2d")
     page = (site.store / "evidence" / "evaluation-2d-00001.html").read_text()
@@ -63,12 +63,12 @@ def test_a_killed_run_goes_on_with_the_fold_it_stood_at(site, monkeypatch):
 
     monkeypatch.setattr("siamese.training.fit.fit", watched)
     with pytest.raises(KeyboardInterrupt):
-        evaluate_folds(site.config, EvaluationRequest(**FEW))
+        evaluate_folds(site, EvaluationRequest(**FEW))
     assert evaluations(site) == [] and trained == ["fold-1", "fold-2"]
     monkeypatch.setattr(
         "siamese.training.fit.fit", lambda examples, **more: trained.append(more["work"].name) or fit(examples, **more)
     )
-    evaluate_folds(site.config, EvaluationRequest(**FEW))
+    evaluate_folds(site, EvaluationRequest(**FEW))
     assert trained == ["fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
     assert len(evaluations(site)) == 1
 
@@ -76,7 +76,7 @@ def test_a_killed_run_goes_on_with_the_fold_it_stood_at(site, monkeypatch):
 def test_three_hundred_patients_are_told_to_use_the_split(site, monkeypatch):
     monkeypatch.setattr("evaluation.folds.FEWEST_FOR_SPLIT", N_PATIENTS)
     with pytest.raises(NotFound, match="a test fifth is asked, not folds"):
-        evaluate_folds(site.config, EvaluationRequest(**FEW))
+        evaluate_folds(site, EvaluationRequest(**FEW))
     assert evaluations(site) == []
 
 
@@ -84,20 +84,21 @@ def test_no_pairs_to_learn_from_are_a_sentence_and_no_row(site, tmp_path):
     labels = tmp_path / "labels.csv"
     labels.write_text("patient,finding,value\nF1,nodule,present\n")
     with pytest.raises(NotFound, match=r"2d: 0 alike pairs for purpose finding in train"):
-        evaluate_folds(site.config, EvaluationRequest(against=labels, **FEW))
+        evaluate_folds(site, EvaluationRequest(against=labels, **FEW))
     assert evaluations(site) == []
 
 
 def test_seeds_are_readings_of_their_own_with_mean_and_spread(site):
-    found = evaluate_seeds(site.config, EvaluationRequest(**FEW), seeds=2)
+    found = evaluate_seeds(site, EvaluationRequest(**FEW), seeds=2)
     assert [row["reading"] for row in evaluations(site)] == [1, 2]
-    (pooled,) = found["seeds"]
+    (pooled,) = found.seeds
     values = [json.loads(row["result"])["metrics"]["p_at_1"]["value"] for row in evaluations(site)]
-    assert (pooled["cover"], pooled["seeds"], pooled["readings"]) == ("2d", 2, [1, 2])
-    assert pooled["metrics"]["p_at_1"]["mean"] == pytest.approx(sum(values) / 2)
-    assert (pooled["metrics"]["p_at_1"]["low"], pooled["metrics"]["p_at_1"]["high"]) == (min(values), max(values))
-    assert set(pooled["lift"]) >= {"chance", "thumbnail", "untrained"}
-    assert spreads([found])[0]["metrics"]["p_at_1"]["deviation"] == 0.0
+    assert (pooled.cover, pooled.seeds, pooled.readings) == ("2d", 2, [1, 2])
+    first = pooled.metrics["p_at_1"]
+    assert first.mean == pytest.approx(sum(values) / 2)
+    assert (first.low, first.high) == (min(values), max(values))
+    assert set(pooled.lift) >= {"chance", "thumbnail", "untrained"}
+    assert spreads([found])[0].metrics["p_at_1"].deviation == 0.0
 
 
 def test_the_command_says_that_five_encoders_were_asked(site, call):

@@ -2,9 +2,17 @@ import math
 
 import pytest
 
+from evaluation.embedding_map import Map
+from evaluation.evidence import Curves
+from evaluation.figures import Section
+from evaluation.learning import ASKED
+from evaluation.learning_curve import Budget, CurvePoint, LearningCurve
+from evaluation.reliability import Checked, Reliability
+from evaluation.spread import Spread
 from review.chart import WIDTH
 from review.evidence_charts import at_first, learning_chart, maps, pair_charts
 from review.points import GREY, MOST_GROUPS, interval_points, map_chart
+from siamese.statistics.intervals import NOTHING, Estimate
 
 
 def test_one_step_is_as_long_along_both_axes_of_a_map():
@@ -71,34 +79,36 @@ def test_without_points_there_is_no_chart():
 
 
 def test_a_learning_curve_has_one_line_a_way_in_the_order_of_patients():
-    def spread(mean: float | None) -> dict[str, dict[str, float | None]]:
-        return {"p_at_1": {"mean": mean, "low": mean and mean - 0.1, "high": mean and mean + 0.1}}
+    def spread(mean: float | None) -> dict[str, Spread]:
+        return {"p_at_1": Spread(mean, mean and mean - 0.1, mean and mean + 0.1, mean and 0.1, 3)}
 
-    rows = [
-        {"patients": n, "figures": dict(zip(("siamese", "classifier", "untrained", "chance"), found, strict=True))}
-        for n, found in (
-            (100, [spread(0.6), spread(None), spread(None), spread(None)]),
-            (25, [spread(0.4), spread(0.3), spread(None), spread(None)]),
-        )
-    ]
-    chart = learning_chart({"curve": rows})
+    def point(n: int, *means: float | None) -> CurvePoint:
+        figures = {who: spread(mean) for who, mean in zip(ASKED, means, strict=True)}
+        return CurvePoint(n, [0, 1, 2], 40, 20, "open", figures, spread(None), [])
+
+    rows = [point(100, 0.6, None, None, None), point(25, 0.4, 0.3, None, None)]
+    chart = learning_chart(
+        LearningCurve(cover="2d", task="patient", kind="", backbone="small", budget=Budget(1, 1, 60.0), patients={},
+                      curve=rows)
+    )  # fmt: skip
     assert [key.name for key in chart.legend] == ["twin", "classifier"]
     assert chart.marks[0].x < chart.marks[1].x and len(chart.curves) == 2 and len(chart.marks) == 3
     assert [curve.style for curve in chart.curves] == [0, 1]  # each line in its marks' colour
     assert "twin: 0.40 from 25 patients, 0.60 from 100 patients" in chart.summary
 
 
-DRAWN = {
-    "edges": [0.0, 0.5, 1.0], "alike": [3, 1], "unlike": [1, 7], "roc": [(0.0, 0.0), (0.5, 1.0), (1.0, 1.0)],
-    "risk": [(0.25, 0.0), (0.5, 0.2), (1.0, 0.4)],
-    "reliability": {"points": [{"expected": 0.1, "observed": 0.12, "low": 0.09, "high": 0.15}]},
-    "map": {"kind": "ct", "x": [0.0, 1.0], "y": [0.0, 1.0], "labels": ["not labelled"] * 2, "scanners": ["One", "Two"],
-            "shares": [0.5, 0.25], "n_left_out": 0},
-}  # fmt: skip
+DRAWN = Curves(
+    edges=(0.0, 0.5, 1.0), alike=(3, 1), unlike=(1, 7), roc=((0.0, 0.0), (0.5, 1.0), (1.0, 1.0)),
+    risk=((0.25, 0.0), (0.5, 0.2), (1.0, 0.4)),
+    reliability=Reliability((Checked(expected=0.1, observed=0.12, low=0.09, high=0.15),), 100, ""),
+    map=Map("ct", x=(0.0, 1.0), y=(0.0, 1.0), labels=("not labelled",) * 2, scanners=("One", "Two"),
+            shares=(0.5, 0.25), n_left_out=0),
+    sheets=(),
+)  # fmt: skip
 
 
 def test_every_chart_has_a_caption_axes_with_titles_and_its_figures_in_words():
-    charts = pair_charts(DRAWN, {"value": 0.9}) + maps(DRAWN)
+    charts = pair_charts(DRAWN, Estimate(0.9, 0.8, 0.95, 12, 6)) + maps(DRAWN)
     assert [caption.split(":")[0] for caption, _ in charts] == [
         "Distances of alike and unlike pairs", "ROC of pairs", "Risk by coverage", "Calibration", "By scanner",
     ]  # fmt: skip
@@ -114,7 +124,6 @@ def test_a_map_of_one_colour_is_not_drawn():
 
 
 def test_a_figure_that_could_not_be_computed_leaves_no_row():
-    nothing = {"p_at_1": {"value": None, "low": None, "high": None}}
-    one = {"p_at_1": {"value": 0.5, "low": 0.4, "high": 0.6}}
-    chart = at_first({"metrics": one, "others": {"thumbnail": nothing}})
+    one = {"p_at_1": Estimate(0.5, 0.4, 0.6, 40, 20)}
+    chart = at_first(Section(40, 20, None, one, others={"thumbnail": {"p_at_1": NOTHING}}, lift={}))
     assert "thumbnail" not in chart.summary and math.isfinite(chart.bars[0].x)

@@ -9,7 +9,8 @@ import pytest
 
 from evaluation.baselines import REQUIRED
 from evaluation.evidence import Curves
-from evaluation.protocol import GALLERIES, GalleryReport, Section
+from evaluation.figures import GalleryReport, Section
+from evaluation.protocol import GALLERIES
 from siamese.statistics.metrics import METRICS, PAIR_METRICS, ranking_metrics
 
 ROOT = Path(__file__).parents[2]

@@ -37,18 +37,18 @@ def site(make_site, archive_of_pairs):
 
 
 def test_both_learners_are_asked_the_same_and_the_page_draws_them(site):
-    found = learning_curves(site.config, EvaluationRequest(), seeds=2, sizes=SIZES)
-    (curve,) = found["curves"]
-    assert [at["patients"] for at in curve["curve"]] == [8, 16, curve["patients"]["train"]]
-    for at in curve["curve"]:
-        assert at["seeds"] == [0, 1] and at["queries"] == curve["curve"][0]["queries"] > 0
-        ours, theirs = (at["figures"][who]["p_at_1"]["mean"] for who in ("siamese", "classifier"))
-        assert at["lead"]["p_at_1"]["mean"] == pytest.approx(ours - theirs)
+    found = learning_curves(site, EvaluationRequest(), seeds=2, sizes=SIZES)
+    (curve,) = found.curves
+    assert [at.patients for at in curve.curve] == [8, 16, curve.patients["train"]]
+    for at in curve.curve:
+        assert at.seeds == [0, 1] and at.queries == curve.curve[0].queries > 0
+        ours, theirs = (at.figures[who]["p_at_1"].mean for who in ("siamese", "classifier"))
+        assert at.lead["p_at_1"].mean == pytest.approx(ours - theirs)
     (row,) = evaluations(site)
     assert (row["encoder"], row["reading"], row["code"], row["lift_over"]) == (None, 1, "provisional", "classifier")
     assert json.loads((site.store / "evidence" / "learning-2d-patient.json").read_text())["reading"] == 1
     assert not list((site.store / "training").iterdir())
-    evaluate_site(site.config, EvaluationRequest(task="patient", n_resamples=20, n_permutations=5))
+    evaluate_site(site, EvaluationRequest(task="patient", n_resamples=20, n_permutations=5))
     page = (site.store / "evidence" / "evaluation-2d-00002.html").read_text()
     assert "From how few patients it learns" in page and "twin less classifier" in page
 
@@ -64,21 +64,21 @@ def test_a_killed_curve_goes_on_with_the_training_it_stood_at(site, monkeypatch)
 
     monkeypatch.setattr("siamese.training.fit.fit", watched)
     with pytest.raises(KeyboardInterrupt):
-        learning_curves(site.config, EvaluationRequest(), seeds=1, sizes=(8,))
+        learning_curves(site, EvaluationRequest(), seeds=1, sizes=(8,))
     monkeypatch.setattr(
         "siamese.training.fit.fit", lambda examples, **more: trained.append(more["work"].name) or fit(examples, **more)
     )
-    (curve,) = learning_curves(site.config, EvaluationRequest(), seeds=1, sizes=(8,))["curves"]
-    assert trained == ["8-0", f"{curve['patients']['train']}-0"]
+    (curve,) = learning_curves(site, EvaluationRequest(), seeds=1, sizes=(8,)).curves
+    assert trained == ["8-0", f"{curve.patients['train']}-0"]
 
 
 def test_no_seed_or_no_pair_is_wrong_usage_and_few_patients_are_a_sentence(site, monkeypatch):
     for words in ({"seeds": 0}, {"sizes": (1,)}):
         with pytest.raises(WrongUsage, match="wanted at least one seed"):
-            learning_curves(site.config, EvaluationRequest(), **words)
+            learning_curves(site, EvaluationRequest(), **words)
     monkeypatch.setattr("flows.evaluate.learning_curve.FEWEST_PATIENTS", 1000)
     with pytest.raises(NotFound, match="stand aside as test"):
-        learning_curves(site.config, EvaluationRequest())
+        learning_curves(site, EvaluationRequest())
     assert evaluations(site) == []
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from nights import evaluations, run
+from pydantic import TypeAdapter
 from sqlalchemy import select, update
 
 from db.encoders import active_encoders
@@ -17,13 +18,14 @@ from db.scans import find_scans
 from db.tables import Encoder, Patient
 from evaluation.baselines import REQUIRED
 from evaluation.protocol import evaluate
+from evaluation.report import without_keys
+from flows.answers.evaluation import Evaluated, LabelSource
 from flows.cli import main
 from flows.evaluate.folder import evaluate_folder
 from flows.evaluate.one import evaluate_site
 from flows.evaluate.request import EvaluationRequest
 from flows.operator.forget import forget_patient, found_patient
 from flows.records.cohort import read_encoder_cohort
-from flows.records.readings import without_keys
 from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import open_site
 from review.words import short
@@ -76,19 +78,21 @@ def site(make_site, people):
 
 def test_an_evaluation_writes_its_row_its_page_and_the_contracts_keys(make_site, db_url, people):
     site = filled(make_site(url=db_url), people)
-    found = evaluate_site(site.config, EvaluationRequest(task="finding", against=people / "labels.csv", **FEW))
-    assert found["schema"] == 1 and found["task"] == "finding"
-    assert set(found["baselines"]) == set(REQUIRED)
-    assert {"value", "low", "high"} <= set(found["metrics"]["p_at_1"])
-    assert {"over", "p_at_1", "low", "high"} == set(found["lift"])
-    assert found["disjoint"] == [{"fold": "test", "seen_patients": 0, "asked_patients": 14, "shared_patients": 0}]
-    assert "every patient of this archive is test: 14" in found["never_seen"]
+    found = evaluate_site(site, EvaluationRequest(task="finding", against=people / "labels.csv", **FEW))
+    printed = json.loads(json.dumps(found.to_json()))
+    assert json.loads(json.dumps(TypeAdapter(Evaluated).validate_python(printed).to_json())) == printed
+    assert printed["schema"] == 1 and printed["task"] == "finding"
+    assert set(printed["baselines"]) == set(REQUIRED)
+    assert {"value", "low", "high"} <= set(printed["metrics"]["p_at_1"])
+    assert {"over", "p_at_1", "low", "high"} == set(printed["lift"])
+    assert printed["disjoint"] == [{"fold": "test", "seen_patients": 0, "asked_patients": 14, "shared_patients": 0}]
+    assert "every patient of this archive is test: 14" in found.never_seen
     (row,) = evaluations(site)
     assert (row["reading"], row["night"], row["task"], row["cover"]) == (1, None, "finding", "2d")
-    assert (row["n_queries"], row["p_at_1"]) == (found["queries"], found["metrics"]["p_at_1"]["value"])
-    assert (row["code"] == "provisional") is found["provisional"] is (found["lift"]["low"] <= 0)
+    assert (row["n_queries"], row["p_at_1"]) == (found.queries, found.metrics["p_at_1"].value)
+    assert (row["code"] == "provisional") is found.provisional is (found.lift.low <= 0)
     page = (site.store / "evidence" / "evaluation-2d-00001.html").read_text()
-    assert str(site.store / "evidence" / "evaluation-2d-00001.html") == found["page"]
+    assert str(site.store / "evidence" / "evaluation-2d-00001.html") == found.page
     assert "not for diagnostic use" in page.lower() and "It may not be concluded that" in page
     assert all(name in page for name in ("grey-value histogram", "same network, untrained", "age and sex only"))
     told = json.loads((site.store / "evidence" / "evaluation-2d-00001.json").read_text())
@@ -96,16 +100,16 @@ def test_an_evaluation_writes_its_row_its_page_and_the_contracts_keys(make_site,
 
 
 def test_the_next_evaluation_is_the_next_reading(site, people):
-    found = [evaluate_site(site.config, EvaluationRequest(task="patient", **FEW))["reading"] for _ in range(2)]
+    found = [evaluate_site(site, EvaluationRequest(task="patient", **FEW)).reading for _ in range(2)]
     assert found == [1, 2]
     assert [row["reading"] for row in evaluations(site)] == [1, 2]
     assert "reading 2 of these test patients" in (site.store / "evidence" / "evaluation-2d-00002.html").read_text()
 
 
 def test_labels_from_a_csv_are_used_and_not_imported(site, people):
-    found = evaluate_site(site.config, EvaluationRequest(against=people / "labels.csv", **FEW))
-    assert found["task"] == "finding" and found["measured_on"]["findings"] == {"nodule": 10}
-    assert found["labels"] == {"source": "csv", "used": 14, "refused": []}
+    found = evaluate_site(site, EvaluationRequest(against=people / "labels.csv", **FEW))
+    assert found.task == "finding" and found.measured_on.findings == {"nodule": 10}
+    assert found.labels == LabelSource("csv", 14, [])
     with site.db.read() as connection:
         assert read_labels(connection) == []
 
@@ -118,13 +122,13 @@ def test_sizes_sites_and_times_stand_beside_the_headline(site, tmp_path):
         size = (8 if number < 5 else 20) if ill else ""
         lines.append(f"E{number},nodule,{'present' if ill else 'absent'},{size},{place}")
     against.write_text("\n".join(lines))
-    found = evaluate_site(site.config, EvaluationRequest(against=against, **FEW))
-    report = found["evaluation"]["galleries"][found["gallery"]]
-    sizes = report["strata"]["size"]
-    assert set(sizes) <= {"below 11 mm", "18 mm and more"} and set(report["strata"]) == {"size", "time"}
-    assert sum(part["queries"] for part in sizes.values()) == found["queries"]
-    assert set(report["subgroups"]["site"]) == {"North", "South"}
-    assert "site" in {confound["trait"] for confound in report["confounds"]}
+    found = evaluate_site(site, EvaluationRequest(against=against, **FEW))
+    report = found.evaluation.main
+    sizes = report.strata["size"]
+    assert set(sizes) <= {"below 11 mm", "18 mm and more"} and set(report.strata) == {"size", "time"}
+    assert sum(part.queries for part in sizes.values()) == found.queries
+    assert set(report.subgroups["site"]) == {"North", "South"}
+    assert "site" in {confound.trait for confound in report.confounds}
     page = (site.store / "evidence" / "evaluation-2d-00001.html").read_text()
     assert all(
         said in page for said in ("Size of the largest finding", "below 11 mm", "By size, site and time", "North")
@@ -133,15 +137,15 @@ def test_sizes_sites_and_times_stand_beside_the_headline(site, tmp_path):
 
 
 def test_the_page_has_a_map_and_says_why_it_has_no_calibration_plot(site):
-    page = Path(evaluate_site(site.config, EvaluationRequest(task="patient", **FEW))["page"]).read_text()
+    page = Path(evaluate_site(site, EvaluationRequest(task="patient", **FEW)).page).read_text()
     assert "Map of the space" in page
     assert "No calibration plot: no kind has 100 patients" in page
 
 
 def test_an_archive_without_labels_is_asked_for_the_patient_and_refused_for_a_finding(site):
     with pytest.raises(NotFound, match=r"scantwin labels import labels\.csv"):
-        evaluate_site(site.config, EvaluationRequest(task="finding", **FEW))
-    assert evaluate_site(site.config, EvaluationRequest(**FEW))["task"] == "patient"
+        evaluate_site(site, EvaluationRequest(task="finding", **FEW))
+    assert evaluate_site(site, EvaluationRequest(**FEW)).task == "patient"
 
 
 def test_too_few_patients_are_refused_and_nothing_is_recorded(make_site, write_dicom):
@@ -149,14 +153,14 @@ def test_too_few_patients_are_refused_and_nothing_is_recorded(make_site, write_d
     patients(write_dicom, site.archive, n=9)
     run(site, "ingest", "encoder", "embed")
     with pytest.raises(NotFound, match=r"9 of 9 patients .* wanted at least 10"):
-        evaluate_site(site.config, EvaluationRequest(task="patient", **FEW))
+        evaluate_site(site, EvaluationRequest(task="patient", **FEW))
     assert evaluations(site) == [] and not (site.store / "evidence").exists()
 
 
 def test_an_archive_without_vectors_says_what_to_run(make_site, people):
     site = make_site()
     with pytest.raises(NotFound, match="run scantwin night"):
-        evaluate_site(site.config, EvaluationRequest(task="patient", **FEW))
+        evaluate_site(site, EvaluationRequest(task="patient", **FEW))
 
 
 def test_whoever_an_encoder_was_shown_is_not_asked_about(make_site, db_url, people):
@@ -191,13 +195,13 @@ def test_patients_who_came_after_an_encoder_was_trained_are_new_to_it(make_site,
 
 def test_dates_that_were_shifted_ask_the_open_gallery(make_site, people):
     site = filled(make_site(dates='"shifted_per_patient"'), people)
-    found = evaluate_site(site.config, EvaluationRequest(task="patient", **FEW))
-    assert found["gallery"] == "open" and found["queries"] == 2 * N_PATIENTS
+    found = evaluate_site(site, EvaluationRequest(task="patient", **FEW))
+    assert found.gallery == "open" and found.queries == 2 * N_PATIENTS
     assert "later scans could answer too" in (site.store / "evidence" / "evaluation-2d-00001.html").read_text()
 
 
 def test_neither_row_nor_page_holds_an_identity_and_the_row_no_key(site, people):
-    found = evaluate_site(site.config, EvaluationRequest(task="finding", against=people / "labels.csv", **FEW))
+    found = evaluate_site(site, EvaluationRequest(task="finding", against=people / "labels.csv", **FEW))
     page = (site.store / "evidence" / "evaluation-2d-00001.html").read_text()
     texts = page + (site.store / "evidence" / "evaluation-2d-00001.json").read_text() + evaluations(site)[0]["result"]
     assert not re.search(r"E\d+\^|Test\^|1\.2\.7\d\d|19700101", texts)
@@ -206,12 +210,12 @@ def test_neither_row_nor_page_holds_an_identity_and_the_row_no_key(site, people)
         scans = [str(row.key) for row in find_scans(connection, "")]
     assert not [key for key in (*keys, *scans) if short(key) in evaluations(site)[0]["result"]]
     assert [key for key in scans if short(key) in page]
-    assert "scan" in json.dumps(found["evaluation"]["galleries"]["open"]["hubness"])
-    assert without_keys(found)["queries"] == found["queries"]
+    assert "scan" in json.dumps(found.to_json()["evaluation"]["galleries"]["open"]["hubness"])
+    assert without_keys(found).queries == found.queries
 
 
 def test_the_page_of_a_forgotten_patient_goes(site, people):
-    evaluate_site(site.config, EvaluationRequest(task="patient", **FEW))
+    evaluate_site(site, EvaluationRequest(task="patient", **FEW))
     page = site.store / "evidence" / "evaluation-2d-00001.html"
     shown = page.read_text()
     with site.db.read() as connection:
@@ -226,19 +230,16 @@ def test_the_page_of_a_forgotten_patient_goes(site, people):
 def test_a_folder_with_a_csv_needs_no_site(people, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = evaluate_folder(
-        people / "dicom", tmp_path / "none.toml",
-        EvaluationRequest(against=people / "labels.csv", out=tmp_path / "out", **FEW),
-    )  # fmt: skip
-    assert (found["task"], found["measured_on"]["patients"]) == ("finding", N_PATIENTS)
-    assert found["files"]["used"] == found["files"]["seen"] == 2 * N_PATIENTS
-    assert (tmp_path / "out" / "evaluation-2d-00001.html").exists()
-    again = evaluate_folder(
-        people / "dicom", tmp_path / "none.toml", EvaluationRequest(task="patient", out=tmp_path / "out", **FEW)
+        people / "dicom", EvaluationRequest(against=people / "labels.csv", out=tmp_path / "out", **FEW)
     )
-    assert (again["reading"], again["recorded"]) == (2, True)
+    assert (found.task, found.measured_on.patients) == ("finding", N_PATIENTS)
+    assert found.files.used == found.files.seen == 2 * N_PATIENTS
+    assert (tmp_path / "out" / "evaluation-2d-00001.html").exists()
+    again = evaluate_folder(people / "dicom", EvaluationRequest(task="patient", out=tmp_path / "out", **FEW))
+    assert (again.reading, again.recorded) == (2, True)
     (tmp_path / "other").mkdir()
     with pytest.raises(WrongUsage, match="made for another folder"):
-        evaluate_folder(tmp_path / "other", tmp_path / "none.toml", EvaluationRequest(out=tmp_path / "out", **FEW))
+        evaluate_folder(tmp_path / "other", EvaluationRequest(out=tmp_path / "out", **FEW))
     assert not list(people.glob("dicom/*.toml"))
 
 
@@ -248,11 +249,9 @@ def test_a_folder_can_be_asked_with_a_sites_own_encoder_and_leaves_only_pages(si
     monkeypatch.chdir(tmp_path)
     own = build("small", "2d", 16, seed=5)
     save(own, tmp_path / "own")
-    found = evaluate_folder(
-        people / "dicom", site.config, EvaluationRequest(task="patient", encoder=str(tmp_path / "own"), **FEW)
-    )
-    assert found["encoder"] == load(tmp_path / "own").manifest.id
-    assert found["recorded"] is False
+    found = evaluate_folder(people / "dicom", EvaluationRequest(task="patient", encoder=str(tmp_path / "own"), **FEW))
+    assert found.encoder == load(tmp_path / "own").manifest.id
+    assert found.recorded is False
     assert sorted(path.name for path in tmp_path.joinpath("evidence").iterdir()) == [
         "evaluation-2d-00001.html", "evaluation-2d-00001.json",
     ]  # fmt: skip
@@ -274,13 +273,8 @@ def test_an_unknown_encoder_is_refused_with_those_there_are(site):
     with site.db.read() as connection:
         known = [str(row.id) for row in active_encoders(connection)]
     with pytest.raises(NotFound, match=known[0]):
-        evaluate_site(site.config, EvaluationRequest(encoder="nothing", **FEW))
-    assert (
-        evaluate_site(open_site(site.config).config, EvaluationRequest(encoder=known[-1][:6], task="patient", **FEW))[
-            "cover"
-        ]
-        == "2d"
-    )
+        evaluate_site(site, EvaluationRequest(encoder="nothing", **FEW))
+    assert evaluate_site(site, EvaluationRequest(encoder=known[-1][:6], task="patient", **FEW)).cover == "2d"
 
 
 def test_who_is_forgotten_while_the_figures_are_made_is_on_no_page(site, monkeypatch):
@@ -293,5 +287,5 @@ def test_who_is_forgotten_while_the_figures_are_made_is_on_no_page(site, monkeyp
 
     monkeypatch.setattr("flows.evaluate.one.evaluate", slow)
     with pytest.raises(NotFound, match="nothing was recorded"):
-        evaluate_site(site.config, EvaluationRequest(task="patient", **FEW))
+        evaluate_site(site, EvaluationRequest(task="patient", **FEW))
     assert evaluations(site) == [] and not (site.store / "evidence").exists()

@@ -1,17 +1,19 @@
 import pytest
 from nights import run
 
+from db.drift import WatchedLists, WatchedNight
+from flows.answers.status import Alarm
 from flows.night.drift import is_more, jumps, shifted
 from flows.site.opened import open_site
 
 
 def lists(n, mean, *, unmatched=0, spread=0.1):
     """Figures of n scans whose nearest are at a mean distance."""
-    return {"scans": n, "unmatched": unmatched, "nearest": n, "total": n * mean, "squares": n * (mean**2 + spread**2)}
+    return WatchedLists(n, unmatched, nearest=n, total=n * mean, squares=n * (mean**2 + spread**2))
 
 
 def night(**values):
-    return {"files": 100, "refused": 1, "lists": {"enc ct/chest/3d": lists(50, 0.4)}} | values
+    return WatchedNight(**{"files": 100, "refused": 1, "lists": {"enc ct/chest/3d": lists(50, 0.4)}} | values)
 
 
 def test_nights_like_the_others_raise_no_alarm():
@@ -35,7 +37,7 @@ def test_the_first_nights_are_held_against_nothing():
     ],
 )  # fmt: skip
 def test_what_jumps_is_named_with_its_figures(changed, code, facts):
-    assert jumps(night(**changed), [night()] * 5) == [{"code": code, "facts": facts}]
+    assert jumps(night(**changed), [night()] * 5) == [Alarm(code, facts)]
 
 
 def test_a_share_is_held_against_its_standard_error():
