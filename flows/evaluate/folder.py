@@ -32,8 +32,8 @@ def evaluate_folder(
     Args:
         folder: Of DICOM; only read.
         request: Its encoder may also be the folder of one, and None fits a head to the folder's own training
-            patients. Below its `out` lies, in `site`, the store, which a second run goes on with; None makes a store for the moment, and the
-            pages go into `evidence`.
+            patients. Below its `out` lies, in `site`, the store, which a second run goes on with; None makes a store
+            for the moment, and the pages go into `evidence`.
         keeper: The site that keeps the encoder, where the request names one by id.
         dates: "true", "shifted_per_patient" or "none".
 

@@ -24,14 +24,25 @@ from siamese.training.views import view_of
 from siamese.training.wccn import RIDGE, Floats, Head, fit_head
 
 FEWEST_PATIENTS = 5  # of training: fewer tell their own ways apart, not what all scans share
-MOST_SCANS, MOST_VIEWED, MOST_VIEWS = 200, 100, 12
-MOST_PASSES = 600  # through the trunk: what a first night can pay
 
 Array = npt.NDArray[np.float32]
 
 
 class TooFewPatients(ValueError):
     """Too few people to fit a head to; the trunk alone serves until there are more."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much is looked at. The defaults are what a first night can pay: half a minute of one core."""
+
+    scans: int = 200
+    viewed: int = 100  # of these
+    views: int = 12  # of each
+    passes: int = 600  # through the trunk
+
+
+FIRST_NIGHT = Budget()
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,13 @@ def starter_of(backbone: str, cover: str) -> Encoder:
 
 
 def fit_on_trunk(
-    examples: Sequence[Example], *, cover: str, backbone: str, threads: int = 2, batch_size: int = 8
+    examples: Sequence[Example],
+    *,
+    cover: str,
+    backbone: str,
+    threads: int = 2,
+    batch_size: int = 8,
+    budget: Budget = FIRST_NIGHT,
 ) -> Encoder:
     """Return an encoder whose head is fitted to the training patients of these examples, signed and in eval mode.
 
@@ -68,7 +85,7 @@ def fit_on_trunk(
         BadTensor: A tensor's file is damaged.
     """
     learned_from = split(examples)["train"]
-    sample = sample_of(learned_from)
+    sample = sample_of(learned_from, budget)
     with repeatable(threads):
         trunk = initialise(build(backbone, cover, head="none"))
         plain = features(trunk, _plain(trunk, sample), batch_size=batch_size).astype(np.float64)
@@ -96,7 +113,7 @@ def fit_on_trunk(
     return encoder.eval()
 
 
-def sample_of(learned_from: Sequence[Example]) -> Sample:
+def sample_of(learned_from: Sequence[Example], budget: Budget = FIRST_NIGHT) -> Sample:
     """Return the scans of the patients with the lowest numbers, and how many views of how many of them.
 
     Raises:
@@ -105,9 +122,9 @@ def sample_of(learned_from: Sequence[Example]) -> Sample:
     n_patients = len({e.patient for e in learned_from})
     if n_patients < FEWEST_PATIENTS:
         raise TooFewPatients(f"{n_patients} patients for training, a head is fitted to at least {FEWEST_PATIENTS}")
-    scans = sorted(learned_from, key=lambda e: (e.split_number, e.patient, e.scan))[:MOST_SCANS]
-    n_viewed = min(len(scans), MOST_VIEWED)
-    return Sample(scans, n_viewed, min(MOST_VIEWS, (MOST_PASSES - len(scans)) // n_viewed))
+    scans = sorted(learned_from, key=lambda e: (e.split_number, e.patient, e.scan))[: budget.scans]
+    n_viewed = min(len(scans), budget.viewed)
+    return Sample(scans, n_viewed, min(budget.views, (budget.passes - len(scans)) // n_viewed))
 
 
 def _plain(trunk: Encoder, sample: Sample) -> Iterator[Array]:

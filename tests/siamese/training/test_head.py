@@ -11,9 +11,7 @@ from siamese.example import Example
 from siamese.recipe import recipe_for
 from siamese.tensor import load_tensor, save_tensor
 from siamese.training.head import (
-    MOST_PASSES,
-    MOST_SCANS,
-    MOST_VIEWED,
+    FIRST_NIGHT,
     TooFewPatients,
     fit_on_trunk,
     sample_of,
@@ -111,8 +109,8 @@ def test_an_archive_of_one_patient_has_no_head(people) -> None:
 def test_a_first_night_pays_no_more_than_it_can(n: int) -> None:
     examples = [_example(f"{i:05}", i, Path("none"), 0.5 * i / n) for i in range(n)]
     sample = sample_of(examples)
-    assert len(sample.scans) == min(n, MOST_SCANS) and sample.n_viewed == min(n, MOST_VIEWED)
-    assert len(sample.scans) + sample.n_viewed * sample.n_views <= MOST_PASSES and sample.n_views >= 4
+    assert len(sample.scans) == min(n, FIRST_NIGHT.scans) and sample.n_viewed == min(n, FIRST_NIGHT.viewed)
+    assert len(sample.scans) + sample.n_viewed * sample.n_views <= FIRST_NIGHT.passes and sample.n_views >= 4
     assert [e.scan for e in sample.scans] == [f"{i:05}" for i in range(len(sample.scans))]  # the lowest numbers
 
 
