@@ -2,7 +2,7 @@
 
 `python -m benchmarks.faces --data FOLDER [--json]`. FOLDER holds ORL's `s01` to `s40`, ten pictures a person (AT&T
 Laboratories Cambridge; Samaria and Harter 1994). Four splits: a head is fitted in closed form to thirty people, and all
-pairs of the ten others are asked. AUC, and the equal error rate; beside them the trunk without the head, and thumbnails.
+pairs of the ten others are asked. AUC and equal error rate; beside them the trunk without the head, and thumbnails.
 """
 
 from __future__ import annotations
