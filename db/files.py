@@ -12,6 +12,20 @@ from db.upsert import Row, chunks, upsert
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """A row of file."""
+
+    key: str
+    outcome: str
+    code: str
+    why: str
+    scan: str | None
+    size_bytes: int
+    first_night: int
+    changed_night: int
+
+
+@dataclass(frozen=True, slots=True)
 class FileCount:
     """How many files have an outcome and code, and the night of the newest one."""
 

@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from importlib.metadata import version
-from typing import Any
 
 from db import lease
 from flows.night import failure
-from flows.night.drift import watch
+from flows.night.drift import Watched, watch
 from flows.night.preflight import preflight
 from flows.night.report import publish
 from flows.night.summary import Summary, summarise
@@ -56,7 +55,7 @@ def run_stage(name: str, site: Site, ticket: Ticket, call: Call = direct) -> Cou
         lease.begin_stage(connection, ticket.night, name)
     state = "failed"
     counts: Counter[str] = Counter()
-    watched: dict[str, Any] = {}
+    watched: dict[str, Watched] = {}
     try:
         counts = STAGES[name](site, ticket, call)
         watched = {"watch": watch(site, ticket)} if name == "match" else {}
@@ -123,6 +122,6 @@ def _close(site: Site, ticket: Ticket, *, whole: bool) -> Summary:
     final = summary.with_report(site, ticket, report)
     lease.end_night(
         site.db, ticket.right, night=ticket.night, state=final.state, exit_code=final.exit, summary=final.as_json(),
-        error_code=str(final.undone[0]["code"]) if final.undone else "", report=str(report),
+        error_code=final.undone[0].code if final.undone else "", report=str(report),
     )  # fmt: skip
     return final

@@ -153,8 +153,7 @@ def shard_pool(site: Site) -> str:
     Raises:
         ClusterTrouble: It has not.
     """
-    pool = str(cluster.gpu_deployment_is_there(site).get("work_pool_name") or "")
-    return cluster.workers_are_online(pool)
+    return cluster.workers_are_online(cluster.gpu_deployment_is_there(site))
 
 
 def network_disk(url: str) -> str:

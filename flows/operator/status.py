@@ -19,7 +19,6 @@ from db.verdicts import wrong_patient_verdicts
 from flows.answers.answer import filled
 from flows.answers.status import (
     ActiveEncoder,
-    Agreement,
     Alarm,
     ChosenEncoder,
     CodeCount,
@@ -27,8 +26,6 @@ from flows.answers.status import (
     FileEnd,
     HeldEncoder,
     PastNight,
-    Precision,
-    Review,
     Status,
     Undone,
     WrongPatient,
@@ -63,21 +60,13 @@ def standing(site: Site) -> Status:
             watch=[filled(Alarm, alarm) for alarm in alarms],
             held=[filled(HeldEncoder, row) for row in held_encoders(connection)],
             chosen=[_chosen(connection, row) for row in chosen_encoders(connection)],
-            review=_review(connection),
+            review=review_figures(connection),
             wrong_patient=[filled(WrongPatient, row, at=str(row.at)) for row in wrong_patient_verdicts(connection)],
         )
 
 
 def _chosen(connection: Connection, row: EncoderRow) -> ChosenEncoder:
     return filled(ChosenEncoder, row, waiting=len(scans_to_embed(connection, row.id, row.cover)))
-
-
-def _review(connection: Connection) -> Review:
-    figures = review_figures(connection)
-    return Review(
-        [filled(Precision, row) for row in figures["precision"]],
-        [filled(Agreement, row) for row in figures["agreement"]],
-    )
 
 
 def _overdue(hours: float, last_good: datetime | None, now: datetime) -> bool:

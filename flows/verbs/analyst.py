@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from flows.answers.answer import filled
 from flows.answers.care import Exported
-from flows.answers.corrections import LabelsOfVerdicts
 from flows.verbs.words import DEFAULT, Config, Json, Quiet, opened, print_json, wrong
 
 
@@ -54,7 +52,7 @@ def from_verdicts(*, config: Config = DEFAULT, as_json: Json = False, quiet: Qui
     """Make labels to learn from of the judgements on other patients' scans, in place of those made before."""
     from flows.operator.verdict_statistics import labels_from_verdicts
 
-    found = filled(LabelsOfVerdicts, labels_from_verdicts(opened(config)))
+    found = labels_from_verdicts(opened(config))
     if as_json:
         print_json(found)
     elif not quiet:

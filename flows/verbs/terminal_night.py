@@ -65,9 +65,8 @@ def show_night(config: Path, summary: Summary, *, quiet: bool) -> None:
     out.print(table)
     if summary.matches["entered"]:
         _show_nearest(out, nearest_new(opened(config), summary.night))
-    show_undone(out, [filled(Undone, row) for row in summary.undone])
-    alarms, held = [filled(Alarm, row) for row in summary.watch], [filled(HeldEncoder, row) for row in summary.held]
-    show_watched(out, alarms, held)
+    show_undone(out, summary.undone)
+    show_watched(out, [filled(Alarm, row) for row in summary.watch], summary.held)
     took = ", ".join(f"{name} {seconds:.1f}" for name, seconds in summary.seconds.items())
     out.print(f"seconds: {took}", soft_wrap=True)
     if summary.report:

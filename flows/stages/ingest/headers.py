@@ -122,7 +122,7 @@ def _save_listed(site: Site, ticket: Ticket, rows: Sequence[FileRow], again: Col
         if row.state in waiting and row.path not in again
     ]
     with site.db.write(ticket.right) as connection:
-        save_files(connection, files)
+        save_files(connection, map(mapping_of, files))
 
 
 def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[str]:
@@ -202,7 +202,7 @@ def finish_files(site: Site, ticket: Ticket) -> None:
             rows = identity.file_rows(connection, some)
         files = [file_row(ticket, r.key, r.code or "gone", why=r.why, size_bytes=r.size_bytes) for r in rows]
         with site.db.write(ticket.right) as connection:
-            save_files(connection, files)
+            save_files(connection, map(mapping_of, files))
         with site.db.write(ticket.right) as connection:
             identity.mark_grouped(connection, some)
 
