@@ -6,7 +6,7 @@ All of it is advice. The server may be slow, gone or wrong: then a state is "" (
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 from uuid import UUID
 
 from flows.site.opened import Site
@@ -15,7 +15,7 @@ from flows.work.lease import Ticket
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.objects import FlowRun, State
 
 SCHEDULED, RUNNING, COMPLETED, FAILED, CRASHED, CANCELLED = (
     "scheduled", "running", "completed", "failed", "crashed", "cancelled",
@@ -75,7 +75,7 @@ class PrefectRuns:
             raise NotHandedOut("pool-missing") from None
         except Exception:  # a server that does not answer, in whichever way
             raise NotHandedOut("server-lost") from None
-        return str(run.id)
+        return str(cast("FlowRun", run).id)  # a coroutine only where one calls it
 
     def states(self, runs: Sequence[str]) -> dict[str, str]:
         """See Runs."""
@@ -97,7 +97,7 @@ class PrefectRuns:
         with contextlib.suppress(Exception), _impatient_client() as client:
             state = client.read_flow_run(UUID(run)).state
             if state is not None and not state.is_final():
-                wanted = Cancelled() if state.is_scheduled() else Cancelling()
+                wanted: State[object] = Cancelled() if state.is_scheduled() else Cancelling()
                 client.set_flow_run_state(UUID(run), wanted, force=True)
 
 
@@ -114,7 +114,7 @@ def end_dead_runs(site: Site, ticket: Ticket) -> int:
         mine = _this_run()
         for run in _unfinished(client):
             if run.id not in mine and _is_dead(run, site, ticket):
-                state = Crashed(message=f"its night was over when night {ticket.night} began")
+                state: State[object] = Crashed(message=f"its night was over when night {ticket.night} began")
                 client.set_flow_run_state(run.id, state, force=True)
                 ended += 1
     return ended
