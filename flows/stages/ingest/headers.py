@@ -179,7 +179,8 @@ def _read_one(site: Site, row: FileRow, found: Found) -> _Read:
         row, state="read", code="", why="", grouped=False, sop_uid=who.sop_uid,
         series=site.keys.key("series", who.series_uid), study=site.keys.key("study", who.study_uid), part="",
         series_uid=who.series_uid, file_sha256=header.file_sha256, pixel_sha256=header.pixel_sha256,
-        header=header.to_json(), person=person_of(header).key,
+        header=header.to_json(),  # made anew: what a child sent that read a file from outside is not kept as it is
+        person=person_of(header).key,
     )  # fmt: skip
     return _Read(read, header)
 
