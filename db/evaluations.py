@@ -16,33 +16,6 @@ EVALUATION, ENCODER, PATIENT, SCAN = (table_of(model) for model in (Evaluation, 
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluationFacts:
-    """What an evaluation is written with; the database says when it was made and which reading it is."""
-
-    night: int | None
-    encoder: str | None
-    folds: int
-    cover: str
-    task: str
-    kind: str
-    gallery: str
-    n_queries: int
-    n_patients: int
-    p_at_1: float | None
-    p_at_1_low: float | None
-    p_at_1_high: float | None
-    map_at_r: float | None
-    map_at_r_low: float | None
-    map_at_r_high: float | None
-    lift_over: str
-    lift: float | None
-    lift_low: float | None
-    lift_high: float | None
-    code: str
-    result: str  # the whole report as JSON, without keys of scans
-
-
-@dataclass(frozen=True, slots=True)
 class EvaluationRow:
     """A row of evaluation but its `result`."""
 

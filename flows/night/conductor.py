@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from db import lease
 from flows.night import failure
-from flows.night.drift import Watched, watch
+from flows.night.drift import watch
 from flows.night.preflight import preflight
 from flows.night.report import publish
 from flows.night.summary import Summary, summarise
@@ -55,7 +55,7 @@ def run_stage(name: str, site: Site, ticket: Ticket, call: Call = direct) -> Cou
         lease.begin_stage(connection, ticket.night, name)
     state = "failed"
     counts: Counter[str] = Counter()
-    watched: dict[str, Watched] = {}
+    watched: dict[str, object] = {}
     try:
         counts = STAGES[name](site, ticket, call)
         watched = {"watch": watch(site, ticket)} if name == "match" else {}

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from db.archive_tables import FILE_OUTCOMES
 from db.backlog import work_left
 from db.embeddings import embedding_count, scans_to_embed
 from db.encoders import active_encoders, held_encoders
 from db.encoders import chosen_encoders as chosen
-from db.files import file_counts, files_with_code
+from db.files import counted, file_counts, files_with_code
 from db.lists import match_counts
 from db.nights import last_good, last_stage_counts, last_success, stages_of
 from db.scans import scan_counts
@@ -123,12 +122,6 @@ def peak_rss_mib() -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-
-
-def counted(counts: Mapping[str, int]) -> dict[str, int]:
-    """Counts by outcome, zeros included, with their sum as `seen`."""
-    found = {name: counts.get(name, 0) for name in FILE_OUTCOMES}
-    return {"seen": sum(found.values())} | found
 
 
 def _seconds(connection: Connection, night: int) -> dict[str, float]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from db.backlog import work_left
 from db.embeddings import scans_to_embed
 from db.encoders import EncoderRow, active_encoders, chosen_encoders, held_encoders
-from db.files import FileCount, FileEnding, file_counts, files_by_code, files_with_outcome
+from db.files import FileCount, FileEnding, counted, file_counts, files_by_code, files_with_outcome
 from db.grants import reads_identity
 from db.identity import paths_of_files
 from db.nights import NightRow, last_nights, last_stage_counts, last_success_at, running_night
@@ -30,7 +30,6 @@ from flows.answers.status import (
     Undone,
     WrongPatient,
 )
-from flows.night.summary import counted
 from flows.operator.verdict_statistics import review_figures
 from flows.site.errors import WrongUsage
 from flows.site.opened import Site, open_site

@@ -2,18 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-from db.evaluations import EvaluationFacts, save_evaluation
-from db.rows import mapping_of
+from db.evaluations import save_evaluation
 from evaluation.protocol import Evaluation
 from evaluation.questions import Task
-from flows.answers.answer import filled
 from flows.records.cohort import EncoderCohort
 from flows.site.opened import Site
 from flows.work.lease import Ticket
-from siamese.statistics.intervals import Estimate
 
 
 def report_of(asked: EncoderCohort, found: Evaluation, task: Task, kind: str) -> dict[str, Any]:
@@ -49,47 +46,24 @@ def _counts(values: Sequence[str]) -> dict[str, int]:
     return {name: values.count(name) for name in names}
 
 
-@dataclass(frozen=True, slots=True)
-class _Lift:
-    """How far it is ahead of the plain way that it is least ahead of."""
-
-    over: str
-    p_at_1: float | None
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What of a report its row holds; the field names are public keys."""
-
-    encoder: str | None
-    folds: int
-    cover: str
-    task: str
-    kind: str
-    gallery: str
-    code: str
-    queries: int
-    patients: int
-    metrics: Mapping[str, Mapping[str, Any]]
-    lift: Mapping[str, Any] | None
-
-
 def record(site: Site, ticket: Ticket, report: Mapping[str, Any], *, night: int | None = None) -> int:
     """Write the row of an evaluation, of the night that asked or of a person; returns which reading of test it was."""
-    read = filled(_Read, report)
-    lift = _Lift("", None, None, None) if read.lift is None else _Lift(**read.lift)
-    first, all_relevant = Estimate(**read.metrics["p_at_1"]), Estimate(**read.metrics["map_at_r"])
-    facts = EvaluationFacts(
-        night=night, encoder=read.encoder, folds=read.folds, cover=read.cover, task=read.task, kind=read.kind,
-        gallery=read.gallery, n_queries=read.queries, n_patients=read.patients, p_at_1=first.value,
-        p_at_1_low=first.low, p_at_1_high=first.high, map_at_r=all_relevant.value, map_at_r_low=all_relevant.low,
-        map_at_r_high=all_relevant.high, lift_over=lift.over, lift=lift.p_at_1, lift_low=lift.low,
-        lift_high=lift.high, code=read.code, result=json.dumps(without_keys(report), allow_nan=False),
-    )  # fmt: skip
+    figures, lift = report["metrics"], report["lift"] or {"over": "", "p_at_1": None, "low": None, "high": None}
+    row = {
+        "night": night,
+        **{name: report[name] for name in ("encoder", "folds", "cover", "task", "kind", "gallery", "code")},
+        "n_queries": report["queries"], "n_patients": report["patients"],
+        "lift_over": lift["over"], "lift": lift["p_at_1"], "lift_low": lift["low"], "lift_high": lift["high"],
+        "result": json.dumps(without_keys(report), allow_nan=False),
+    }  # fmt: skip
+    for name in ("p_at_1", "map_at_r"):
+        row |= {
+            name: figures[name]["value"],
+            f"{name}_low": figures[name]["low"],
+            f"{name}_high": figures[name]["high"],
+        }
     with site.db.write(ticket.right) as connection:
-        return save_evaluation(connection, mapping_of(facts))
+        return save_evaluation(connection, row)
 
 
 def without_keys(report: Mapping[str, Any]) -> dict[str, Any]:

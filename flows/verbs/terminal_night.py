@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -13,9 +14,11 @@ from db.lists import NewMatch
 from flows.answers.answer import filled
 from flows.answers.nights import DryNight
 from flows.answers.status import Alarm, HeldEncoder, Undone
-from flows.night.summary import Summary
 from flows.verbs.terminal import KEY, PROVISIONAL, console, table_of
 from flows.verbs.words import opened
+
+if TYPE_CHECKING:
+    from flows.night.summary import Summary
 
 POLL_SECONDS = 0.5
 FILES = ("seen", "used", "skipped", "quarantined", "waiting", "gone")
@@ -51,7 +54,7 @@ def _watch(config: Path, stop: threading.Event) -> None:
                 bars.update(bar, description=f"night: {stage or 'starting'}" + (f", {left} to do" if left else ""))
 
 
-def show_night(config: Path, summary: Summary, *, quiet: bool) -> None:
+def show_night(config: Path, summary: "Summary", *, quiet: bool) -> None:
     """A night's outcome: what arrived, how it ended, the nearest matches, where things lie, what next."""
     if quiet:
         return
@@ -74,7 +77,7 @@ def show_night(config: Path, summary: Summary, *, quiet: bool) -> None:
     out.print(f"next:    {summary.next}", soft_wrap=True)
 
 
-def _sentence(summary: Summary) -> str:
+def _sentence(summary: "Summary") -> str:
     if summary.state == "nothing_new":
         return "nothing new"
     scans, matches = summary.scans, summary.matches
