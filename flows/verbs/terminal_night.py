@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from db.backlog import work_left
 from db.lists import NewMatch
+from db.nights import running_stage
 from flows.answers.answer import filled
 from flows.answers.nights import DryNight
 from flows.answers.status import Alarm, HeldEncoder, Undone
+from flows.night.nearest import nearest_new
+from flows.site.opened import open_site
 from flows.verbs.terminal import KEY, PROVISIONAL, console, table_of
 from flows.verbs.words import opened
+from scans.outcome import outcome
 
 if TYPE_CHECKING:
     from flows.night.summary import Summary
@@ -41,10 +46,6 @@ def watching(config: Path, *, quiet: bool) -> Iterator[None]:
 
 
 def _watch(config: Path, stop: threading.Event) -> None:
-    from db.backlog import work_left
-    from db.nights import running_stage
-    from flows.site.opened import open_site
-
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task("night: starting", total=None)
@@ -58,8 +59,6 @@ def show_night(config: Path, summary: "Summary", *, quiet: bool) -> None:
     """A night's outcome: what arrived, how it ended, the nearest matches, where things lie, what next."""
     if quiet:
         return
-    from flows.night.nearest import nearest_new
-
     out = console()
     out.print(f"night {summary.night}: {_sentence(summary)}")
     table = table_of("files", *FILES)
@@ -113,8 +112,6 @@ def show_dry(found: DryNight, *, quiet: bool) -> None:
 
 def show_watched(out: Console, alarms: Sequence[Alarm], held: Sequence[HeldEncoder]) -> None:
     """What stands out from the nights before, and which encoders wait in the shadow."""
-    from scans.outcome import outcome
-
     for alarm in alarms:
         known = outcome(alarm.code)
         out.print(f"ALARM {alarm.code}: {known.meaning} {alarm.facts}. {known.action}", soft_wrap=True, markup=False)
