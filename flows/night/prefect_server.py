@@ -1,6 +1,7 @@
 """Prefect's temporary server: a night that was killed leaves one behind, and the next night ends it."""
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,16 +43,27 @@ def reap_left_server(store: Path) -> list[int]:
 
 def _note_when_begun(note: Path, stop: threading.Event) -> None:
     while not stop.wait(POLL_SECONDS):
-        pids = [child.pid for child in psutil.Process().children() if _is_server(child)]
+        pids = [pid for pid in _children(os.getpid()) if _is_server(pid)]
         if pids:
             private_folder(note.parent)
             note.write_text(" ".join(str(pid) for pid in pids))
             return
 
 
-def _is_server(process: psutil.Process) -> bool:
+def _children(pid: int) -> list[int]:
+    """Return the children of a process; psutil would look at every process of the machine, five times a second."""
+    with contextlib.suppress(OSError):
+        return [
+            int(word)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for word in (task / "children").read_text().split()
+        ]
+    return []
+
+
+def _is_server(pid: int) -> bool:
     with contextlib.suppress(psutil.Error):
-        return any("prefect.server.api.server:create_app" in word for word in process.cmdline())
+        return any("prefect.server.api.server:create_app" in word for word in psutil.Process(pid).cmdline())
     return False
 
 
@@ -61,7 +73,7 @@ def _orphaned_server(pid: int) -> psutil.Process | None:
         process = psutil.Process(pid)
         parent = process.parent()
         command = " ".join(parent.cmdline()) if parent is not None and parent.pid > 1 else ""
-        if _is_server(process) and "scantwin" not in command and "flows" not in command:
+        if _is_server(pid) and "scantwin" not in command and "flows" not in command:
             return process
     return None
 
