@@ -113,7 +113,7 @@ def read_labels(site: Site, path: Path) -> ImportedLabels:
     return ImportedLabels(n_new, len(rows) - n_new, lines)
 
 
-def label_rows(site: Site, path: Path) -> tuple[list[LabelFacts], list[dict[str, int | str]]]:
+def label_rows(site: Site, path: Path) -> tuple[list[LabelFacts], list[dict[str, object]]]:
     """Read a CSV of labels; returns what each says, and the refused lines. Nothing is written.
 
     Raises:
