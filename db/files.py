@@ -1,14 +1,29 @@
 """Files and their outcomes: reads and writes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, or_, select
 
+from db.archive_tables import FILE_OUTCOMES
 from db.base import table_of
 from db.rows import rows_as
 from db.tables import FILE, IDENTITY_FILE, File, FurtherScan
 from db.upsert import Row, chunks, upsert
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """A row of file."""
+
+    key: str
+    outcome: str
+    code: str
+    why: str
+    scan: str | None
+    size_bytes: int
+    first_night: int
+    changed_night: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,12 @@ def file_counts(connection: Connection, *, changed_since: int | None = None) -> 
     if changed_since is not None:
         counts = counts.where(FILE.c.changed_night > changed_since)
     return {outcome: n for outcome, n in connection.execute(counts).tuples()}
+
+
+def counted(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return counts by outcome, zeros included, with their sum as `seen`."""
+    found = {name: counts.get(name, 0) for name in FILE_OUTCOMES}
+    return {"seen": sum(found.values())} | found
 
 
 def files_by_code(connection: Connection, *, outcome: str | None = None) -> list[FileCount]:

@@ -15,6 +15,30 @@ ACCEPTED, HELD_BACK, WITHDRAWN = "accepted", "held_back", "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
+class PatientRow:
+    """A row of patient."""
+
+    key: str
+    split: float
+    sex: str | None
+    own_lane: bool
+    first_night: int
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRow:
+    """A row of study."""
+
+    key: str
+    patient: str
+    age_years: float | None
+    local_date: date | None
+    acquired_from: datetime | None
+    acquired_until: datetime | None
+    first_night: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScanRow:
     """A row of scan."""
 
@@ -106,6 +130,16 @@ class HeldBackScan:
     kind: str
     patient: str
     header: str
+
+
+@dataclass(frozen=True, slots=True)
+class MainChoice:
+    """Whether a scan stands for its study and kind, and by which rule."""
+
+    key: str
+    is_main: bool
+    main_rule: str
+    code: str
 
 
 Interval = tuple[datetime | None, datetime | None]  # begin, and end, not included

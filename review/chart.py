@@ -1,7 +1,7 @@
 """Where the lines and bars of a small chart lie; templates/chart.html.j2 draws them as inline SVG."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -85,6 +85,68 @@ class Chart:
     legend: tuple[LegendKey, ...] = ()
 
 
+@dataclass(frozen=True)
+class Frame:
+    """Where values lie, in viewBox units; every chart is layers in one: bars, curves, marks."""
+
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+    left: float = 64.0
+    right: float = WIDTH - 12.0
+    top: float = 26.0
+    bottom: float = 210.0
+    is_log: bool = False  # of both axes
+
+    def across(self, x: float) -> float:
+        """Return where a value lies along x."""
+        return self.left + (self.right - self.left) * _fraction(x, self.x_range, self.is_log)
+
+    def up(self, y: float) -> float:
+        """Return where a value lies along y."""
+        return self.bottom - (self.bottom - self.top) * _fraction(y, self.y_range, self.is_log)
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Return where a point lies."""
+        return _round(self.across(x)), _round(self.up(y))
+
+    def x_ticks(self, values: Sequence[float]) -> tuple[Tick, ...]:
+        """Return ticks at values; those outside are left out."""
+        low, high = self.x_range
+        return tuple(Tick(_round(self.across(value)), _label(value)) for value in values if low <= value <= high)
+
+    def y_ticks(self, values: Sequence[float]) -> tuple[Tick, ...]:
+        """Return ticks at values; those outside are left out."""
+        low, high = self.y_range
+        return tuple(Tick(_round(self.up(value)), _label(value)) for value in values if low <= value <= high)
+
+    def chart(
+        self,
+        summary: str,
+        *,
+        below: float = 2 * TITLE + 6,
+        x_ticks: tuple[Tick, ...] = (),
+        y_ticks: tuple[Tick, ...] = (),
+        x_title: str = "",
+        y_title: str = "",
+        bars: Iterable[Bar] = (),
+        curves: Iterable[Curve] = (),
+        marks: Iterable[Mark] = (),
+        legend: tuple[LegendKey, ...] = (),
+    ) -> Chart:
+        """Return the layers as a chart, with room `below` the plot for what is written there."""
+        return Chart(
+            summary, self.bottom + below, self.left, self.right, self.top, self.bottom, WIDTH, x_ticks, y_ticks,
+            x_title, y_title, tuple(bars), tuple(curves), tuple(marks), legend,
+        )  # fmt: skip
+
+
+def _fraction(value: float, ends: tuple[float, float], is_log: bool) -> float:
+    low, high = ends
+    if is_log:
+        low, high, value = math.log10(low), math.log10(high), math.log10(value)
+    return (value - low) / ((high - low) or 1.0)
+
+
 def bar_chart(rows: Sequence[tuple[str, float, str]], *, summary: str) -> Chart:
     """Horizontal bars, longest as wide as the plot.
 
@@ -92,15 +154,14 @@ def bar_chart(rows: Sequence[tuple[str, float, str]], *, summary: str) -> Chart:
         rows: (label, length >= 0, text behind the bar); what is not finite counts as 0.
         summary: One sentence for those who do not see the drawing.
     """
-    left, right, top = 120.0, WIDTH - 90.0, 4.0
     lengths = [length if math.isfinite(length) and length > 0 else 0.0 for _, length, _ in rows]
     longest = max(lengths, default=0.0) or 1.0
-    bars = tuple(
-        Bar(left, top + ROW * i, _round((right - left) * length / longest), ROW - 8, label, text)
+    frame = _rows(len(rows), (0.0, longest), left=120.0, right=WIDTH - 90.0)
+    bars = (
+        Bar(frame.left, frame.top + ROW * i, _round(frame.across(length) - frame.left), ROW - 8, label, text)
         for i, (length, (label, _, text)) in enumerate(zip(lengths, rows, strict=True))
     )
-    bottom = top + ROW * len(rows)
-    return Chart(summary, bottom + 4, left, right, top, bottom, bars=bars)
+    return frame.chart(summary, below=4, bars=bars)
 
 
 def interval_chart(
@@ -116,44 +177,37 @@ def interval_chart(
     """
     if not rows:
         return None
-    left, right, top = 190.0, WIDTH - 150.0, 4.0
     ticks = nice_ticks(min(0.0, *(low for _, _, low, _, _ in rows)), max(1.0, *(high for _, _, _, high, _ in rows)))
-    scale = (right - left) / (ticks[-1] - ticks[0])
+    frame = _rows(len(rows), (ticks[0], ticks[-1]), left=190.0, right=WIDTH - 150.0)
     bars = []
     for i, (label, value, low, high, text) in enumerate(rows):
-        y, style = top + ROW * i, 1 if i == marked else 0
-        at, start = left + scale * (value - ticks[0]), left + scale * (low - ticks[0])
-        bars.append(Bar(_round(start), y + 8, _round(max(1.0, scale * (high - low))), 3.0, style=style))
-        bars.append(Bar(_round(at - 4), y + 5, 8.0, 9.0, style=style))
-        bars.append(Bar(left, y, 0.0, 0.0, label))
-        bars.append(Bar(right, y, 0.0, 0.0, "", text))
-    bottom = top + ROW * len(rows)
-    x_ticks = tuple(Tick(_round(left + scale * (tick - ticks[0])), _label(tick)) for tick in ticks)
-    return Chart(
-        summary, bottom + 2 * TITLE + 6, left, right, top, bottom, x_ticks=x_ticks, x_title=x_title, bars=tuple(bars)
-    )
+        y, style = frame.top + ROW * i, 1 if i == marked else 0
+        start, end = frame.across(low), frame.across(high)
+        bars.append(Bar(_round(start), y + 8, _round(max(1.0, end - start)), 3.0, style=style))
+        bars.append(Bar(_round(frame.across(value) - 4), y + 5, 8.0, 9.0, style=style))
+        bars.append(Bar(frame.left, y, 0.0, 0.0, label))
+        bars.append(Bar(frame.right, y, 0.0, 0.0, "", text))
+    return frame.chart(summary, x_ticks=frame.x_ticks(ticks), x_title=x_title, bars=bars)
 
 
 def column_chart(columns: Sequence[tuple[str, float]], *, summary: str, y_title: str, marked: int = -1) -> Chart:
     """Upright columns in the order given; the one at index `marked` stands out."""
-    left, right, top, bottom = 56.0, WIDTH - 12.0, 26.0, 150.0
     heights = [height if math.isfinite(height) and height > 0 else 0.0 for _, height in columns]
     ticks = nice_ticks(0.0, max(heights, default=0.0) or 1.0)
-    top_value = ticks[-1]
-    step = (right - left) / max(len(columns), 1)
-    bars = tuple(
+    frame = Frame((0.0, max(len(columns), 1)), (0.0, ticks[-1]), left=56.0, bottom=150.0)
+    bars = (
         Bar(
-            _round(left + step * (i + 0.18)),
-            _round(bottom - (bottom - top) * height / top_value),
-            _round(step * 0.64),
-            _round((bottom - top) * height / top_value),
+            *frame.place(i + 0.18, height),
+            _round(frame.across(0.64) - frame.left),
+            _round(frame.bottom - frame.up(height)),
             style=1 if i == marked else 0,
         )
         for i, height in enumerate(heights)
     )
-    x_ticks = tuple(Tick(_round(left + step * (i + 0.5)), label) for i, (label, _) in enumerate(columns))
-    y_ticks = tuple(Tick(_round(bottom - (bottom - top) * t / top_value), _label(t)) for t in ticks)
-    return Chart(summary, 190.0, left, right, top, bottom, WIDTH, x_ticks, y_ticks, "night", y_title, bars)
+    x_ticks = tuple(Tick(_round(frame.across(i + 0.5)), label) for i, (label, _) in enumerate(columns))
+    return frame.chart(
+        summary, below=40, x_ticks=x_ticks, y_ticks=frame.y_ticks(ticks), x_title="night", y_title=y_title, bars=bars
+    )
 
 
 def line_chart(
@@ -169,12 +223,15 @@ def line_chart(
         return None
     x_ticks, y_ticks = nice_ticks(min(xs), max(xs), whole=whole), nice_ticks(min(0.0, *ys), max(ys))
     frame = Frame((x_ticks[0], x_ticks[-1]), (y_ticks[0], y_ticks[-1]))
-    curves = tuple(
+    curves = (
         _line(name, style, [frame.place(x, y) for x, y in points])
         for style, (name, points) in enumerate(finite.items())
         if points
     )
-    return frame.chart(summary, x_ticks, y_ticks, x_title, y_title, curves)
+    return frame.chart(
+        summary, x_ticks=frame.x_ticks(x_ticks), y_ticks=frame.y_ticks(y_ticks), x_title=x_title, y_title=y_title,
+        curves=curves,
+    )  # fmt: skip
 
 
 def step_chart(
@@ -195,64 +252,20 @@ def step_chart(
     y_ticks = nice_ticks(0.0, 100 * max(max(values) for values in shares.values()))
     x_ticks = nice_ticks(edges[0], edges[-1])
     frame = Frame((x_ticks[0], x_ticks[-1]), (0.0, y_ticks[-1]))
-    curves = tuple(_outline(n, i, edges, shares[n], frame) for i, n in enumerate(shares))
-    return frame.chart(summary, x_ticks, y_ticks, x_title, "% of pairs", curves)
+    curves = (_outline(n, i, edges, shares[n], frame) for i, n in enumerate(shares))
+    return frame.chart(
+        summary, x_ticks=frame.x_ticks(x_ticks), y_ticks=frame.y_ticks(y_ticks), x_title=x_title,
+        y_title="% of pairs", curves=curves,
+    )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Frame:
-    """Maps values to viewBox units."""
-
-    x_range: tuple[float, float]
-    y_range: tuple[float, float]
-    left: float = 64.0
-    right: float = WIDTH - 12.0
-    top: float = 26.0
-    bottom: float = 210.0
-    is_log: bool = False  # of both axes
-
-    def place(self, x: float, y: float) -> tuple[float, float]:
-        """Return where a value lies."""
-        (x0, x1), (y0, y1) = self.x_range, self.y_range
-        if self.is_log:
-            x0, x1, y0, y1, x, y = (math.log10(value) for value in (x0, x1, y0, y1, x, y))
-        across = (x - x0) / ((x1 - x0) or 1.0)
-        up = (y - y0) / ((y1 - y0) or 1.0)
-        return (
-            _round(self.left + (self.right - self.left) * across),
-            _round(self.bottom - (self.bottom - self.top) * up),
-        )
-
-    def chart(
-        self, summary: str, x: list[float], y: list[float], x_title: str, y_title: str, curves: tuple[Curve, ...],
-        *, marks: tuple[Mark, ...] = (), legend: tuple[LegendKey, ...] = (),
-    ) -> Chart:  # fmt: skip
-        """Return the chart with ticks at x and y; those outside the ranges are left out."""
-        x = [value for value in x if self.x_range[0] <= value <= self.x_range[1]]
-        y = [value for value in y if self.y_range[0] <= value <= self.y_range[1]]
-        x_ticks = tuple(Tick(self.place(value, self.y_range[0])[0], _label(value)) for value in x)
-        y_ticks = tuple(Tick(self.place(self.x_range[0], value)[1], _label(value)) for value in y)
-        height = self.bottom + 2 * TITLE + 6
-        return Chart(
-            summary,
-            height,
-            self.left,
-            self.right,
-            self.top,
-            self.bottom,
-            x_ticks=x_ticks,
-            y_ticks=y_ticks,
-            x_title=x_title,
-            y_title=y_title,
-            curves=curves,
-            marks=marks,
-            legend=legend,
-        )
+def _rows(n: int, x_range: tuple[float, float], *, left: float, right: float) -> Frame:
+    """Return the frame of n horizontal bars, the first on top."""
+    return Frame(x_range, (0.0, 1.0), left, right, 4.0, 4.0 + ROW * n)
 
 
 def _line(name: str, style: int, points: Sequence[tuple[float, float]]) -> Curve:
-    path = " ".join(f"{'L' if i else 'M'}{x:g} {y:g}" for i, (x, y) in enumerate(points))
-    return Curve(name, style, path, tuple(points) if len(points) <= POINTS_WITH_DOTS else ())
+    return Curve(name, style, polyline(points), tuple(points) if len(points) <= POINTS_WITH_DOTS else ())
 
 
 def _outline(name: str, style: int, edges: Sequence[float], shares: Sequence[float], frame: Frame) -> Curve:
@@ -260,8 +273,12 @@ def _outline(name: str, style: int, edges: Sequence[float], shares: Sequence[flo
     for (low, high), share in zip(pairwise(edges), shares, strict=True):
         corners += [frame.place(low, 100 * share), frame.place(high, 100 * share)]
     corners.append(frame.place(edges[-1], 0.0))
-    path = " ".join(f"{'L' if i else 'M'}{x:g} {y:g}" for i, (x, y) in enumerate(corners)) + " Z"
-    return Curve(name, style, path, is_area=True)
+    return Curve(name, style, polyline(corners) + " Z", is_area=True)
+
+
+def polyline(points: Sequence[tuple[float, float]]) -> str:
+    """Return the SVG path through points."""
+    return " ".join(f"{'L' if i else 'M'}{x:g} {y:g}" for i, (x, y) in enumerate(points))
 
 
 def _shares(values: Sequence[float], n_bins: int) -> list[float]:

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from review.chart import WIDTH, Chart, Curve, Frame, LegendKey, Mark, nice_ticks
+from review.chart import WIDTH, Chart, Curve, Frame, LegendKey, Mark, nice_ticks, polyline
 
 MOST_GROUPS = 6  # colours and shapes that can be told apart; the others are one grey group
 OTHERS = "others"
@@ -50,11 +50,11 @@ def map_chart(
     top = LEGEND_ROW * math.ceil((MOST_GROUPS + 1) / COLUMNS) + 12  # the same for maps side by side
     frame = _square(x, y, top)
     order = sorted(range(len(x)), key=lambda i: -style.get(groups[i], GREY))  # grey below, the commonest on top
-    marks = tuple(_mark(frame.place(x[i], y[i]), style.get(groups[i], GREY)) for i in order)
+    marks = (_mark(frame.place(x[i], y[i]), style.get(groups[i], GREY)) for i in order)
     said = ", ".join(f"{name} {n}" for name, _, n in shown)
     return frame.chart(
-        f"{summary}: {said}", nice_ticks(*frame.x_range), nice_ticks(*frame.y_range), x_title, y_title, (),
-        marks=marks, legend=keys,
+        f"{summary}: {said}", x_ticks=frame.x_ticks(nice_ticks(*frame.x_range)),
+        y_ticks=frame.y_ticks(nice_ticks(*frame.y_range)), x_title=x_title, y_title=y_title, marks=marks, legend=keys,
     )  # fmt: skip
 
 
@@ -101,15 +101,18 @@ def interval_points(
     marks, curves = [], []
     if has_diagonal:
         ends = (max(x_ticks[0], y_ticks[0]), min(x_ticks[-1], y_ticks[-1]))
-        curves.append(_path("", 1, [frame.place(end, end) for end in ends]))
+        curves.append(Curve("", 1, polyline([frame.place(end, end) for end in ends])))
     for style, name in enumerate(names):
         points = series[name]
         if is_joined:
-            curves.append(_path("", style % 4, [frame.place(x, y) for x, y, _, _ in points]))
+            curves.append(Curve("", style % 4, polyline([frame.place(x, y) for x, y, _, _ in points])))
         for x, y, low, high in points:
             bounds = [frame.place(x, max(end, y_ticks[0]))[1] for end in (low, high)]
             marks.append(_mark(frame.place(x, y), style, bounds=(bounds[0], bounds[1])))
-    return frame.chart(summary, x_ticks, y_ticks, x_title, y_title, tuple(curves), marks=tuple(marks), legend=keys)
+    return frame.chart(
+        summary, x_ticks=frame.x_ticks(x_ticks), y_ticks=frame.y_ticks(y_ticks), x_title=x_title, y_title=y_title,
+        curves=curves, marks=marks, legend=keys,
+    )  # fmt: skip
 
 
 def _ticks(rows: Sequence[Row], is_log: bool, has_diagonal: bool) -> tuple[list[float], list[float]]:
@@ -155,7 +158,3 @@ def shape(at: tuple[float, float], name: str) -> str:
             f"M{x - half:.2f} {y:.2f}a{half:g} {half:g} 0 1 0 {2 * half:g} 0a{half:g} {half:g} 0 1 0 {-2 * half:g} 0Z"
         )
     return "M" + "L".join(f"{x + dx:.2f} {y + dy:.2f}" for dx, dy in corners) + "Z"
-
-
-def _path(name: str, style: int, points: Sequence[tuple[float, float]]) -> Curve:
-    return Curve(name, style, " ".join(f"{'L' if i else 'M'}{x:g} {y:g}" for i, (x, y) in enumerate(points)))

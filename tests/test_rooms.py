@@ -160,3 +160,10 @@ def test_the_command_starts_without_heavy_libraries():
 
 def test_nothing_unpickles():
     assert [p for room in ROOMS for p in (ROOT / room).rglob("*.py") if "import pickle" in p.read_text()] == []
+
+
+@pytest.mark.parametrize(
+    "module", ["flows.clinician.similar", "flows.operator.status", "flows.verbs.terminal_operator"]
+)
+def test_a_question_and_a_look_at_the_site_wait_for_neither_dicom_nor_scipy(module):
+    assert not {"pydicom", "scipy", "torch", "prefect", "pandas"} & loaded_by(module)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from flows.answers.answer import Answer
+from flows.answers.answer import Answer, JsonObject
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,16 @@ class DryNight(Answer):
     train: Annotated[Mapping[str, str], "cover -> purpose of the encoder that would be trained, or why none"]
 
 
+@dataclass(frozen=True)
+class NightEncoder(JsonObject):
+    """An encoder that served when a night ended."""
+
+    id: Annotated[str, "its id"]
+    cover: Annotated[str, "2d or 3d"]
+    purpose: Annotated[str, "what it learned to see"]
+    provisional: Annotated[bool, "it has not been shown to beat plain baselines here"]
+
+
 SUMMARY: Mapping[str, str] = {
     "night": "its number",
     "state": "finished, nothing_new or partial",
@@ -29,14 +39,14 @@ SUMMARY: Mapping[str, str] = {
     "scans": "new, held_back and withdrawn by this night",
     "embeddings": "new vectors",
     "matches": "entered and left with this night, and current now",
-    "encoders": "id, cover, purpose and provisional of the active ones",
+    "encoders": "the active ones",
     "seconds": "of each stage",
     "peak_rss_mib": "the most memory that the process held, MiB",
     "backlog": "pieces of work left for the next night",
     "report": "path of the night's page",
     "next": "the command to go on with",
     "watch": "code and facts of what stands out from the nights before",
-    "undone": "code, count, meaning and action of work that was left because something failed",
-    "held": "id, cover, purpose and held_reason of encoders in the shadow",
+    "undone": "work that was left because something failed",
+    "held": "encoders in the shadow, and why",
     "schema": "version of this object's keys",
 }

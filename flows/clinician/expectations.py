@@ -6,7 +6,7 @@ from typing import cast
 from db.calibrations import CalibrationRow
 from db.lists import ListedMatch
 from flows.answers.lanes import Change, Expectation
-from flows.stages.match.calibrate import curve_of
+from flows.records.curve import curve_of
 from review.words import changed, expected
 from siamese.calibration import change
 from siamese.calibration.chance import Code, Share, share_within

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from db import calibrations
+from db.embeddings import vector_of
 from db.encoders import EncoderRow, active_encoders
 from db.engine import utc_microseconds
-from db.scans import ScanFacts, scan_facts
+from db.scans import ScanFacts, ScanRow, scan_facts
 from flows.answers.lanes import Lane, ListedScan, Similar
 from flows.clinician.answer import answer_of, listed_scan
 from flows.clinician.expectations import new_change, new_expectation
@@ -51,6 +52,17 @@ class Query:
     acquired_until: datetime | None
     own_lane: bool
     scanner: str  # maker and model, "" where not known
+
+
+def on_request(site: Site, connection: Connection, scan: ScanRow) -> list[Lane]:
+    """Lanes of a scan that does not stand for its study, searched now among the main scans."""
+    query = Query(scan.kind, scan.patient, scan.study, scan.acquired_from, scan.acquired_until, True, scanner_of(scan))
+    lanes: list[Lane] = []
+    for encoder in active_encoders(connection):
+        vector = vector_of(connection, scan.key, encoder.id)
+        if vector is not None:
+            lanes += lanes_of(site, connection, encoder, query, np.frombuffer(vector, "<f4"))
+    return lanes
 
 
 def similar_to_files(site: Site, paths: Sequence[Path]) -> list[Similar]:

@@ -13,11 +13,9 @@ from db.lists import ScanLane, history_of_scan, lanes_of_scan
 from db.scans import ScanRow
 from flows.answers.answer import filled
 from flows.answers.lanes import Comparison, EncoderComparison, Lane, PastMatch, Similar, SimilarWithHistory
-from flows.clinician import external
 from flows.clinician.answer import answer_of, doubts_of, listed_scan
 from flows.clinician.expectations import new_expectation, stored_change, stored_expectation
 from flows.records.lookup import find_scan, main_scans
-from flows.records.scanner import scanner_of
 from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site
 from flows.work.outputs import require_new_file
@@ -49,7 +47,9 @@ def similar_to(
     if files:
         if page is not None:
             raise WrongUsage("--page takes a scan of the archive: files from outside have no page")
-        return external.similar_to_files(site, files)
+        from flows.clinician.external import similar_to_files  # pydicom and scipy: only who asks with a file pays
+
+        return similar_to_files(site, files)
     with site.db.read() as connection:
         scans = [find_scan(connection, scan)] if scan else main_scans(connection, study_uid=study, accession=accession)
         answers: Sequence[Similar] = [_answer(site, connection, row) for row in scans]
@@ -78,7 +78,9 @@ def _answer(site: Site, connection: Connection, scan: ScanRow) -> Similar:
     if scan.is_main and scan.state == "accepted":
         lanes = [_stored(lane) for lane in lanes_of_scan(connection, scan.key)]
     elif scan.state == "accepted":
-        lanes = _on_request(site, connection, scan)
+        from flows.clinician.external import on_request
+
+        lanes = on_request(site, connection, scan)
     code = "ok" if lanes else scan.code if scan.state != "accepted" else "not-yet-matched"
     return answer_of(
         connection, scan=scan.key, kind=scan.kind, contrast=scan.contrast, code=code, doubts=doubts_of(scan),
@@ -96,19 +98,6 @@ def _stored(lane: ScanLane) -> Lane:
         for row in lane.matches
     ]  # fmt: skip
     return filled(Lane, lane, outcome=lane.code, matches=matches)
-
-
-def _on_request(site: Site, connection: Connection, scan: ScanRow) -> list[Lane]:
-    """Lanes of a scan that does not stand for its study, searched now among the main scans."""
-    query = external.Query(
-        scan.kind, scan.patient, scan.study, scan.acquired_from, scan.acquired_until, True, scanner_of(scan)
-    )
-    lanes: list[Lane] = []
-    for encoder in active_encoders(connection):
-        vector = vector_of(connection, scan.key, encoder.id)
-        if vector is not None:
-            lanes += external.lanes_of(site, connection, encoder, query, np.frombuffer(vector, "<f4"))
-    return lanes
 
 
 def compare_scans(site: Site, a: str, b: str) -> Comparison:

@@ -4,11 +4,16 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flows.site.errors import ClusterTrouble
 from flows.site.opened import Site
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import DeploymentSchedule
+    from prefect.client.schemas.responses import DeploymentResponse
 
 NIGHT_FLOW, NIGHT_POOL = "scantwin-night", "cpu"
 NIGHT_DEPLOYMENT = f"{NIGHT_FLOW}/{NIGHT_POOL}"
@@ -67,13 +72,13 @@ def server_is_safe(server: Server) -> None:
         )
 
 
-def gpu_deployment_is_there(site: Site) -> dict[str, Any]:
-    """Return what the server knows of [flows] gpu_deployment.
+def gpu_deployment_is_there(site: Site) -> str:
+    """Return the pool of [flows] gpu_deployment, "" for none.
 
     Raises:
         ClusterTrouble: Nothing, or it does not answer.
     """
-    return _deployment(site.settings.flows.gpu_deployment)
+    return _deployment(site.settings.flows.gpu_deployment).work_pool_name or ""
 
 
 def night_deployment_follows(site: Site) -> str:
@@ -83,16 +88,15 @@ def night_deployment_follows(site: Site) -> str:
         ClusterTrouble: It is missing, paused, or was made from another configuration.
     """
     found, flows = _deployment(NIGHT_DEPLOYMENT), site.settings.flows
-    if found.get("parameters", {}).get("config") != str(site.config):
+    if found.parameters.get("config") != str(site.config):
         raise ClusterTrouble(
             f"deployment {NIGHT_DEPLOYMENT} runs another configuration than {site.config}; run `scantwin deploy`"
         )
-    active = [row["schedule"] for row in found.get("schedules", []) if row.get("active")]
-    wanted = (flows.cron, flows.time_zone)
-    if found.get("paused") or [(row.get("cron"), row.get("timezone")) for row in active] != [wanted]:
-        shown = ", ".join(f"{row.get('cron')!r} {row.get('timezone')}" for row in active) or "never"
+    active = [_clock(row) for row in found.schedules if row.active]
+    if found.paused or active != [(flows.cron, flows.time_zone)]:
+        shown = ", ".join(f"{cron!r} {zone}" for cron, zone in active) or "never"
         raise ClusterTrouble(
-            f"deployment {NIGHT_DEPLOYMENT} runs {'never (paused)' if found.get('paused') else shown}, [flows] cron "
+            f"deployment {NIGHT_DEPLOYMENT} runs {'never (paused)' if found.paused else shown}, [flows] cron "
             f"says {flows.cron!r} {flows.time_zone}; run `scantwin deploy`"
         )
     return f"{NIGHT_DEPLOYMENT} runs at {flows.cron!r} {flows.time_zone}"
@@ -123,19 +127,23 @@ def workers_are_online(pool: str) -> str:
     return f"pool {pool!r}: {online} of {len(workers)} workers online"
 
 
-def _deployment(name: str) -> dict[str, Any]:
+def _clock(row: "DeploymentSchedule") -> tuple[str | None, str | None]:
+    """Return cron line and time zone; None where a schedule of another sort has none."""
+    return getattr(row.schedule, "cron", None), getattr(row.schedule, "timezone", None)
+
+
+def _deployment(name: str) -> "DeploymentResponse":
     from prefect.exceptions import ObjectNotFound
 
     with _client() as client:
         try:
-            found: dict[str, Any] = client.read_deployment_by_name(name).model_dump(mode="json")
+            return client.read_deployment_by_name(name)
         except ObjectNotFound:
             raise ClusterTrouble(f"the server at {address()} has no deployment {name}; run `scantwin deploy`") from None
-    return found
 
 
 @contextlib.contextmanager
-def _client() -> Iterator[Any]:
+def _client() -> Iterator["SyncPrefectClient"]:
     """Open a client that waits seconds, not minutes; what goes wrong with it is put in words."""
     import httpx
     from prefect.client.orchestration import get_client

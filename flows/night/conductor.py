@@ -125,6 +125,6 @@ def _close(site: Site, ticket: Ticket, *, whole: bool) -> Summary:
     final = summary.with_report(site, ticket, report)
     lease.end_night(
         site.db, ticket.right, night=ticket.night, state=final.state, exit_code=final.exit, summary=final.as_json(),
-        error_code=str(final.undone[0]["code"]) if final.undone else "", report=str(report),
+        error_code=final.undone[0].code if final.undone else "", report=str(report),
     )  # fmt: skip
     return final

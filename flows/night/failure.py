@@ -30,7 +30,7 @@ def record(site: Site, ticket: Ticket, error: BaseException) -> None:
 def tell_undone(site: Site, summary: Summary) -> None:
     """Call the operator about a night that left work undone because something failed."""
     if summary.undone:
-        left = " ".join(f"{row['meaning']} {row['count']} left. {row['action']}" for row in summary.undone)
+        left = " ".join(f"{row.meaning} {row.count} left. {row.action}" for row in summary.undone)
         call_operator(site, f"scantwin night {summary.night} left work undone: {left}")
 
 

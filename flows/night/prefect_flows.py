@@ -5,12 +5,13 @@ database never holds a patient. An error reaches it as a code and a sentence of 
 Idempotence is in the SQL keys, so nothing is cached or persisted.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-from prefect import flow, task
+from prefect import Task, flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
@@ -49,6 +50,14 @@ BATCHES: dict[str, Batch] = {
 }
 
 
+class Ended(TypedDict):
+    """What the flow of a whole night returns: plain values, as Prefect may write them down."""
+
+    night: int
+    state: str
+    exit: int
+
+
 @task(cache_policy=NO_CACHE, persist_result=False, log_prints=False)
 @told
 def run_batch(
@@ -69,7 +78,7 @@ def stage(name: str, config: str, night: int, fence: int, finish_at: float | Non
 
 @flow(name="scantwin-night", validate_parameters=False, persist_result=False)
 @told
-def night(config: str) -> dict[str, Any]:
+def night(config: str) -> Ended:
     """Run one whole night; returns its number, state and exit code."""
     keep_private()  # a worker runs this in a process of its own
     with told_if_refused(Path(config)):
@@ -77,7 +86,7 @@ def night(config: str) -> dict[str, Any]:
         summary = conduct(site, stages=_as_flow, on_begin=end_dead_runs, checked_s=CHECKED_S.get())
     create_markdown_artifact(artifact_text(summary), key="scantwin-night", description=f"night {summary.night}")
     ended(summary)
-    return {"night": summary.night, "state": summary.state, "exit": summary.exit}
+    return Ended(night=summary.night, state=summary.state, exit=summary.exit)
 
 
 @flow(name="scantwin-shard", validate_parameters=False, persist_result=False)
@@ -113,19 +122,19 @@ def as_tasks(site: Site) -> Call:
     return call
 
 
-def _as_flow(name: str, site: Site, ticket: Ticket) -> Any:
+def _as_flow(name: str, site: Site, ticket: Ticket) -> Counter[str]:
     named = stage.with_options(name=f"scantwin-stage-{name}")
-    return named(name, str(site.config), ticket.night, ticket.fence, ticket.finish_at)
+    return Counter(named(name, str(site.config), ticket.night, ticket.fence, ticket.finish_at))
 
 
-def _passing(task: Any, run: TaskRun, state: State[Any]) -> bool:
+def _passing(task: Task[..., object], run: TaskRun, state: State[object]) -> bool:
     """True when the error that ended a try may pass by itself."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, BaseException) and may_retry(error)
 
 
-def run_night(config: Path, checked_s: float | None = None) -> dict[str, Any]:
-    """Run a night through Prefect in this process, and leave no server behind.
+def run_night(config: Path, checked_s: float | None = None) -> int:
+    """Run a night through Prefect in this process, and leave no server behind; returns its number.
 
     Args:
         config: The configuration.
@@ -136,7 +145,6 @@ def run_night(config: Path, checked_s: float | None = None) -> dict[str, Any]:
     with temporary_settings(changes):
         passed = CHECKED_S.set(checked_s)
         try:
-            found: dict[str, Any] = night(str(config))
+            return night(str(config))["night"]
         finally:
             CHECKED_S.reset(passed)
-    return found

@@ -2,11 +2,11 @@
 
 import contextlib
 import os
-import signal
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 from scans.atomic import private_folder
 
@@ -32,12 +32,12 @@ def reap_left_server(store: Path) -> list[int]:
     """End servers that a killed night left behind; returns their process ids."""
     note = store / NOTE
     with contextlib.suppress(OSError, ValueError):
-        left = [int(word) for word in note.read_text().split()]
-        reaped = [pid for pid in left if _is_orphaned_server(pid)]
-        for pid in reaped:
-            _end(pid)
+        left = [_orphaned_server(int(word)) for word in note.read_text().split()]
+        reaped = [process for process in left if process is not None]
+        for process in reaped:
+            _end(process)
         note.unlink(missing_ok=True)
-        return reaped
+        return [process.pid for process in reaped]
     return []
 
 
@@ -51,6 +51,7 @@ def _note_when_begun(note: Path, stop: threading.Event) -> None:
 
 
 def _children(pid: int) -> list[int]:
+    """Return the children of a process; psutil would look at every process of the machine, five times a second."""
     with contextlib.suppress(OSError):
         return [
             int(word)
@@ -61,25 +62,26 @@ def _children(pid: int) -> list[int]:
 
 
 def _is_server(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return b"prefect.server.api.server:create_app" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    with contextlib.suppress(psutil.Error):
+        return any("prefect.server.api.server:create_app" in word for word in psutil.Process(pid).cmdline())
     return False
 
 
-def _is_orphaned_server(pid: int) -> bool:
-    """True for a temporary server whose night is gone; a server whose parent lives is not ours to end."""
-    with contextlib.suppress(OSError, IndexError, ValueError):
-        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        command = Path(f"/proc/{parent}/cmdline").read_bytes() if parent > 1 else b""
-        return _is_server(pid) and b"scantwin" not in command and b"flows" not in command
-    return False
+def _orphaned_server(pid: int) -> psutil.Process | None:
+    """Return a temporary server whose night is gone; a server whose parent lives is not ours to end."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        parent = process.parent()
+        command = " ".join(parent.cmdline()) if parent is not None and parent.pid > 1 else ""
+        if _is_server(pid) and "scantwin" not in command and "flows" not in command:
+            return process
+    return None
 
 
-def _end(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < deadline and _is_server(pid):
-            time.sleep(0.1)
-        if _is_server(pid):
-            os.kill(pid, signal.SIGKILL)
+def _end(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.terminate()
+        try:
+            process.wait(WAIT_SECONDS)
+        except psutil.TimeoutExpired:
+            process.kill()

@@ -18,7 +18,7 @@ def failed_page(site: Site, night: int) -> Path:
 
 def publish(site: Site, ticket: Ticket, summary: Summary) -> Path:
     """Write the page of this night into the store; returns its path."""
-    undone = {str(row["code"]): int(row["count"]) for row in summary.undone}
+    undone = {row.code: row.count for row in summary.undone}
     return _page(site, ticket.night, next_command=summary.next, state=summary.state, undone=undone)
 
 

@@ -1,6 +1,5 @@
 """Doors to the night: a whole one through Prefect, a single stage, or a dry look."""
 
-import json
 from pathlib import Path
 
 from db.backlog import work_left
@@ -50,10 +49,10 @@ def whole_night(config: Path) -> Summary:
     interrupt.listen()
     reap_left_server(site.store)
     with remember_server(site.store):
-        ended = run_night(site.config, checked_s)
+        number = run_night(site.config, checked_s)
     with site.db.read() as connection:
-        row = night_row(connection, int(ended["night"]))
-    return Summary(**json.loads(row.summary))
+        row = night_row(connection, number)
+    return Summary.from_json(row.summary)
 
 
 def single_stage(config: Path, name: str) -> Summary:

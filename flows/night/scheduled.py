@@ -40,5 +40,5 @@ def ended(summary: Summary) -> None:
         LeftUndone: It did.
     """
     if summary.undone and is_scheduled():
-        codes = ", ".join(f"{row['code']} ({row['count']})" for row in summary.undone)
+        codes = ", ".join(f"{row.code} ({row.count})" for row in summary.undone)
         raise LeftUndone(f"night {summary.night} left work undone: {codes}")

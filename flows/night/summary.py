@@ -5,19 +5,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection
 
-from db.archive_tables import FILE_OUTCOMES
 from db.backlog import work_left
 from db.embeddings import embedding_count, scans_to_embed
 from db.encoders import active_encoders, held_encoders
 from db.encoders import chosen_encoders as chosen
-from db.files import file_counts, files_with_code
+from db.files import counted, file_counts, files_with_code
 from db.lists import match_counts
 from db.nights import last_good, last_stage_counts, last_success, stages_of
 from db.scans import scan_counts
+from flows.answers.answer import filled
+from flows.answers.nights import NightEncoder
+from flows.answers.status import HeldEncoder, Undone
 from flows.site.opened import Site
 from flows.stages.match.lists import spaces_to_match
 from flows.work.lease import Ticket
@@ -38,20 +39,29 @@ class Summary:
     scans: Mapping[str, int]
     embeddings: Mapping[str, int]
     matches: Mapping[str, int]
-    encoders: Sequence[Mapping[str, Any]]
+    encoders: Sequence[NightEncoder]
     seconds: Mapping[str, float]
     peak_rss_mib: int
     backlog: int
     report: str
     next: str
     watch: Sequence[Mapping[str, str]] = ()  # code and facts of what stands out from the nights before
-    undone: Sequence[Mapping[str, Any]] = ()  # code, count and words of work that was left because something failed
-    held: Sequence[Mapping[str, str]] = ()  # encoders in the shadow, and why
+    undone: Sequence[Undone] = ()  # work that was left because something failed
+    held: Sequence[HeldEncoder] = ()
     schema: int = field(default=1)
 
     def as_json(self) -> str:
         """One JSON object, keys as documented."""
         return json.dumps({"schema": 1} | asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Summary":
+        """Return the summary that `as_json` wrote."""
+        keys = json.loads(text)
+        encoders = [NightEncoder(**row) for row in keys.pop("encoders")]
+        undone = [Undone(**row) for row in keys.pop("undone")]
+        held = [HeldEncoder(**row) for row in keys.pop("held")]
+        return cls(**keys, encoders=encoders, undone=undone, held=held)
 
     def with_report(self, site: Site, ticket: Ticket, report: Path) -> "Summary":
         """The same with the report's path and the seconds of every stage."""
@@ -78,8 +88,7 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         n_embedded = embedding_count(connection, ticket.night)
         backlog = work_left(connection) or (len(spaces_to_match(site, connection)) if ticket.is_late() else 0)
         trained = last_stage_counts(connection, "encoder", night=ticket.night).get("trained", 0)
-        encoders = [{name: getattr(row, name) for name in ("id", "cover", "purpose", "provisional")}
-                    for row in active_encoders(connection)]  # fmt: skip
+        encoders = [filled(NightEncoder, row) for row in active_encoders(connection)]
         seconds = _seconds(connection, ticket.night)
         watched = last_stage_counts(connection, "match", night=ticket.night).get("watch", {})
         held = held_encoders(connection)
@@ -92,7 +101,7 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         night=ticket.night, state=state, exit=code, files=files, files_this_night=new, scans=scans,
         embeddings={"new": n_embedded}, matches=moved, encoders=encoders, seconds=seconds,
         peak_rss_mib=peak_rss_mib(), backlog=backlog, report="",
-        watch=watched.get("alarms", ()), held=[asdict(row) for row in held], undone=told(undone),
+        watch=watched.get("alarms", ()), held=[filled(HeldEncoder, row) for row in held], undone=told(undone),
         next=_next(state, code, moved["current"]),
     )  # fmt: skip
 
@@ -113,12 +122,6 @@ def peak_rss_mib() -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-
-
-def counted(counts: Mapping[str, int]) -> dict[str, int]:
-    """Counts by outcome, zeros included, with their sum as `seen`."""
-    found = {name: counts.get(name, 0) for name in FILE_OUTCOMES}
-    return {"seen": sum(found.values())} | found
 
 
 def _seconds(connection: Connection, night: int) -> dict[str, float]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
+
 from db.address import without_password
 from db.engine import current_revision
 from db.errors import DatabaseError
@@ -153,8 +155,7 @@ def shard_pool(site: Site) -> str:
     Raises:
         ClusterTrouble: It has not.
     """
-    pool = str(cluster.gpu_deployment_is_there(site).get("work_pool_name") or "")
-    return cluster.workers_are_online(pool)
+    return cluster.workers_are_online(cluster.gpu_deployment_is_there(site))
 
 
 def network_disk(url: str) -> str:
@@ -174,10 +175,8 @@ def network_disk(url: str) -> str:
 
 def filesystem_of(path: Path) -> str:
     """Name of the file system that holds a path; "" when it cannot be told."""
-    best, kind = "", ""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/self/mounts").read_text().splitlines():
-            _, mount, name = line.split()[:3]
-            if (str(path) + "/").startswith(mount.rstrip("/") + "/") and len(mount) >= len(best):
-                best, kind = mount, name
-    return kind
+        holding = [disk for disk in psutil.disk_partitions(all=True) if path.is_relative_to(disk.mountpoint)]
+        if holding:  # of two mounts on one folder the later one counts
+            return str(max(reversed(holding), key=lambda disk: len(disk.mountpoint)).fstype)
+    return ""

@@ -1,23 +1,53 @@
 """Patient ids that cannot be trusted, and the hospital's corrections: ids merged into another, or taken apart again."""
 
 import csv
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal, Self, TextIO
+
+from pydantic import model_validator
 
 from db import forgetting, persons
 from db.persons import Id, PersonRow
 from flows.answers import corrections
 from flows.answers.corrections import Conflict, Merged, PatientId, Unmerged
 from flows.operator.alike import merges_to_ask_for
-from flows.records.labels import RefusedLine
+from flows.records.csv_line import CsvLine, RefusedLine
 from flows.records.persons import conflict, is_placeholder, patients_of, resolved
 from flows.site.errors import WrongUsage
 from flows.site.opened import Site
 from siamese.pairs import split_of
 
-COLUMNS = ("from_id", "from_issuer", "to_id", "to_issuer")
 Verb = Literal["merge", "unmerge"]
+
+
+class MergeLine(CsvLine):
+    """A line of a CSV of merges: an id, and the one that its patient has now."""
+
+    from_id: str = ""
+    from_issuer: str = ""
+    to_id: str = ""
+    to_issuer: str = ""
+
+    @model_validator(mode="after")
+    def _names_two(self) -> Self:
+        if not self.from_id or not self.to_id:
+            raise RefusedLine("from_id or to_id is empty")
+        if self.who == self.to:
+            raise RefusedLine("both sides are the same id")
+        return self
+
+    @property
+    def who(self) -> Id:
+        """The id that is corrected."""
+        return self.from_id, self.from_issuer
+
+    @property
+    def to(self) -> Id:
+        """The id that counts."""
+        return self.to_id, self.to_issuer
+
+
+COLUMNS = tuple(MergeLine.model_fields)
 
 
 def correct(site: Site, path: Path, verb: Verb) -> Merged | Unmerged:
@@ -38,8 +68,8 @@ def correct(site: Site, path: Path, verb: Verb) -> Merged | Unmerged:
                              f"{', '.join(COLUMNS)}")  # fmt: skip
         for line in reader:
             try:
-                who, to = _pair(line)
-                _merge(site, now, who, to) if verb == "merge" else _unmerge(now, who, to)
+                pair = MergeLine.read(line)
+                _merge(site, now, pair.who, pair.to) if verb == "merge" else _unmerge(now, pair.who, pair.to)
             except RefusedLine as error:
                 refused.append(corrections.RefusedLine(reader.line_num, str(error)))
     changed = {who for who in before.keys() | now.keys() if before.get(who) != now.get(who)}
@@ -88,17 +118,6 @@ def _opened(path: Path) -> TextIO:
         return path.open(encoding="utf-8-sig", errors="replace", newline="")
     except OSError as error:
         raise WrongUsage(f"cannot read {path}: {error.strerror}; name a CSV of patient ids") from error
-
-
-def _pair(line: Mapping[str | None, str | list[str] | None]) -> tuple[Id, Id]:
-    if None in line or None in line.values():
-        raise RefusedLine("it has more or fewer fields than the first line")
-    a, b, c, d = (str(text).strip() for text in line.values())
-    if not a or not c:
-        raise RefusedLine("from_id or to_id is empty")
-    if (a, b) == (c, d):
-        raise RefusedLine("both sides are the same id")
-    return (a, b), (c, d)
 
 
 def _merge(site: Site, merges: dict[Id, Id], who: Id, to: Id) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from db.backlog import work_left
 from db.embeddings import scans_to_embed
 from db.encoders import EncoderRow, active_encoders, chosen_encoders, held_encoders
-from db.files import FileCount, FileEnding, file_counts, files_by_code, files_with_outcome
+from db.files import FileCount, FileEnding, counted, file_counts, files_by_code, files_with_outcome
 from db.grants import reads_identity
 from db.identity import paths_of_files
 from db.nights import NightRow, last_nights, last_stage_counts, last_success_at, running_night
@@ -19,7 +19,6 @@ from db.verdicts import wrong_patient_verdicts
 from flows.answers.answer import filled
 from flows.answers.status import (
     ActiveEncoder,
-    Agreement,
     Alarm,
     ChosenEncoder,
     CodeCount,
@@ -27,13 +26,10 @@ from flows.answers.status import (
     FileEnd,
     HeldEncoder,
     PastNight,
-    Precision,
-    Review,
     Status,
     Undone,
     WrongPatient,
 )
-from flows.night.summary import counted
 from flows.operator.verdict_statistics import review_figures
 from flows.site.errors import WrongUsage
 from flows.site.opened import Site, open_site
@@ -63,21 +59,13 @@ def standing(site: Site) -> Status:
             watch=[filled(Alarm, alarm) for alarm in alarms],
             held=[filled(HeldEncoder, row) for row in held_encoders(connection)],
             chosen=[_chosen(connection, row) for row in chosen_encoders(connection)],
-            review=_review(connection),
+            review=review_figures(connection),
             wrong_patient=[filled(WrongPatient, row, at=str(row.at)) for row in wrong_patient_verdicts(connection)],
         )
 
 
 def _chosen(connection: Connection, row: EncoderRow) -> ChosenEncoder:
     return filled(ChosenEncoder, row, waiting=len(scans_to_embed(connection, row.id, row.cover)))
-
-
-def _review(connection: Connection) -> Review:
-    figures = review_figures(connection)
-    return Review(
-        [filled(Precision, row) for row in figures["precision"]],
-        [filled(Agreement, row) for row in figures["agreement"]],
-    )
 
 
 def _overdue(hours: float, last_good: datetime | None, now: datetime) -> bool:

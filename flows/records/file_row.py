@@ -1,14 +1,15 @@
 """A row of the core table `file`: what became of one file, as its code says."""
 
+from db.files import OutcomeRow
 from flows.work.lease import Ticket
 from scans.outcome import outcome
 
 
 def file_row(
     ticket: Ticket, key: str, code: str, *, why: str = "", scan: str | None = None, size_bytes: int = 0
-) -> dict[str, object]:
+) -> OutcomeRow:
     """A row of the core table `file` whose outcome follows from its code."""
-    return {
-        "key": key, "outcome": outcome(code).state, "code": code, "why": why, "scan": scan, "size_bytes": size_bytes,
-        "first_night": ticket.night, "changed_night": ticket.night,
-    }  # fmt: skip
+    return OutcomeRow(
+        key=key, outcome=outcome(code).state, code=code, why=why, scan=scan, size_bytes=size_bytes,
+        first_night=ticket.night, changed_night=ticket.night,
+    )  # fmt: skip

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Annotated, Self, TextIO
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from db import identity
 from db.identity import patients_by_id
@@ -16,6 +18,7 @@ from db.rows import mapping_of
 from flows.answers import corrections
 from flows.answers.answer import filled
 from flows.answers.corrections import ImportedLabels
+from flows.records.csv_line import CsvLine, RefusedLine
 from flows.records.persons import merged_ids
 from flows.site.errors import WrongUsage
 from flows.site.opened import Site
@@ -34,8 +37,67 @@ class _Known:
     shared: Set[str]
 
 
-class RefusedLine(ValueError):
-    """A line of the CSV cannot be used."""
+def _value(text: str) -> str:
+    if text not in ("present", "absent"):
+        raise RefusedLine(f"value is {text[:20]!r}, wanted present or absent")
+    return text
+
+
+def _finding(text: str) -> str:
+    if not text or len(text) > LONGEST:
+        raise RefusedLine("finding is empty or very long")
+    return text
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise RefusedLine(f"{text[:20]!r} is not a date such as 2026-01-31") from None
+
+
+def _above_0(text: str, info: ValidationInfo) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise RefusedLine(f"{info.field_name} is {text[:20]!r}, wanted a number above 0")
+    return number
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+Above0 = Annotated[float, BeforeValidator(_above_0)]
+
+
+class LabelLine(CsvLine):
+    """A line of a CSV of labels; its errors are told in the order of the fields."""
+
+    patient: str = ""
+    study: str = ""
+    value: Annotated[str, AfterValidator(_value)] = Field("", validate_default=True)
+    finding: Annotated[str, AfterValidator(_finding)] = Field("", validate_default=True)
+    valid_from: Day = Field(ALWAYS_FROM, alias="from")
+    until: Day = ALWAYS_UNTIL
+    kind: str = ""
+    grade: str | None = None
+    size_mm: Above0 | None = None
+    contrast_to_noise: Above0 | None = None
+    site: str | None = None
+    source: str = "csv"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_subject(cls, values: Mapping[str, str]) -> Mapping[str, str]:
+        if not any(values.get(name) for name in SUBJECTS):
+            raise RefusedLine("neither patient nor study is given")
+        return values
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> Self:
+        if self.valid_from > self.until:
+            raise RefusedLine("from is after until")
+        return self
 
 
 def read_labels(site: Site, path: Path) -> ImportedLabels:
@@ -51,7 +113,7 @@ def read_labels(site: Site, path: Path) -> ImportedLabels:
     return ImportedLabels(n_new, len(rows) - n_new, lines)
 
 
-def label_rows(site: Site, path: Path) -> tuple[list[LabelFacts], list[dict[str, Any]]]:
+def label_rows(site: Site, path: Path) -> tuple[list[LabelFacts], list[dict[str, object]]]:
     """Read a CSV of labels; returns what each says, and the refused lines. Nothing is written.
 
     Raises:
@@ -66,7 +128,7 @@ def label_rows(site: Site, path: Path) -> tuple[list[LabelFacts], list[dict[str,
             known = _Known(patients, identity.shared_studies(connection))
         for line in reader:
             try:
-                rows.append(_row(site, known, line))
+                rows.append(_row(site, known, LabelLine.read(line)))
             except RefusedLine as error:
                 refused.append({"line": reader.line_num, "why": str(error)})
     return rows, refused
@@ -91,68 +153,36 @@ def _check_columns(found: Sequence[str]) -> None:
         )
 
 
-def _row(site: Site, known: _Known, line: Mapping[str | None, str]) -> LabelFacts:
-    if None in line or None in line.values():
-        raise RefusedLine("it has more or fewer fields than the first line")
-    values = {str(name).strip(): str(text).strip() for name, text in line.items()}
-    subject = next((name for name in SUBJECTS if values.get(name)), None)
-    if subject is None:
-        raise RefusedLine("neither patient nor study is given")
-    if values["value"] not in ("present", "absent"):
-        raise RefusedLine(f"value is {values['value'][:20]!r}, wanted present or absent")
-    if not values["finding"] or len(values["finding"]) > LONGEST:
-        raise RefusedLine("finding is empty or very long")
-    start, end = _day(values.get("from", ""), ALWAYS_FROM), _day(values.get("until", ""), ALWAYS_UNTIL)
-    if start > end:
-        raise RefusedLine("from is after until")
+def _row(site: Site, known: _Known, line: LabelLine) -> LabelFacts:
+    subject = "patient" if line.patient else "study"
     return LabelFacts(
         subject=subject,
-        subject_key=_subject_key(site, known, subject, values[subject]),
-        finding=values["finding"],
-        value=values["value"],
-        kind=values.get("kind", ""),
-        valid_from=start,
-        valid_until=end,
-        grade=values.get("grade") or None,
-        size_mm=_positive(values, "size_mm"),
-        contrast_to_noise=_positive(values, "contrast_to_noise"),
-        site=values.get("site", "")[:LONGEST] or None,
-        source=values.get("source", "") or "csv",
+        subject_key=_patient_key(known, line.patient) if line.patient else _study_key(site, known, line.study),
+        finding=line.finding,
+        value=line.value,
+        kind=line.kind,
+        valid_from=line.valid_from,
+        valid_until=line.until,
+        grade=line.grade,
+        size_mm=line.size_mm,
+        contrast_to_noise=line.contrast_to_noise,
+        site=line.site and line.site[:LONGEST],
+        source=line.source,
     )
 
 
-def _positive(values: Mapping[str, str], name: str) -> float | None:
-    text = values.get(name, "")
-    if not text:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number > 0):
-        raise RefusedLine(f"{name} is {text[:20]!r}, wanted a number above 0")
-    return number
+def _study_key(site: Site, known: _Known, uid: str) -> str:
+    key = site.keys.key("study", uid)
+    if key in known.shared:
+        raise RefusedLine("several people share this study UID; label by patient instead")
+    return key
 
 
-def _subject_key(site: Site, known: _Known, subject: str, text: str) -> str:
-    """The key of a study UID or a patient id; patients are looked up, because the id alone lacks its issuer."""
-    if subject == "study":
-        key = site.keys.key("study", text)
-        if key in known.shared:
-            raise RefusedLine("several people share this study UID; label by patient instead")
-        return key
-    found = known.patients.get(text, [])
+def _patient_key(known: _Known, patient_id: str) -> str:
+    """The key of a patient id, which is looked up, because the id alone lacks its issuer."""
+    found = known.patients.get(patient_id, [])
     if not found:
         raise RefusedLine("this patient is not in the archive (yet); import again after the night that took it in")
     if len(found) > 1:
         raise RefusedLine(f"{len(found)} patients have this id, by issuer or by name; label by study instead")
     return found[0]
-
-
-def _day(text: str, otherwise: date) -> date:
-    if not text:
-        return otherwise
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise RefusedLine(f"{text[:20]!r} is not a date such as 2026-01-31") from error

@@ -6,10 +6,11 @@ import re
 import tomllib
 import zoneinfo
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from siamese.limits import LIMITS, Metric, WantedPurpose, refusal
@@ -236,7 +237,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True, extra="forbid", env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__"
     )
-    _file: ClassVar[dict[str, Any]] = {}
 
     site: SiteSettings
     scans: ScansSettings = Field(default_factory=lambda: ScansSettings.model_validate({}))
@@ -300,7 +300,7 @@ def _known_zone(value: str) -> str:
     return value
 
 
-def _sentence(item: Any) -> str:
+def _sentence(item: ErrorDetails) -> str:
     """One validation error as: key, value found, what is allowed."""
     key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":

@@ -1,66 +1,11 @@
-"""Verbs that read and measure: tables, labels, evidence, encoders."""
+"""The verb that measures what an encoder is worth."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from flows.answers.answer import filled
-from flows.answers.care import Exported
-from flows.answers.corrections import LabelsOfVerdicts
-from flows.verbs.words import DEFAULT, Config, Json, Quiet, opened, print_json, wrong
-
-
-def export(
-    *,
-    out: Path,
-    format: Literal["parquet", "csv"] = "parquet",
-    true_dates: Annotated[bool, Parameter(negative="", help="do not shift dates")] = False,
-    config: Config = DEFAULT,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> int:
-    """Write the analysts' tables: keys only, dates shifted per patient, no free text."""
-    from flows.site.opened import open_site
-    from flows.work.outputs import require_outside_archive
-    from review.tables import export as write_tables
-
-    site = open_site(config)
-    require_outside_archive(site, out, "--out")
-    with site.db.read() as connection:
-        paths = write_tables(connection, out, format=format, shift_days=None if true_dates else site.keys.shift_days)
-    if as_json:
-        print_json(Exported([str(path) for path in paths]))
-    elif not quiet:
-        print(f"wrote {len(paths)} files to {out}; dates are {'true' if true_dates else 'shifted per patient'}")
-    return 0
-
-
-def import_labels(csv: Path, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
-    """Import labels: columns patient or study, finding, value, and optionally kind, from, until, grade, source."""
-    from flows.records.labels import read_labels
-
-    report = read_labels(opened(config), csv)
-    if as_json:
-        print_json(report)
-    elif not quiet:
-        print(f"{report.imported} labels imported, {report.known} known before, {len(report.refused)} refused")
-        for line in report.refused:
-            print(f"  line {line.line}: {line.why}")
-    return 1 if report.refused else 0
-
-
-def from_verdicts(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
-    """Make labels to learn from of the judgements on other patients' scans, in place of those made before."""
-    from flows.operator.verdict_statistics import labels_from_verdicts
-
-    found = filled(LabelsOfVerdicts, labels_from_verdicts(opened(config)))
-    if as_json:
-        print_json(found)
-    elif not quiet:
-        print(f"{found.labels} labels from verdicts, {found.new_or_changed} new or changed, "
-              f"{found.taken_back} taken back; readers disagree on {found.disagreed} pairs")  # fmt: skip
-    return 0
+from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json, wrong
 
 
 def evaluate(
@@ -135,41 +80,4 @@ def evaluate(
         show_learning(found, quiet=quiet)
     else:
         show_evaluation(found, quiet=quiet)
-    return 0
-
-
-def encoders(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
-    """List every encoder with its evidence, which is active since when, and every switch."""
-    from flows.stages.encoder.registry import list_encoders
-    from flows.verbs.terminal_operator import show_encoders
-
-    found = list_encoders(opened(config))
-    print_json(found) if as_json else show_encoders(found, quiet=quiet)
-    return 0
-
-
-def activate(encoder: str, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
-    """Make an encoder the active one of its cover and purpose; the next night embeds and matches with it."""
-    from flows.stages.encoder.registry import activate_encoder
-    from flows.verbs.terminal_operator import show_switch
-
-    found = activate_encoder(opened(config), encoder)
-    print_json(found) if as_json else show_switch(found, quiet=quiet)
-    return 0
-
-
-def rollback(
-    *,
-    cover: Literal["2d", "3d"] | None = None,
-    purpose: Literal["finding", "patient", "view"] | None = None,
-    config: Config = DEFAULT,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> int:
-    """Make the encoder active again that was before the newest switch (of --cover and --purpose)."""
-    from flows.stages.encoder.registry import roll_back
-    from flows.verbs.terminal_operator import show_switch
-
-    found = roll_back(opened(config), cover, purpose)
-    print_json(found) if as_json else show_switch(found, quiet=quiet)
     return 0

@@ -5,6 +5,10 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from flows.clinician.blind_review import list_to_judge
+from flows.clinician.similar import compare_scans, similar_to
+from flows.clinician.verdicts import record_verdict
+from flows.verbs.terminal_clinician import show_comparison, show_similar
 from flows.verbs.words import DEFAULT, Config, Json, Quiet, opened, print_json, wrong
 
 
@@ -22,9 +26,6 @@ def similar(
     quiet: Quiet = False,
 ) -> int:
     """Show the earlier scans that one resembles: by scan, --study UID, --accession NR, or --file PATH ..."""
-    from flows.clinician.similar import similar_to
-    from flows.verbs.terminal_clinician import show_similar
-
     given = [name for name, value in (("SCAN", scan), ("--study", study), ("--accession", accession), ("--file", file))
              if value]  # fmt: skip
     if len(given) != 1:
@@ -42,7 +43,6 @@ def similar(
 
 
 def _to_judge(config: Path, scan: str | None, page: Path | None, history: bool, as_json: bool, quiet: bool) -> int:
-    from flows.clinician.blind_review import list_to_judge
 
     if scan is None or history:
         raise wrong("--judge takes a SCAN of the archive, and no --history: that would tell the controls")
@@ -58,9 +58,6 @@ def _to_judge(config: Path, scan: str | None, page: Path | None, history: bool, 
 
 def compare(a: str, b: str, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Compare two scans: distance, and its place among alike and unlike pairs of this encoder."""
-    from flows.clinician.similar import compare_scans
-    from flows.verbs.terminal_clinician import show_comparison
-
     answer = compare_scans(opened(config), a, b)
     print_json(answer) if as_json else show_comparison(answer, quiet=quiet)
     return 0
@@ -77,8 +74,6 @@ def verdict(
     quiet: Quiet = False,
 ) -> int:
     """Record what a person says of a match; MATCH is its id in match_for_review, or a pair of `similar --judge`."""
-    from flows.clinician.verdicts import record_verdict
-
     row = record_verdict(config, match, verdict, by=by, note=note)
     if as_json:
         print_json(row)
@@ -86,21 +81,4 @@ def verdict(
         what = "pair" if ":" in match else "match"
         task = "; a task for the operator: check the patient" if verdict == "wrong-patient" else ""
         print(f"recorded: {what} {match} is {verdict}, by {by}{task}")
-    return 0
-
-
-def volume(scan: str, *, out: Path, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
-    """Write a scan as it is read, before any resampling for the encoder, as NIfTI with its affine."""
-    from flows.clinician.volumes import write_volume
-
-    written = write_volume(config, scan, out)
-    if as_json:
-        print_json(written)
-    elif not quiet:
-        shape, spacing = written.shape_zyx, written.spacing_zyx_mm
-        print(
-            f"wrote {out}: {' x '.join(map(str, shape))} voxels of {' x '.join(f'{mm:g}' for mm in spacing)} mm (zyx)"
-        )
-        if written.repairs:
-            print(f"mended: {written.repairs}")
     return 0

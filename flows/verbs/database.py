@@ -1,18 +1,20 @@
-"""Verbs that care for the database and the secret."""
+"""Verbs that care for the database."""
 
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from db.grants import grant_analyst as grant
+from db.grants import revoke_analyst
 from flows.answers.care import DatabaseCheck
+from flows.operator.new_site import adopt_database, backup_database, check_database, restore_database, upgrade_database
+from flows.site.opened import open_site
 from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json
 
 
 def upgrade(*, config: Config = DEFAULT, quiet: Quiet = False) -> int:
     """Bring the database to this version's revision."""
-    from flows.operator.new_site import upgrade_database
-
     revision = upgrade_database(config)
     if not quiet:
         print(f"the database is at revision {revision}")
@@ -21,8 +23,6 @@ def upgrade(*, config: Config = DEFAULT, quiet: Quiet = False) -> int:
 
 def check(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Check that database and models agree."""
-    from flows.operator.new_site import check_database
-
     differences = check_database(config)
     if as_json:
         print_json(DatabaseCheck(differences))
@@ -33,8 +33,6 @@ def check(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = Fal
 
 def backup(out: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> int:
     """Write a consistent copy of core and identity to a new folder."""
-    from flows.operator.new_site import backup_database
-
     paths = backup_database(config, out)
     if not quiet:
         print(f"wrote {', '.join(str(path) for path in paths)}; keep it as safe as the archive, and the secret apart")
@@ -43,40 +41,14 @@ def backup(out: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> int:
 
 def restore(folder: Path, *, config: Config = DEFAULT, quiet: Quiet = False) -> int:
     """Put a backup back in place of the database; refused while a night runs."""
-    from flows.operator.new_site import restore_database
-
     restore_database(config, folder)
     if not quiet:
         print(f"restored from {folder}\nnext: scantwin night")
     return 0
 
 
-def rotate_secret(
-    *,
-    undo: Annotated[bool, Parameter(negative="", help="go back, where it was cut off")] = False,
-    config: Config = DEFAULT,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> int:
-    """Make a new secret and every key with it; cut off, it goes on. Former secrets stay for what was forgotten."""
-    from flows.operator.rotate import rotate_secret as rotate
-    from flows.operator.rotate import undo_rotation
-
-    found = undo_rotation(config) if undo else rotate(config)
-    if as_json:
-        print_json(found)
-    elif undo and not quiet:
-        print(f"every key is made with secret {found.key_id} as before")
-    elif not quiet:
-        print(f"every key is made with secret {found.key_id} now; back it up apart from the database\n"
-              "exports and backups from before bear the former keys")  # fmt: skip
-    return 0
-
-
 def adopt(*, config: Config = DEFAULT, quiet: Quiet = False) -> int:
     """Take the database for the store that the configuration names, after the store was moved."""
-    from flows.operator.new_site import adopt_database
-
     store = adopt_database(config)
     if not quiet:
         print(f"the database belongs to the store {store} now")
@@ -91,10 +63,6 @@ def grant_analyst(
     quiet: Quiet = False,
 ) -> int:
     """Let an account of PostgreSQL read core, and nothing of identity, now and after each upgrade."""
-    from db.grants import grant_analyst as grant
-    from db.grants import revoke_analyst
-    from flows.site.opened import open_site
-
     db = open_site(config).db
     revoke_analyst(db, role) if take_back else grant(db, role)
     if not quiet:

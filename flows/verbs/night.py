@@ -1,15 +1,17 @@
-"""Verbs that run the night, or one stage of it."""
+"""Verbs that run the night, or one stage of it, or keep its clock."""
 
 from pathlib import Path
 
+from flows.night.run import dry_night, single_stage, whole_night
+from flows.night.schedule import keep_clock
+from flows.site.opened import open_site
+from flows.stages.match.verify import verify_matches
+from flows.verbs.terminal_night import show_dry, show_night, watching
 from flows.verbs.words import DEFAULT, Config, Json, Quiet, print_json
 
 
 def night(*, dry_run: bool = False, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Run one whole night: preflight, ingest, encoder, embed, match, report."""
-    from flows.night.run import dry_night, whole_night
-    from flows.verbs.terminal_night import show_dry, show_night, watching
-
     if dry_run:
         found = dry_night(config)
         print_json(found) if as_json else show_dry(found, quiet=quiet)
@@ -39,8 +41,6 @@ def match(*, verify: bool = False, config: Config = DEFAULT, as_json: Json = Fal
     """Bring the lists up to date; --verify recomputes every list from the vectors and compares."""
     if not verify:
         return _one_stage("match", config, as_json, quiet)
-    from flows.site.opened import open_site
-    from flows.stages.match.verify import verify_matches
 
     report = verify_matches(open_site(config))
     if as_json:
@@ -55,10 +55,13 @@ def match(*, verify: bool = False, config: Config = DEFAULT, as_json: Json = Fal
 
 
 def _one_stage(name: str, config: Path, as_json: bool, quiet: bool) -> int:
-    from flows.night.run import single_stage
-    from flows.verbs.terminal_night import show_night, watching
 
     with watching(config, quiet=quiet or as_json):
         summary = single_stage(config, name)
     print(summary.as_json()) if as_json else show_night(config, summary, quiet=quiet)
     return summary.exit
+
+
+def serve(*, config: Config = DEFAULT, quiet: Quiet = False) -> int:
+    """Keep the clock: run a night at each tick of the configuration's cron, until stopped."""
+    return keep_clock(config, quiet=quiet)

@@ -1,18 +1,12 @@
-"""Verbs that say how the site stands, and correct what it knows of persons."""
+"""Verbs that say how the site stands."""
 
-from pathlib import Path
-from typing import Annotated, Literal
-
-from cyclopts import Parameter
-
+from flows.operator.status import every_file, standing
+from flows.verbs.terminal_operator import show_files, show_standing
 from flows.verbs.words import DEFAULT, Config, Json, Quiet, opened, print_json, print_json_list
 
 
 def status(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Show the last nights, age of the last success, backlog, encoders and quarantine."""
-    from flows.operator.status import standing
-    from flows.verbs.terminal_operator import show_standing
-
     found = standing(opened(config))
     print_json(found) if as_json else show_standing(found, quiet=quiet)
     return 0
@@ -20,71 +14,6 @@ def status(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = Fa
 
 def files(*, outcome: str | None = None, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
     """Show where every file ended, and why; --outcome takes an outcome or a code."""
-    from flows.operator.status import every_file
-    from flows.verbs.terminal_operator import show_files
-
     found = every_file(config, outcome)
     print_json_list(found) if as_json else show_files(found, quiet=quiet)
-    return 0
-
-
-def kinds(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
-    """List the combinations of tags whose kind is unknown, with counts and the line that would name them."""
-    from flows.operator.kinds import unknown_kinds
-    from flows.verbs.terminal_operator import show_kinds
-
-    found = unknown_kinds(config)
-    print_json(found) if as_json else show_kinds(found, quiet=quiet)
-    return 0
-
-
-def patient_conflicts(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
-    """List ids that stand for nobody, or for people who cannot be one, and those that may be spellings of one."""
-    from flows.operator.patients import conflicts
-    from flows.verbs.terminal_operator import show_conflicts
-
-    found = conflicts(opened(config))
-    print_json(found) if as_json else show_conflicts(found, quiet=quiet)
-    return 0
-
-
-def merge(csv: Path, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
-    """Take patient ids for one person: columns from_id, from_issuer, to_id, to_issuer; the next night follows."""
-    return _corrected("merge", csv, config, as_json, quiet)
-
-
-def unmerge(csv: Path, *, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
-    """Take merges back, by the same columns; the next night follows."""
-    return _corrected("unmerge", csv, config, as_json, quiet)
-
-
-def _corrected(verb: Literal["merge", "unmerge"], csv: Path, config: Path, as_json: bool, quiet: bool) -> int:
-    from flows.operator.patients import correct
-    from flows.verbs.terminal_operator import show_correction
-
-    report = correct(opened(config), csv, verb)
-    print_json(report) if as_json else show_correction(report, quiet=quiet)
-    return 1 if report.refused else 0
-
-
-def forget(
-    patient: str | None = None,
-    *,
-    issuer: str | None = None,
-    yes: Annotated[bool, Parameter(negative="", help="do not ask")] = False,
-    config: Config = DEFAULT,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> int:
-    """Forget a person, by patient id or key: rows, pictures, pages; without PATIENT, finish what was cut off."""
-    from flows.operator.forget import forget_patient, found_patient
-    from flows.verbs.terminal import confirmed
-    from flows.verbs.terminal_operator import show_forgotten
-
-    site = opened(config)
-    key = found_patient(site, patient, issuer) if patient else None
-    if key and not yes and not confirmed("This cannot be undone. Forget this person?"):
-        return 1
-    found = forget_patient(site, key)
-    print_json(found) if as_json else show_forgotten(found, quiet=quiet)
     return 0

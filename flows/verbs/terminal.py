@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from flows.site.errors import WrongUsage
+
 KEY = 10  # characters of a key that are shown
 WIDTH_WITHOUT_TERMINAL = 120
 PROVISIONAL = (
@@ -58,8 +60,6 @@ def confirmed(question: str) -> bool:
     Raises:
         flows.site.errors.WrongUsage: There is no terminal to ask at.
     """
-    from flows.site.errors import WrongUsage
-
     if not sys.stdin.isatty():
         raise WrongUsage("nobody is there to confirm this; give --yes")
     return input(f"{question} Type yes: ").strip().lower() == "yes"

@@ -6,12 +6,12 @@ from rich.console import Console
 
 from flows.answers.lanes import Comparison, Expectation, Lane, ListedScan, PastMatch, Similar, SimilarWithHistory
 from flows.verbs.terminal import KEY, PROVISIONAL, console, table_of
+from review.words import ILL_ONES
+from scans.outcome import outcome
 
 
 def show_similar(answers: Sequence[Similar]) -> None:
     """The lanes of each scan asked for."""
-    from scans.outcome import outcome
-
     out = console()
     for answer in answers:
         out.print(f"scan {answer.scan[:KEY] or 'from outside'}, {answer.kind}, contrast {answer.contrast}")
@@ -27,9 +27,6 @@ def show_similar(answers: Sequence[Similar]) -> None:
 
 
 def _show_lane(out: Console, lane: Lane, doubts: Mapping[str, Sequence[str]]) -> None:
-    from review.words import ILL_ONES
-    from scans.outcome import outcome
-
     title = "own earlier scans, latest first" if lane.lane == "own" else "similar earlier cases, nearest first"
     about = f"{title} ({lane.purpose}, encoder {lane.encoder[:KEY]}, {lane.gallery_patients} patients)"
     if not lane.matches:

@@ -5,17 +5,25 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from db.backlog import work_left
 from db.lists import NewMatch
+from db.nights import running_stage
 from flows.answers.answer import filled
 from flows.answers.nights import DryNight
 from flows.answers.status import Alarm, HeldEncoder, Undone
-from flows.night.summary import Summary
+from flows.night.nearest import nearest_new
+from flows.site.opened import open_site
 from flows.verbs.terminal import KEY, PROVISIONAL, console, table_of
 from flows.verbs.words import opened
+from scans.outcome import outcome
+
+if TYPE_CHECKING:
+    from flows.night.summary import Summary
 
 POLL_SECONDS = 0.5
 FILES = ("seen", "used", "skipped", "quarantined", "waiting", "gone")
@@ -38,10 +46,6 @@ def watching(config: Path, *, quiet: bool) -> Iterator[None]:
 
 
 def _watch(config: Path, stop: threading.Event) -> None:
-    from db.backlog import work_left
-    from db.nights import running_stage
-    from flows.site.opened import open_site
-
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task("night: starting", total=None)
@@ -51,12 +55,10 @@ def _watch(config: Path, stop: threading.Event) -> None:
                 bars.update(bar, description=f"night: {stage or 'starting'}" + (f", {left} to do" if left else ""))
 
 
-def show_night(config: Path, summary: Summary, *, quiet: bool) -> None:
+def show_night(config: Path, summary: "Summary", *, quiet: bool) -> None:
     """A night's outcome: what arrived, how it ended, the nearest matches, where things lie, what next."""
     if quiet:
         return
-    from flows.night.nearest import nearest_new
-
     out = console()
     out.print(f"night {summary.night}: {_sentence(summary)}")
     table = table_of("files", *FILES)
@@ -65,9 +67,8 @@ def show_night(config: Path, summary: Summary, *, quiet: bool) -> None:
     out.print(table)
     if summary.matches["entered"]:
         _show_nearest(out, nearest_new(opened(config), summary.night))
-    show_undone(out, [filled(Undone, row) for row in summary.undone])
-    alarms, held = [filled(Alarm, row) for row in summary.watch], [filled(HeldEncoder, row) for row in summary.held]
-    show_watched(out, alarms, held)
+    show_undone(out, summary.undone)
+    show_watched(out, [filled(Alarm, row) for row in summary.watch], summary.held)
     took = ", ".join(f"{name} {seconds:.1f}" for name, seconds in summary.seconds.items())
     out.print(f"seconds: {took}", soft_wrap=True)
     if summary.report:
@@ -75,7 +76,7 @@ def show_night(config: Path, summary: Summary, *, quiet: bool) -> None:
     out.print(f"next:    {summary.next}", soft_wrap=True)
 
 
-def _sentence(summary: Summary) -> str:
+def _sentence(summary: "Summary") -> str:
     if summary.state == "nothing_new":
         return "nothing new"
     scans, matches = summary.scans, summary.matches
@@ -111,8 +112,6 @@ def show_dry(found: DryNight, *, quiet: bool) -> None:
 
 def show_watched(out: Console, alarms: Sequence[Alarm], held: Sequence[HeldEncoder]) -> None:
     """What stands out from the nights before, and which encoders wait in the shadow."""
-    from scans.outcome import outcome
-
     for alarm in alarms:
         known = outcome(alarm.code)
         out.print(f"ALARM {alarm.code}: {known.meaning} {alarm.facts}. {known.action}", soft_wrap=True, markup=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from flows.answers.answer import JsonObject
+from flows.site.errors import WrongUsage
 
 if TYPE_CHECKING:
     from flows.site.opened import Site
@@ -45,6 +46,4 @@ def _plain(value: object) -> object:
 
 def wrong(text: str) -> Exception:
     """Return the error for words that do not go together."""
-    from flows.site.errors import WrongUsage
-
     return WrongUsage(text)

@@ -130,7 +130,10 @@ def _boot_id() -> str:
 
 
 def _started(pid: int) -> str:
-    """Start time of a process in clock ticks since boot; "" when there is none (a zombie counts as none)."""
+    """Start time of a process in clock ticks since boot; "" when there is none (a zombie counts as none).
+
+    Read by hand: psutil tells wall time, which moves when the clock is set, and then the living would pass for dead.
+    """
     with contextlib.suppress(OSError, IndexError):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return "" if fields[0] in ("Z", "X") else fields[19]

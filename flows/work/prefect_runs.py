@@ -6,12 +6,16 @@ All of it is advice. The server may be slow, gone or wrong: then a state is "" (
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 from uuid import UUID
 
 from flows.site.opened import Site
 from flows.work.batch import slices
 from flows.work.lease import Ticket
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun, State
 
 SCHEDULED, RUNNING, COMPLETED, FAILED, CRASHED, CANCELLED = (
     "scheduled", "running", "completed", "failed", "crashed", "cancelled",
@@ -63,7 +67,7 @@ class PrefectRuns:
 
         asked = {"shard": shard, "attempt": attempt, "pairs": list(pairs)}
         try:
-            run: Any = run_deployment(
+            run = run_deployment(
                 self.deployment, parameters=self.parameters | asked, timeout=0, as_subflow=False,
                 flow_run_name=f"night {self.parameters['night']} shard {shard}.{attempt}",
             )  # fmt: skip
@@ -71,7 +75,7 @@ class PrefectRuns:
             raise NotHandedOut("pool-missing") from None
         except Exception:  # a server that does not answer, in whichever way
             raise NotHandedOut("server-lost") from None
-        return str(run.id)
+        return str(cast("FlowRun", run).id)  # a coroutine only where one calls it
 
     def states(self, runs: Sequence[str]) -> dict[str, str]:
         """See Runs."""
@@ -80,7 +84,7 @@ class PrefectRuns:
         found: dict[str, str] = {}
         with contextlib.suppress(Exception), _impatient_client() as client:
             for some in slices(runs, PAGE):
-                wanted: Any = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run) for run in some]))
+                wanted = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run) for run in some]))
                 for run in client.read_flow_runs(flow_run_filter=wanted, limit=PAGE):
                     if run.state is not None:
                         found[str(run.id)] = NAMES.get(run.state.type.value, "")
@@ -93,7 +97,7 @@ class PrefectRuns:
         with contextlib.suppress(Exception), _impatient_client() as client:
             state = client.read_flow_run(UUID(run)).state
             if state is not None and not state.is_final():
-                wanted: Any = Cancelled() if state.is_scheduled() else Cancelling()
+                wanted: State[object] = Cancelled() if state.is_scheduled() else Cancelling()
                 client.set_flow_run_state(UUID(run), wanted, force=True)
 
 
@@ -110,14 +114,14 @@ def end_dead_runs(site: Site, ticket: Ticket) -> int:
         mine = _this_run()
         for run in _unfinished(client):
             if run.id not in mine and _is_dead(run, site, ticket):
-                state: Any = Crashed(message=f"its night was over when night {ticket.night} began")
+                state: State[object] = Crashed(message=f"its night was over when night {ticket.night} began")
                 client.set_flow_run_state(run.id, state, force=True)
                 ended += 1
     return ended
 
 
 @contextlib.contextmanager
-def _impatient_client() -> Iterator[Any]:
+def _impatient_client() -> Iterator["SyncPrefectClient"]:
     """A client that gives up within seconds: a server that hangs must not keep the night from its own clock."""
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
@@ -130,7 +134,7 @@ def _impatient_client() -> Iterator[Any]:
         yield client
 
 
-def _unfinished(client: Any) -> Iterator[Any]:
+def _unfinished(client: "SyncPrefectClient") -> list["FlowRun"]:
     from prefect.client.schemas.filters import (
         FlowFilter,
         FlowFilterName,
@@ -140,21 +144,23 @@ def _unfinished(client: Any) -> Iterator[Any]:
     )
     from prefect.client.schemas.objects import StateType
 
-    wanted: Any = FlowRunFilter(
+    wanted = FlowRunFilter(
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType(name) for name in UNFINISHED]))
     )
-    offset, found = 0, []
+    found: list[FlowRun] = []
     while True:  # all pages first: ending a run takes it out of the list
         page = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(like_=OURS)), flow_run_filter=wanted, limit=PAGE, offset=offset
+            flow_filter=FlowFilter(name=FlowFilterName(like_=OURS)),
+            flow_run_filter=wanted,
+            limit=PAGE,
+            offset=len(found),
         )
         found += page
         if len(page) < PAGE:
-            return iter(found)
-        offset += PAGE
+            return found
 
 
-def _is_dead(run: Any, site: Site, ticket: Ticket) -> bool:
+def _is_dead(run: "FlowRun", site: Site, ticket: Ticket) -> bool:
     """True for a run of this site that belongs to an earlier night; a night's own run has no number yet."""
     config = run.parameters.get("config")
     if not isinstance(config, str) or Path(config).resolve() != site.config.resolve():
@@ -165,7 +171,7 @@ def _is_dead(run: Any, site: Site, ticket: Ticket) -> bool:
     return run.state is not None and not run.state.is_scheduled()
 
 
-def _this_run() -> set[Any]:
+def _this_run() -> set[UUID]:
     """The runs that this process is in: the night's."""
     from prefect.context import FlowRunContext
 

@@ -6,21 +6,22 @@ and that `scantwin forget` does not reach. An error's text may quote anything: a
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import ParamSpec, TypeVar
 
 from db.errors import DatabaseError, Fenced, NightRunning, is_forbidden
 from flows.site.errors import LeftUndone, OtherDevice, PreflightRefused, Told
 from flows.site.settings import ConfigError
 from flows.work.failure import code_of, forbidden, is_mismatch, may_retry, unforeseen
 
-Work = TypeVar("Work", bound=Callable[..., Any])
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
-def told(work: Work) -> Work:
+def told(work: Callable[Given, Result]) -> Callable[Given, Result]:
     """Let a flow or task fail with a `Told` in place of any other error; an interrupt stays one."""
 
     @functools.wraps(work)
-    def careful(*args: Any, **kwargs: Any) -> Any:
+    def careful(*args: Given.args, **kwargs: Given.kwargs) -> Result:
         try:
             return work(*args, **kwargs)
         except Exception as error:
@@ -30,7 +31,7 @@ def told(work: Work) -> Work:
             raise
         raise failure from None  # outside of the handler: here no other error is under way that could be chained
 
-    return cast(Work, careful)
+    return careful
 
 
 def told_of(error: Exception) -> Told:

@@ -7,9 +7,9 @@ to publish, or because only one stage was asked for, is no failure and has no co
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from db.nights import StageRow
+from flows.answers.status import Undone
 from scans.outcome import outcome
 
 MARK = "undone:"  # before the code, in the counts of a batch or stage
@@ -20,9 +20,11 @@ def undone(code: str, n: int) -> Counter[str]:
     return Counter({f"{MARK}{outcome(code).code}": n})
 
 
-def codes_of(counts: Mapping[str, Any]) -> Counter[str]:
+def codes_of(counts: Mapping[str, object]) -> Counter[str]:
     """Code -> how many pieces of work were left, of the counts of a batch or stage."""
-    return Counter({name.removeprefix(MARK): int(n) for name, n in counts.items() if name.startswith(MARK) and n})
+    return Counter(
+        {name.removeprefix(MARK): n for name, n in counts.items() if name.startswith(MARK) and isinstance(n, int) and n}
+    )
 
 
 def of_stages(rows: Iterable[StageRow]) -> Counter[str]:
@@ -33,9 +35,9 @@ def of_stages(rows: Iterable[StageRow]) -> Counter[str]:
     return found
 
 
-def told(codes: Mapping[str, int]) -> list[dict[str, Any]]:
-    """The codes with their words, most work first, as the summary's JSON has them."""
+def told(codes: Mapping[str, int]) -> list[Undone]:
+    """The codes with their words, most work first."""
     return [
-        {"code": code, "count": n, "meaning": outcome(code).meaning, "action": outcome(code).action}
+        Undone(code, n, outcome(code).meaning, outcome(code).action)
         for code, n in sorted(codes.items(), key=lambda item: (-item[1], item[0]))
     ]

@@ -14,6 +14,7 @@ from db.base import Base
 from db.calibrations import CalibrationRow
 from db.encoders import EncoderRow, EncoderSwitch
 from db.evaluations import EvaluationRow
+from db.files import OutcomeRow
 from db.forgetting import TombstoneRow
 from db.identity import FileRow
 from db.labels import LabelRow
@@ -21,7 +22,7 @@ from db.lists import LaneRow, MatchRow
 from db.nights import NightRow, StageRow
 from db.persons import PersonRow
 from db.rows import mapping_of
-from db.scans import ScanRow
+from db.scans import PatientRow, ScanRow, StudyRow
 from db.shard_tables import Shard
 from db.shards import ShardRow
 from db.tables import (
@@ -29,20 +30,24 @@ from db.tables import (
     Calibration,
     Encoder,
     Evaluation,
+    File,
     IdentityFile,
     IdentityPerson,
     Label,
     LaneOutcome,
     Match,
     Night,
+    Patient,
     Scan,
     Stage,
+    Study,
     Tombstone,
 )
 
 WHOLE = [
     (CalibrationRow, Calibration), (EncoderRow, Encoder), (EncoderSwitch, Activation), (FileRow, IdentityFile),
     (EvaluationRow, Evaluation), (LabelRow, Label), (LaneRow, LaneOutcome), (MatchRow, Match), (NightRow, Night),
+    (OutcomeRow, File), (PatientRow, Patient), (StudyRow, Study),
     (PersonRow, IdentityPerson), (ScanRow, Scan), (ShardRow, Shard), (StageRow, Stage), (TombstoneRow, Tombstone),
 ]  # fmt: skip
 

@@ -15,14 +15,14 @@ from sqlalchemy import select
 from db.tables import MATCH
 from flows.answers import judgements
 from flows.answers.nights import SUMMARY
-from flows.cli import app, db_app, encoders_app, labels_app, patients_app
+from flows.cli import app, db_app, labels_app, patients_app
 from flows.night.summary import Summary
 from flows.verbs.describe import COMMANDS, KEPT, LISTS, describe
 
 EVALUATIONS = json.loads((Path(__file__).parent / "earlier_evaluations.json").read_text(encoding="utf-8"))
 EARLIER = ANSWERS | EVALUATIONS["answers"]
 VERDICTS = {"verdict MATCH": judgements.MatchVerdict, "verdict PAIR": judgements.PairVerdict}
-GROUPS = {"db": db_app, "encoders": encoders_app, "labels": labels_app, "patients": patients_app}
+GROUPS = {"db": db_app, "encoders": app["encoders"], "labels": labels_app, "patients": patients_app}
 
 
 def kind_of(command: str) -> type:

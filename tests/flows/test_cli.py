@@ -1,12 +1,15 @@
+import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from cyclopts import App
 from nights import run, tables
 
 from db.labels import read_labels
+from flows.cli import COMMANDS
 from flows.site.opened import _opened
 
 
@@ -16,6 +19,13 @@ def test_help_lists_every_command(call):
     for verb in ("init", "doctor", "phantoms", "night", "ingest", "train", "embed", "match", "similar", "compare",
                  "status", "files", "volume", "labels", "verdict", "export", "serve", "db"):  # fmt: skip
         assert verb in out
+
+
+@pytest.mark.parametrize(("place", "line"), [command[2:] for command in COMMANDS])
+def test_the_line_of_help_of_a_command_is_the_first_of_its_function(place, line):
+    module, _, name = place.partition(":")
+    command = getattr(importlib.import_module(module), name)
+    assert line == (command.help if isinstance(command, App) else command.__doc__.splitlines()[0])
 
 
 @pytest.mark.parametrize("words", [["nigth"], ["night", "--fast"], ["export"], ["verdict", "1", "maybe", "--by", "A"]])

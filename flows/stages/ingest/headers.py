@@ -122,7 +122,7 @@ def _save_listed(site: Site, ticket: Ticket, rows: Sequence[FileRow], again: Col
         if row.state in waiting and row.path not in again
     ]
     with site.db.write(ticket.right) as connection:
-        save_files(connection, files)
+        save_files(connection, map(mapping_of, files))
 
 
 def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[str]:
@@ -179,7 +179,8 @@ def _read_one(site: Site, row: FileRow, found: Found) -> _Read:
         row, state="read", code="", why="", grouped=False, sop_uid=who.sop_uid,
         series=site.keys.key("series", who.series_uid), study=site.keys.key("study", who.study_uid), part="",
         series_uid=who.series_uid, file_sha256=header.file_sha256, pixel_sha256=header.pixel_sha256,
-        header=header.to_json(), person=person_of(header).key,
+        header=header.to_json(),  # made anew: what a child sent that read a file from outside is not kept as it is
+        person=person_of(header).key,
     )  # fmt: skip
     return _Read(read, header)
 
@@ -202,7 +203,7 @@ def finish_files(site: Site, ticket: Ticket) -> None:
             rows = identity.file_rows(connection, some)
         files = [file_row(ticket, r.key, r.code or "gone", why=r.why, size_bytes=r.size_bytes) for r in rows]
         with site.db.write(ticket.right) as connection:
-            save_files(connection, files)
+            save_files(connection, map(mapping_of, files))
         with site.db.write(ticket.right) as connection:
             identity.mark_grouped(connection, some)
 

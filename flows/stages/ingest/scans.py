@@ -2,15 +2,19 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 from db import identity, matches, persons
-from db.files import save_files, save_further_scans
+from db.files import OutcomeRow, save_files, save_further_scans
 from db.rows import mapping_of
 from db.scans import (
+    Interval,
+    MainChoice,
+    PatientRow,
     ScanRow,
+    StudyRow,
     acquired_of_scans,
     delete_empty_studies,
     save_main,
@@ -43,8 +47,19 @@ from scans.volume import Volume, read_volume
 from siamese.recipe import Recipe
 from siamese.tensor import save_tensor, to_tensor
 
-Row = dict[str, object]
-DECIDED_LATER = ("is_main", "main_rule", "code")  # by finish_studies; a known scan keeps them
+DECIDED_LATER = frozenset({"is_main", "main_rule", "code"})  # by finish_studies; a known scan keeps them
+
+
+@dataclass(frozen=True)
+class Built:
+    """A scan that was built, and which columns stay as they are if it is known."""
+
+    row: ScanRow
+    kept: frozenset[str] = frozenset()
+
+    def columns(self) -> dict[str, object]:
+        """Return what is written."""
+        return {name: value for name, value in mapping_of(self.row).items() if name not in self.kept}
 
 
 @dataclass
@@ -53,18 +68,18 @@ class Rows:
 
     whose: Whose
     today: date
-    patients: dict[str, Row] = field(default_factory=dict)
-    studies: dict[str, Row] = field(default_factory=dict)
-    scans: list[Row] = field(default_factory=list)
-    files: list[Row] = field(default_factory=list)
-    further: list[Row] = field(default_factory=list)  # scans of multi-frame files beside their first
+    patients: dict[str, PatientRow] = field(default_factory=dict)
+    studies: dict[str, StudyRow] = field(default_factory=dict)
+    scans: list[Built] = field(default_factory=list)
+    files: list[OutcomeRow] = field(default_factory=list)
+    further: list[tuple[str, str]] = field(default_factory=list)  # multi-frame file, a scan of it beside its first
     sources: dict[str, str] = field(default_factory=dict)  # scan -> digest of its content
     changed: list[str] = field(default_factory=list)  # files that are not those whose headers were read
     recipes: Mapping[str, Sequence[Recipe]] = field(default_factory=dict)  # cover -> of the inputs to make
 
-    def owners(self) -> dict[str, tuple[object, object]]:
+    def owners(self) -> dict[str, tuple[str, str]]:
         """Return scan -> (patient, study)."""
-        return {str(row["key"]): (row["patient"], row["study"]) for row in self.scans}
+        return {built.row.key: (built.row.patient, built.row.study) for built in self.scans}
 
 
 def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[str]:
@@ -83,16 +98,16 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
     for some in read:
         _add_series(site, ticket, rows, some, known, counts)
     moved = [scan for scan, owner in rows.owners().items() if before.get(scan, owner) != owner]
-    moved += [str(row["key"]) for row in rows.scans if _is_dated_anew(row, dates_before)]
+    moved += [built.row.key for built in rows.scans if _is_dated_anew(built.row, dates_before)]
     with site.db.write(ticket.right) as connection:
         persons.save_scan_sources(connection, rows.sources)
         identity.request_reading(connection, rows.changed)
     with site.db.write(ticket.right) as connection:
-        save_patients(connection, list(rows.patients.values()))
-        save_studies(connection, list(rows.studies.values()))
-        save_scans(connection, rows.scans)
-        save_files(connection, rows.files)
-        save_further_scans(connection, rows.further)
+        save_patients(connection, map(mapping_of, rows.patients.values()))
+        save_studies(connection, map(mapping_of, rows.studies.values()))
+        save_scans(connection, [built.columns() for built in rows.scans])
+        save_files(connection, map(mapping_of, rows.files))
+        save_further_scans(connection, [{"file": file, "scan": scan} for file, scan in rows.further])
         matches.request_match(connection, set(moved))  # other lists are theirs now, and they stand in other ones
     with site.db.write(ticket.right) as connection:
         identity.mark_series_grouped(connection, series)
@@ -110,7 +125,7 @@ def finish_studies(site: Site, ticket: Ticket) -> Counter[str]:
         scans = scans_of_studies(connection, studies)
     rows = _chosen(scans)
     with site.db.write(ticket.right) as connection:
-        save_main(connection, rows)
+        save_main(connection, map(mapping_of, rows))
     return Counter(withdrawn_scans=len(orphans))
 
 
@@ -137,7 +152,7 @@ def _add_series(
 
     sizes = {member.file: member.header.size_bytes for member in series.members}
     grouping = series.grouping(site)
-    endings, used = _told_apart(site, series, grouping, rows), dict[str, Row]()
+    endings, used = _told_apart(site, series, grouping, rows), dict[str, OutcomeRow]()
     for stack in grouping.stacks:
         scan = site.keys.key("scan", stack.digest)
         try:
@@ -148,19 +163,18 @@ def _add_series(
             endings += endings_of_changed(stack.members, changed) if changed else _refused(stack, refusal)
             continue
         counts["new_scans"] += scan not in known or known[scan][0] == "withdrawn"
-        row = _scan_row(site, ticket, rows, stack, scan, n_pictures)
-        if known.get(scan) == (row["state"], row["kind"], row["study"]):
-            row = {name: value for name, value in row.items() if name not in DECIDED_LATER}
+        row = _scan_row(site, ticket, rows, stack, scan, n_pictures or 0)
+        kept = DECIDED_LATER if known.get(scan) == (row.state, row.kind, row.study) else frozenset[str]()
         rows.sources[scan] = stack.digest
-        _add_scan(site, ticket, rows, stack, row)
+        _add_scan(site, ticket, rows, stack, Built(row, kept if n_pictures is not None else kept | {"pictures"}))
         code = "used" if stack.kind.known else "kind-unknown"
         for file in dict.fromkeys(member.file for member in stack.members):
             if file in used:
-                rows.further.append({"file": file, "scan": scan})
+                rows.further.append((file, scan))
             else:
                 why = grouping.unused.get(file, "")
-                row = file_row(ticket, file, code, why=why, scan=scan, size_bytes=sizes[file])
-                used[file] = row | {"outcome": "used"}
+                ended = file_row(ticket, file, code, why=why, scan=scan, size_bytes=sizes[file])
+                used[file] = replace(ended, outcome="used")
     endings = [ending for ending in endings if ending.file not in used]
     rows.files += used.values()
     rows.files += [
@@ -220,30 +234,29 @@ def _write_pictures(folder: Path, scan: str, volume: Volume) -> int:
     return len(drawn)
 
 
-def _scan_row(site: Site, ticket: Ticket, rows: Rows, stack: Stack, scan: str, n_pictures: int | None) -> Row:
+def _scan_row(site: Site, ticket: Ticket, rows: Rows, stack: Stack, scan: str, n_pictures: int) -> ScanRow:
     header = stack.members[0].header
     when = dated(site, stack, rows.today)
     kind: Kind = stack.kind
     code = "used" if kind.known else "kind-unknown"
     owner = rows.whose.of(stack.members[0])
-    row: Row = {
-        "key": scan, "study": owner.study, "patient": owner.patient,
-        "series": site.keys.key("series", header.identity.series_uid), "cover": kind.cover, "kind": kind.key,
-        "kind_rule": kind.rule, "state": "accepted" if kind.known else "held_back", "code": code, "is_main": None,
-        "main_rule": "", "acquired_from": when.from_utc, "acquired_until": when.until_utc,
-        "acquired_local_date": when.local_date, "date_precision": when.precision,
-        "date_doubts": ", ".join(when.doubts), "dated_ahead": when.ahead, "age_years": header.age_years,
-        "sex": header.sex, "tensor": scan, "recipe": rows.recipes[kind.cover][0].digest(), "first_night": ticket.night,
-        "withdrawn_night": None, "acquisition": _acquisition(site, stack),
-    }  # fmt: skip
-    if n_pictures is not None:
-        row["pictures"] = n_pictures
-    return row | _passport(stack)
+    passport = asdict(stack.passport)
+    return ScanRow(
+        key=scan, study=owner.study, patient=owner.patient,
+        series=site.keys.key("series", header.identity.series_uid), cover=kind.cover, kind=kind.key,
+        kind_rule=kind.rule, state="accepted" if kind.known else "held_back", code=code, is_main=None,
+        main_rule="", acquired_from=when.from_utc, acquired_until=when.until_utc,
+        acquired_local_date=when.local_date, date_precision=when.precision,
+        date_doubts=", ".join(when.doubts), dated_ahead=when.ahead, age_years=header.age_years,
+        sex=header.sex, tensor=scan, recipe=rows.recipes[kind.cover][0].digest(), first_night=ticket.night,
+        withdrawn_night=None, acquisition=_acquisition(site, stack), pictures=n_pictures,
+        n_rows=passport.pop("rows"), n_columns=passport.pop("columns"), **passport,
+    )  # fmt: skip
 
 
-def _is_dated_anew(row: Row, before: Mapping[str, tuple[object, object]]) -> bool:
-    now = (row["acquired_from"], row["acquired_until"])
-    return before.get(str(row["key"]), now) != now
+def _is_dated_anew(row: ScanRow, before: Mapping[str, Interval]) -> bool:
+    now = (row.acquired_from, row.acquired_until)
+    return before.get(row.key, now) != now
 
 
 def _acquisition(site: Site, stack: Stack) -> str | None:
@@ -251,38 +264,30 @@ def _acquisition(site: Site, stack: Stack) -> str | None:
     return site.keys.key("acquisition", exposure) if exposure else None
 
 
-def _passport(stack: Stack) -> Row:
-    columns = {"rows": "n_rows", "columns": "n_columns"}
-    return {columns.get(name, name): value for name, value in asdict(stack.passport).items()}
-
-
-def _add_scan(site: Site, ticket: Ticket, rows: Rows, stack: Stack, row: Row) -> None:
-    header = stack.members[0].header
+def _add_scan(site: Site, ticket: Ticket, rows: Rows, stack: Stack, built: Built) -> None:
+    header, scan = stack.members[0].header, built.row
     owner = rows.whose.of(stack.members[0])
-    rows.patients[owner.patient] = {
-        "key": owner.patient, "split": site.keys.split_number(owner.patient), "sex": header.sex,
-        "own_lane": owner.has_id, "first_night": ticket.night,
-    }  # fmt: skip
-    rows.studies[owner.study] = {
-        "key": owner.study, "patient": owner.patient, "age_years": row["age_years"],
-        "local_date": row["acquired_local_date"], "acquired_from": row["acquired_from"],
-        "acquired_until": row["acquired_until"], "first_night": ticket.night,
-    }  # fmt: skip
-    rows.scans.append(row)
+    rows.patients[owner.patient] = PatientRow(
+        key=owner.patient, split=site.keys.split_number(owner.patient), sex=header.sex, own_lane=owner.has_id,
+        first_night=ticket.night,
+    )  # fmt: skip
+    rows.studies[owner.study] = StudyRow(
+        key=owner.study, patient=owner.patient, age_years=scan.age_years, local_date=scan.acquired_local_date,
+        acquired_from=scan.acquired_from, acquired_until=scan.acquired_until, first_night=ticket.night,
+    )  # fmt: skip
+    rows.scans.append(built)
 
 
-def _chosen(scans: Sequence[ScanRow]) -> list[Row]:
+def _chosen(scans: Sequence[ScanRow]) -> list[MainChoice]:
     """Main or alternate, for every accepted scan of the studies given."""
     groups: dict[tuple[str, str], list[ScanRow]] = {}
     for scan in scans:
         groups.setdefault((scan.study, scan.kind), []).append(scan)
-    rows: list[Row] = []
+    rows: list[MainChoice] = []
     for some in groups.values():
         key, rule = main_scan([MainCandidate.from_row(mapping_of(scan)) for scan in some])
         for scan in some:
             is_main = scan.key == key
-            rows.append({
-                "key": scan.key, "is_main": is_main, "main_rule": rule,
-                "code": outcome("used" if is_main else "alternate-reconstruction").code,
-            })  # fmt: skip
+            code = outcome("used" if is_main else "alternate-reconstruction").code
+            rows.append(MainChoice(scan.key, is_main, rule, code))
     return rows

@@ -20,6 +20,7 @@ from db.encoders import EncoderRow, active_encoders, encoder_row
 from db.labels import read_labels
 from db.lists import LaneRow, lane_outcomes
 from evaluation.relevance import related
+from flows.records.curve import curve_of
 from flows.records.labelled import findings_of, labels_by_subject
 from flows.records.persons import aliases
 from flows.records.scanner import same_scanner, scanner_name, scanner_of
@@ -28,7 +29,7 @@ from flows.site.opened import Site
 from flows.work.batch import Call, direct, slices
 from flows.work.batch_ids import EncoderKind
 from flows.work.lease import Ticket
-from siamese.calibration.chance import Calibration, shares_within
+from siamese.calibration.chance import shares_within
 from siamese.calibration.change import change, reference_pairs, references
 from siamese.calibration.cutoff import Cutoff
 from siamese.calibration.measure import NEVER, Wanted, Worth, lane_code, last_scans, measure, others_alarm, own_alarm
@@ -96,13 +97,6 @@ def wanted_of(site: Site, purpose: str) -> Wanted:
     """The rates that the configuration asks for, for encoders of a purpose."""
     s = site.settings.siamese
     return Wanted(s.cutoff_fpir, s.cutoff_patients, s.alarm_fpir, purpose == "patient")
-
-
-def curve_of(row: CalibrationRow | None) -> Calibration | None:
-    """The curve of a row of calibration, None where there is none."""
-    if row is None or not row.curve:
-        return None
-    return Calibration(**json.loads(row.curve))
 
 
 def _first_patients(scans: list[CalibrationScan]) -> Rows:

@@ -103,7 +103,7 @@ def test_a_verdict_on_a_pair_counts_for_matches_or_for_controls_and_says_not_whi
     with site.db.read() as connection:
         rows = newest_verdicts(connection)
     assert {row.prior for row in rows if row.is_control} == drawn
-    assert labels_from_verdicts(open_site(site.config))["labels"] == 7  # the scan and its six matches
+    assert labels_from_verdicts(open_site(site.config)).labels == 7  # the scan and its six matches
 
 
 def test_status_has_a_row_for_random_controls(make_judged, ask, call):

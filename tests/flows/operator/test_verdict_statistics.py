@@ -24,7 +24,7 @@ def test_a_judged_list_is_a_finding_and_what_readers_disagree_on_is_none():
             row(verdict="unsure", prior="u", number=3),
             row(prior="r", number=4), row("B", "not-relevant", prior="r", number=5)]  # fmt: skip
     found, n_split = label_rows(rows)
-    assert {(r["subject_key"], r["finding"], r["value"]) for r in found} == {
+    assert {(r.subject_key, r.finding, r.value) for r in found} == {
         ("t-s", "as judged 1", "present"), ("t-p", "as judged 1", "present"), ("t-q", "as judged 1", "absent")
     }  # fmt: skip
     assert n_split == 1
@@ -41,12 +41,12 @@ def test_labels_from_verdicts_are_recorded_and_follow_a_change_of_mind(hospital,
     shown = next(match for match in listed if match.lane == "others")
     record_verdict(site.config, shown.id, "relevant", by="Dr A")
     found = labels_from_verdicts(open_site(site.config))
-    assert (found["labels"], found["new_or_changed"], found["taken_back"]) == (2, 2, 0)
-    assert labels_from_verdicts(open_site(site.config))["new_or_changed"] == 0
+    assert (found.labels, found.new_or_changed, found.taken_back) == (2, 2, 0)
+    assert labels_from_verdicts(open_site(site.config)).new_or_changed == 0
     with site.db.read() as connection:
         assert {(r.source, r.value, r.valid_from) for r in read_labels(connection)} == {
             ("verdicts", "present", ALWAYS_FROM)
         }
     assert standing(open_site(site.config)).review.precision[0].relevant == 1
     record_verdict(site.config, shown.id, "unsure", by="Dr A")
-    assert labels_from_verdicts(open_site(site.config))["taken_back"] == 2
+    assert labels_from_verdicts(open_site(site.config)).taken_back == 2

@@ -38,7 +38,7 @@ def test_a_night_whose_shards_failed_says_so_everywhere(told_site, tmp_path, mon
     monkeypatch.setitem(sys.modules["flows.night.conductor"].STAGES, "embed", lambda *_: undone("other-device", 5))
     found = run(told_site)
     assert (found.state, found.exit, found.next) == ("partial", 1, "scantwin doctor")
-    assert [(row["code"], row["count"]) for row in found.undone] == [("other-device", 5)]
+    assert [(row.code, row.count) for row in found.undone] == [("other-device", 5)]
     with told_site.db.read() as connection:
         row = night_row(connection, found.night)
     assert (row.state, row.exit_code, row.error_code) == ("partial", 1, "other-device")
@@ -55,7 +55,7 @@ def test_work_that_no_stage_speaks_of_is_told_as_well(told_site, monkeypatch):
     monkeypatch.setitem(sys.modules["flows.night.conductor"].STAGES, "embed", lambda *_: undone("no-worker", 0))
     found = run(told_site)
     assert (found.state, found.exit) == ("partial", 1)
-    assert [(row["code"], row["count"]) for row in found.undone] == [("work-left", found.backlog)]
+    assert [(row.code, row.count) for row in found.undone] == [("work-left", found.backlog)]
 
 
 def test_nothing_new_is_never_said_over_a_backlog(told_site, tmp_path):
@@ -74,7 +74,7 @@ def test_an_input_that_is_lost_or_damaged_keeps_no_other_scan_waiting_and_is_mad
     cut.write_bytes(cut.read_bytes()[:-100])
     found = run(told_site)
     assert (found.state, found.exit) == ("partial", 1)
-    assert [(row["code"], row["count"]) for row in found.undone] == [("tensor-damaged", 2)]
+    assert [(row.code, row.count) for row in found.undone] == [("tensor-damaged", 2)]
     assert found.embeddings["new"] > 0
     assert run(told_site).exit == 0
     calm = make_site("calm")
@@ -94,7 +94,7 @@ def test_files_that_the_disk_does_not_give_are_told_once(told_site, monkeypatch)
 
     monkeypatch.setattr(headers, "guard_of", lambda site: Failing())
     found = run(told_site)
-    assert (found.exit, found.undone[0]["code"], found.files["waiting"]) == (1, "files-unread", 1)
+    assert (found.exit, found.undone[0].code, found.files["waiting"]) == (1, "files-unread", 1)
     monkeypatch.undo()
     assert run(told_site).exit == 0
 

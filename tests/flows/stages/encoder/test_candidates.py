@@ -161,7 +161,7 @@ def test_a_chosen_encoder_that_cannot_be_used_goes_into_the_shadow_and_the_night
     with site.db.write() as connection:
         connection.execute(update(table_of(Encoder)).where(table_of(Encoder).c.id == OTHER).values(**change))
     told = run(site)
-    assert (told.state, told.exit, [row["code"] for row in told.undone]) == ("partial", 1, ["candidate-unusable"])
+    assert (told.state, told.exit, [row.code for row in told.undone]) == ("partial", 1, ["candidate-unusable"])
     assert active(site) == old
     assert run(site).exit == 0  # it is chosen no more: nothing is left undone
     with site.db.read() as connection:
