@@ -48,6 +48,6 @@ def test_a_server_whose_night_lives_is_left_alone(tmp_path):
         parent.wait()
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1])
+@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1], ids=["mine", "nobody"])  # xdist compares names
 def test_another_process_that_has_the_number_now_is_left_alone(tmp_path, pid):
     assert reap_left_server(noted(tmp_path, pid)) == []
