@@ -1,4 +1,4 @@
-"""`make demo`: a synthetic hospital, a first night that trains, new studies, a second night.
+"""`make demo`: a synthetic hospital, a first night that fits an encoder to it, new studies, a second night.
 
 Run again, it finds nothing new. A fixed secret and seed make its figures repeat.
 """
@@ -14,10 +14,7 @@ SECRET = "demo-demo-demo-demo-demo-demo-demo-demo"  # fixed, for figures that re
 PATIENTS, VISITS, SEED = 20, 3, 7
 SETTINGS = {
     "quiet_seconds": "0.0",
-    "fewest_patients": "10",
-    "steps_per_epoch": "7",
     "threads": "1",
-    "time_budget_minutes": "0.7",
 }
 
 
@@ -30,7 +27,7 @@ def main(words: list[str]) -> int:
         print(f"1. writing a synthetic hospital archive to {home / 'hospital'} ...", flush=True)
         _write_visits(home / "hospital", 1, VISITS - 1)
         new_site(home / "hospital" / "archive", config, secret=SECRET, changes=SETTINGS)
-    print("2. the first night: reads it, trains a small encoder, finds matches (a minute or two) ..." if first
+    print("2. the first night: reads it, fits an encoder to it, finds matches (a minute or two) ..." if first
           else "2. a night over an archive that has not changed ...", flush=True)  # fmt: skip
     code = _scantwin("night", config)
     if first and code in (0, 3):
