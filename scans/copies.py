@@ -1,8 +1,8 @@
 """Copies of one instance: which one counts, and when copies contradict each other.
 
-A study that is sent again after a correction stands in the archive twice under the same UIDs. Nothing in DICOM says
-which copy is the newer one - the times of a file are those of the transfer, and InstanceCreationTime stays - so
-copies that differ in what they mean are all set aside, until somebody takes one of them out of the archive.
+A study that is sent again after a correction stands in the archive twice under the same UIDs. Where the files say
+which copy is the newer one (`scans.newer`), that one counts; where they do not, copies that differ in what they mean
+are all set aside, until somebody takes one of them out of the archive.
 """
 
 import re
@@ -38,7 +38,9 @@ TIMES = frozenset({
     "age_years",
 })  # fmt: skip
 APART = frozenset({"identity", "sex", "rejection"})
-MAY_DIFFER = OF_THE_FILE | STORED | SHOWN | TEXTS | HINTS | TIMES | APART
+OF_THE_COPY = frozenset({"created_date", "created_time", "coerced", "modified"})
+MAY_DIFFER = OF_THE_FILE | STORED | SHOWN | TEXTS | HINTS | TIMES | APART | OF_THE_COPY
+NO_CORRECTION = frozenset({"pixels", "UIDs"})  # of a header: what differs so is another object
 OF_A_SERIES = ("transfer_syntax_uid", *sorted(TEXTS - {"region"}))  # alike in one sending
 WORD = re.compile(r"[^\W\d_]{2,}")
 BIRTH_DATE = re.compile(r"[0-9]{8}")

@@ -109,6 +109,11 @@ class Reader:
         value = element.value if isinstance(element, RawDataElement) else None
         return value[:LONGEST_VALUE] if isinstance(value, bytes) else b""
 
+    def holds(self, number: int) -> bool:
+        """Say whether an element is there with anything in it."""
+        element = self.elements.get(number)
+        return element is not None and bool(element.value)
+
     def first(self, number: int) -> str:
         """Return the first value of a plain text element, in capitals."""
         return _parts(self.raw(number))[0].upper()
