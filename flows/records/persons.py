@@ -7,7 +7,7 @@ for itself and has no own lane. What the hospital merged is one patient, by the 
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 
 from sqlalchemy import Connection
@@ -39,7 +39,8 @@ def finish_persons(site: Site, ticket: Ticket) -> int:
         if not persons.is_pending(connection):
             return 0
         rows, merges = persons.present_persons(connection), persons.merges(connection)
-    now = patients_of(site, rows, merges)
+        contested = contested_persons(site, connection, rows)
+    now = patients_of(site, rows, merges, contested)
     changed = {row.key: now[row.key] for row in rows if row.patient != now[row.key]}
     if changed:
         with site.db.write(ticket.right) as connection:
@@ -47,17 +48,45 @@ def finish_persons(site: Site, ticket: Ticket) -> int:
     return len(changed)
 
 
-def patients_of(site: Site, rows: Sequence[PersonRow], merges: Mapping[Id, Id]) -> dict[str, str]:
-    """Return person -> patient key, "" where each study has to count for itself."""
-    by_id: dict[Id, list[PersonRow]] = defaultdict(list)
-    for row in rows:
-        by_id[(row.patient_id, row.issuer)].append(row)
+def patients_of(
+    site: Site, rows: Sequence[PersonRow], merges: Mapping[Id, Id], contested: Set[str] = frozenset()
+) -> dict[str, str]:
+    """Return person -> patient key, "" where each study has to count for itself.
+
+    Args:
+        site: Its keys and placeholders.
+        rows: All persons.
+        merges: What the hospital merged.
+        contested: Persons who are no evidence that an id is not one person's, see `contested_persons`.
+    """
     found = {}
-    for who, some in by_id.items():
-        is_one = not is_placeholder(site, who[0]) and not conflict(some)
+    for who, some in _by_id(rows).items():
+        is_one = not is_placeholder(site, who[0]) and not doubt(some, contested)
         key = site.keys.patient(*resolved(who, merges), "") if is_one else ""
         found.update({row.key: key for row in some})
     return found
+
+
+def contested_persons(site: Site, connection: Connection, rows: Sequence[PersonRow]) -> set[str]:
+    """Return the persons whom only contested copies name: other copies of the same instances name another one.
+
+    A header that was corrected and sent again makes a second birth date of one person. Both copies show one and the
+    same picture, so they are no evidence of two people.
+    """
+    doubtful = [some for who, some in _by_id(rows).items() if not is_placeholder(site, who[0]) and conflict(some)]
+    return {person for some in doubtful for person in persons.contested_persons(connection, [row.key for row in some])}
+
+
+def doubt(rows: Sequence[PersonRow], contested: Set[str]) -> str:
+    """Say why persons under one id cannot be one person, "" if they can, by those who are evidence."""
+    return conflict([row for row in rows if row.key not in contested])
+
+
+def _by_id(rows: Sequence[PersonRow]) -> dict[Id, list[PersonRow]]:
+    by_id: dict[Id, list[PersonRow]] = defaultdict(list)
+    for row in rows:
+        by_id[(row.patient_id, row.issuer)].append(row)
+    return by_id
 
 
 def is_placeholder(site: Site, patient_id: str) -> bool:
@@ -115,7 +144,9 @@ def patient_outside(site: Site, connection: Connection, header: Header) -> tuple
     """Return the patient key of a file that is not in the archive, and whether its id can be trusted."""
     row = person_of(header)
     known = [r for r in persons.persons_of_id(connection, row.patient_id, row.issuer) if r.key != row.key]
-    key = patients_of(site, [*known, row], persons.merges(connection))[row.key]
+    rows = [*known, row]
+    contested = contested_persons(site, connection, rows)
+    key = patients_of(site, rows, persons.merges(connection), contested)[row.key]
     return key or site.keys.patient("", "", header.identity.study_uid), bool(key)
 
 
