@@ -23,6 +23,8 @@ MOST_PHASES = 4  # trigger times of one series; more of them are the timing of t
 PHASE_MS = 50.0  # between two phases of a heart beat
 CT_PAUSE_S, CT_BETWEEN_S = 120.0, 30.0  # no CT acquisition stops for so long; with slices lying between each other
 MR_BETWEEN_S = 600.0  # packages of one acquisition follow each other within minutes
+MR_NUMBERED_S = 300.0  # where they have acquisition numbers of their own as well
+DENSE = 1.5  # steps of this many thicknesses leave no room for slices of another package between them
 AGENT_PAUSE_S = 60.0  # between slices without and slices with an agent
 MOMENT = re.compile(r"(\d{14})(\.\d{1,6})?")
 
@@ -48,7 +50,7 @@ def acquired_apart(headers: Sequence[Header], indices: list[int], along_mm: np.n
         _temporal(headers, indices),
         _phases(headers, indices),
         _agents(headers, indices, where),
-        _numbered(headers, indices, where) if family == "ct" else [],
+        _numbered(headers, indices, where) if family == "ct" else _runs(headers, indices, where),
         _paused(headers, indices, where, family),
     ):
         if len(groups) > 1 and min(map(len, groups)) >= FEWEST_SLICES:
@@ -100,6 +102,29 @@ def _numbered(headers: Sequence[Header], indices: list[int], where: dict[int, fl
     """Group by acquisition number, where acquisitions lie between each other: no single CT goes there twice."""
     groups = _by(indices, [headers[i].acquisition_number for i in indices])
     return groups if _lie_between(groups, where) else []
+
+
+def _runs(headers: Sequence[Header], indices: list[int], where: dict[int, float]) -> Groups:
+    """Group MR slices by acquisition number, where one acquisition was over before the next one began.
+
+    Packages of one acquisition may be numbered too, and lie between each other. But a package leaves room for the
+    slices of the others: acquisitions that each fill their own way are runs, and so are those long apart.
+    """
+    groups = _by(indices, [headers[i].acquisition_number for i in indices])
+    if any(headers[some[0]].acquisition_number is None for some in groups) or not _lie_between(groups, where):
+        return []
+    pause = _pause([[_seconds(headers[i]) for i in some] for some in groups])
+    if pause > MR_NUMBERED_S or (pause > 0 and all(_is_dense(headers, some, where) for some in groups)):
+        return groups
+    return []
+
+
+def _is_dense(headers: Sequence[Header], indices: list[int], where: dict[int, float]) -> bool:
+    """Say whether slices follow each other by little more than their thickness."""
+    places = sorted(where[i] for i in indices)
+    thickness = [headers[i].slice_thickness_mm or 0.0 for i in indices]
+    steps = [b - a for a, b in pairwise(places)]
+    return bool(steps) and min(thickness) > 0 and max(steps) <= DENSE * min(thickness)
 
 
 def _paused(headers: Sequence[Header], indices: list[int], where: dict[int, float], family: str) -> Groups:

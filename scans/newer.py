@@ -7,7 +7,7 @@ Time). The times of a file are those of its transfer and say nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
@@ -16,7 +16,7 @@ from scans.stamp import Stamp, read_offset, read_stamp, split_datetime
 
 Said = Literal["newer", "older", "both", ""]  # of the first of two copies; "" nothing, "both" that they disagree
 OTHER_CLOCK = timedelta(hours=26)  # between a time whose zone is told and one whose zone is not: -12 to +14 hours
-BROKEN = "broken"
+BROKEN: Literal["broken"] = "broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,16 @@ def _facts(header: Header) -> Facts:
 def _read(modified: tuple[str, ...], coerced: str, day: str, time: str, zone: str) -> Facts:
     moments = [_moment(*split_datetime(text), zone) for text in modified]
     told = [moment for moment in moments if moment is not None]
-    corrected: Fact = max(told, key=lambda m: m.stamp.from_utc) if told else None
-    if len(told) < len(moments):
-        corrected = "broken"
-    return corrected, _moment(*split_datetime(coerced), zone), _moment(day, time, zone)
+    latest = max(told, key=_begin, default=None)
+    return (
+        BROKEN if len(told) < len(moments) else latest,
+        _moment(*split_datetime(coerced), zone),
+        _moment(day, time, zone),
+    )
+
+
+def _begin(moment: _Moment) -> datetime:
+    return moment.stamp.from_utc
 
 
 def _moment(day: str, time: str, zone: str) -> _Moment | None:
