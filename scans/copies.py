@@ -15,6 +15,7 @@ from scans.acquired import acquired
 from scans.contrast import contrast_of
 from scans.header import Header
 from scans.kind import kind_of
+from scans.name import words_of_name
 from scans.outcome import Refusal
 from scans.screen import screen
 from scans.sopclass import is_projection
@@ -30,7 +31,7 @@ SHOWN = frozenset({"burned_in"})
 TEXTS = frozenset({  # what they say counts, not how it is spelled
     "study_description", "series_description", "protocol_name", "body_part", "region", "view", "view_code",
     "laterality", "image_laterality", "contrast_agent", "scanning_sequence", "sequence_variant", "sequence_name",
-    "acquisition_contrast", "manufacturer", "model", "dates_modified", "irradiation_event_uid",
+    "acquisition_contrast", "scan_options", "manufacturer", "model", "dates_modified", "irradiation_event_uid",
 })  # fmt: skip
 HINTS = frozenset({"instance_number", "slice_location_mm", "in_stack_position"})  # place nothing
 TIMES = frozenset({
@@ -42,7 +43,6 @@ OF_THE_COPY = frozenset({"created_date", "created_time", "coerced", "modified"})
 MAY_DIFFER = OF_THE_FILE | STORED | SHOWN | TEXTS | HINTS | TIMES | APART | OF_THE_COPY
 NO_CORRECTION = frozenset({"pixels", "UIDs"})  # of a header: what differs so is another object
 OF_A_SERIES = ("transfer_syntax_uid", *sorted(TEXTS - {"region"}))  # alike in one sending
-WORD = re.compile(r"[^\W\d_]{2,}")
 BIRTH_DATE = re.compile(r"[0-9]{8}")
 
 
@@ -136,5 +136,5 @@ def _other_person(same: Sequence[Header]) -> str:
         return "sex"
     if births:
         return ""
-    names = [words for h in same if (words := frozenset(WORD.findall(h.identity.name.upper())))]
+    names = [words for h in same if (words := words_of_name(h.identity.name))]
     return "name" if any(not (a & b) for a in names for b in names) else ""

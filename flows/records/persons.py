@@ -18,19 +18,20 @@ from flows.site.opened import Site
 from flows.work.lease import Ticket
 from scans.birth import known_birth_date
 from scans.header import Header
+from scans.name import words_of_name
 
 NOTHING_SAID = re.compile(r"[0\W_]*")  # "", "0", "000-00", "?"
 ONE_SIGN = re.compile(r"([A-Z])\1{2,}|([0-9])\2{3,}")  # "XXXXXX", "999-99-9999"
 NOBODY = frozenset(  # whole ids, in capitals, without blanks and punctuation; a number behind them tells people apart
     """
-    ANON ANONYM ANONYME ANONYMIZED ANONYMISED ANONYMOUS ANONYMOUSPATIENT ANONYMISIERT ANONIMO BLANK BLANKED
-    CENSORED CONFIDENTIAL DEFAULT DEID DEIDENTIFIED DELETED DUMMY EMERGENCY EMPTY HIDDEN ID INCONNU JANEDOE JOHNDOE
-    DESCONOCIDO MASKED MISSING MRN NA NAN NIL NOID NONAME NONE NOPATIENTID NOTAPPLICABLE NOTASSIGNED NOTAVAILABLE
-    NOTFALL NOTSPECIFIED NULL PATIENT PATIENTID PATID PRIVATE PSEUDONYM REDACTED REMOVED SCRUBBED TBA TBD TEMP TEMPORARY
-    TEST TESTPATIENT TRAUMA UNASSIGNED UNBEKANNT UNDEFINED UNIDENTIFIED UNK UNKNOWN UNKNOWNPATIENT UNSPECIFIED URGENCE
+    ANON ANONYM ANONYME ANONYMIZED ANONYMISED ANONYMOUS ANONYMOUSPATIENT ANONYMISIERT ANONIMO BLANK BLANKED CENSORED
+    CONFIDENTIAL DAILYQA DEFAULT DEID DEIDENTIFIED DELETED DEMO DUMMY EMERGENCY EMPTY HIDDEN ID INCONNU JANEDOE
+    JOHNDOE DESCONOCIDO MASKED MISSING MRN NA NAN NEW NIL NOID NONAME NONE NOPATIENTID NOTAPPLICABLE NOTASSIGNED
+    NOTAVAILABLE NOTFALL NOTSPECIFIED NULL PATIENT PATIENTID PATID PHANTOM PRIVATE PSEUDONYM QA QC REDACTED REMOVED
+    SAMPLE SCRUBBED SERVICE TBA TBD TEMP TEMPORARY TEST TESTPATIENT TRAUMA UNASSIGNED UNBEKANNT UNDEFINED UNIDENTIFIED
+    UNK UNKNOWN UNKNOWNPATIENT UNSPECIFIED URGENCE
     """.split()  # noqa: SIM905
 )
-WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def finish_persons(site: Site, ticket: Ticket) -> int:
@@ -116,7 +117,7 @@ def conflict(rows: Sequence[PersonRow]) -> str:
         return "male and female"
     if all(dates):
         return ""
-    names = [words for row in rows if (words := frozenset(WORD.findall(row.name.upper())))]
+    names = [words for row in rows if (words := words_of_name(row.name))]
     return "names without a common word" if any(not (a & b) for a in names for b in names) else ""
 
 

@@ -37,6 +37,8 @@ def person(name="", birth_date="", sex=""):
         ([person("Doe^Jane", "19630101"), person("Doe^Jane", "1963.01.02")], "2 birth dates"),
         ([person("Doe^Jane", "19000101"), person("Roe^Richard", "19000101")], "names without a common word"),
         ([person("Doe^Jane", "19700101"), person("", "")], ""),
+        ([person("Müller^Änne"), person("MUELLER^AENNE"), person("Muller^Anne"), person("Mu\u0308ller")], ""),
+        ([person("José"), person("JOSE"), person("Groß^A"), person("GROSS^B")], "names without a common word"),
         ([person("Doe^Jane", "19700101"), person("Roe^Richard", "19700101")], ""),
     ],
 )
@@ -47,7 +49,7 @@ def test_people_under_one_id_are_one_unless_date_sex_or_name_forbids_it(rows, wh
 NOBODY = [
     "", "0", "0000", "000-00", " anon ", "Unknown", "no  id", "REMOVED", "[removed]", "XXXXXX", "xxx-xx", "ANONYMOUS",
     "Anonymous^", "999-99-9999", "1111", "N/A", "n.a.", "<none>", "De-Identified", "TEST", "test patient",
-    "^^^HOSPITAL", "UNKNOWN^^^HOSPITAL", "ＮＯＮＥ", "?", "SITE WORD",
+    "^^^HOSPITAL", "UNKNOWN^^^HOSPITAL", "ＮＯＮＥ", "QA", "Daily QA", "phantom", "NEW", "?", "SITE WORD",
 ]  # fmt: skip
 SOMEBODY = [
     "TEST1",
