@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from scans.contrast import contrast_of
+from scans.contrast import contrast_of, phase_of
 from scans.geometry import FEWEST_SLICES
 from scans.header import Header
 from scans.outcome import MixedAcquisitions
@@ -26,6 +26,7 @@ MR_BETWEEN_S = 600.0  # packages of one acquisition follow each other within min
 MR_NUMBERED_S = 300.0  # where they have acquisition numbers of their own as well
 DENSE = 1.5  # steps of this many thicknesses leave no room for slices of another package between them
 AGENT_PAUSE_S = 60.0  # between slices without and slices with an agent
+DAY_S = 86400.0
 MOMENT = re.compile(r"(\d{14})(\.\d{1,6})?")
 
 EPOCH = datetime(1970, 1, 1)  # any would do: only differences count
@@ -87,8 +88,8 @@ def _phases(headers: Sequence[Header], indices: list[int]) -> Groups:
 
 
 def _agents(headers: Sequence[Header], indices: list[int], where: dict[int, float]) -> Groups:
-    """Group by what is said of an agent, where slices with one lie between the others or were made later."""
-    groups = _by(indices, [contrast_of(headers[i]) for i in indices])
+    """Group by what is said of an agent and its phase, where one lies between the others or was made later."""
+    groups = _by(indices, [(contrast_of(headers[i]), phase_of(headers[i])) for i in indices])
     if len(groups) < 2 or _lie_between(groups, where):
         return groups
     seconds = [[_seconds(headers[i]) for i in some] for some in groups]
@@ -132,10 +133,22 @@ def _paused(headers: Sequence[Header], indices: list[int], where: dict[int, floa
     times = {i: _seconds(headers[i]) for i in indices}
     if None in times.values():
         return []
+    times = _over_midnight(headers, times)
     between = _sessions(times, CT_BETWEEN_S if family == "ct" else MR_BETWEEN_S)
     if len(between) > 1 and _lie_between(between, where):
         return between
     return _sessions(times, CT_PAUSE_S) if family == "ct" else []
+
+
+def _over_midnight(headers: Sequence[Header], times: dict[int, float | None]) -> dict[int, float | None]:
+    """Return times that go on where a clock passed midnight and the date stayed; others as they are."""
+    told = sorted({second for second in times.values() if second is not None})
+    widest, at = max(((b - a, b) for a, b in pairwise(told)), default=(0.0, 0.0))
+    if widest <= DAY_S / 2 or told[-1] - told[0] >= DAY_S or told[0] + DAY_S - told[-1] > CT_BETWEEN_S:
+        return times
+    if len({headers[i].acquisition_date for i in times}) > 1 or any(headers[i].acquisition_datetime for i in times):
+        return times
+    return {i: None if s is None else s if s >= at else s + DAY_S for i, s in times.items()}
 
 
 def _sessions(times: dict[int, float | None], pause_s: float) -> Groups:

@@ -131,6 +131,8 @@ class Header:
     echo_number: int | None = tag(0x00180086, "integer")
     b_value: float | None = tag(0x00189087, "double")
     trigger_time_ms: float | None = tag(0x00181060, "number")
+    cardiac_phase: float | None = tag(0x00209241, "double")  # NominalPercentageOfCardiacPhase
+    scan_options: tuple[str, ...] = tag(0x00180022, "codes")
     temporal_position: int | None = tag(0x00200100, "integer")
     acquisition_number: int | None = tag(0x00200012, "integer")
     instance_number: int | None = tag(0x00200013, "integer")
@@ -158,7 +160,7 @@ class Header:
     pixel_representation: int = tag(0x00280103, "short")  # 1: signed
     rescale_slope: float | None = tag(0x00281053, "number")
     rescale_intercept: float | None = tag(0x00281052, "number")
-    rescale_type: str = tag(0x00281054, "code")
+    rescale_type: str = tag(0x00281054, "whole")  # of several values none is the right one
     units: tuple[str, ...] = tag(0x00409096, "units")  # of the items of RealWorldValueMappingSequence
     has_modality_lut: bool = tag(0x00283000, "present")
     lut_type: str = ""  # ModalityLUTType: the units that it gives

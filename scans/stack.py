@@ -14,7 +14,7 @@ from scans import copies, newer
 from scans.concatenation import incomplete
 from scans.geometry import place
 from scans.header import Header
-from scans.kind import NO_EDITS, Kind, kind_of
+from scans.kind import NO_EDITS, UNKNOWN, Kind, kind_of
 from scans.outcome import DuplicateInstance, EnhancedUnsupported, MixedPatients, Refusal, Rejected, UidConflict
 from scans.passport import Passport, projection_passport, volume_passport
 from scans.repair import NO_REPAIR
@@ -50,6 +50,8 @@ NOT_CONTENT = frozenset(
         "concatenation_offset",
         "slice_location_mm",
         "in_stack_position",
+        "scan_options",
+        "cardiac_phase",
         "created_date",
         "created_time",
         "coerced",
@@ -61,6 +63,7 @@ NOT_CONTENT = frozenset(
 GROUPING = 3  # raised when the rules here or behind decide otherwise: every series is then looked at again
 
 NO_CONFLICTS: Mapping[str, Sequence[str]] = MappingProxyType({})
+TELL_THE_KIND = ("body_part", "region", "series_description", "protocol_name", "study_description")
 MOST_FILES_NAMED = 3  # in one sentence
 MOST_NAMES = 4  # of what copies differ in
 Place = tuple[str, str]  # study and series UID
@@ -365,9 +368,26 @@ def _stack_slices(
         _end(slices, refusal, endings)
         return
     members = tuple(slices[i] for i in placement.order)
-    kind = kind_of(members[0].header, is_volume=True, table=table)
+    kind = _kind_of_all(members, table)
     passport = volume_passport([member.header for member in members], placement)
     stacks.append(Stack(members, passport, kind, _digest(members, placement.repairs)))
+
+
+def _kind_of_all(members: Sequence[Member], table: Mapping[str, str]) -> Kind:
+    """Return the kind that more than half of the slices tell; what they do not agree on is unknown."""
+    alike: dict[tuple[str, ...], list[Member]] = {}
+    for member in members:
+        alike.setdefault(tuple(getattr(member.header, name) for name in TELL_THE_KIND), []).append(member)
+    n_slices: Counter[Kind] = Counter()
+    for some in alike.values():
+        n_slices[kind_of(some[0].header, is_volume=True, table=table)] += len(some)
+    kind, n_most = min(n_slices.items(), key=lambda item: (-item[1], item[0].key, item[0].rule))
+    n_alike = sum(n for other, n in n_slices.items() if other.key == kind.key)
+    if 2 * max(n_alike, n_most) > len(members):
+        return kind
+    parts = [sorted(set(some)) for some in zip(*(other.key.split("/") for other in n_slices), strict=False)]
+    key = "/".join(some[0] if len(some) == 1 else UNKNOWN for some in parts)
+    return Kind(key, kind.cover, "the slices do not agree", False)
 
 
 def _end(members: Iterable[Member], refusal: Refusal, endings: list[Ending]) -> None:

@@ -84,5 +84,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("tube voltage", lambda h: h.kvp, VOLTAGE_TOLERANCE, " kV"),
     Setting("slice thickness", lambda h: h.slice_thickness_mm, THICKNESS_TOLERANCE, " mm"),
     Setting("scanning sequence", lambda h: _words(h.scanning_sequence)),
+    Setting("cardiac phase", lambda h: h.cardiac_phase, unit=" %"),
+    Setting("fat saturation", lambda h: "FS" if "FS" in h.scan_options else "", is_absence_a_value=True),
     Setting("sequence variant", lambda h: _words(h.sequence_variant)),
 )

@@ -38,6 +38,7 @@ TWO = [  # of MR: a setting and two of its values that are two contrasts
     ("repetition_time_ms", 500.0, 600.0), ("inversion_time_ms", 150.0, 2500.0), ("flip_angle_deg", 5.0, 20.0),
     ("b_value", 0.0, 1000.0), ("b_value", None, 1000.0), ("b_value", 500.0, 1000.0), ("temporal_position", 1, 2),
     ("trigger_time_ms", 300.0, 700.0), ("echo_time_ms", 2.3, 2.5), ("slice_thickness_mm", 5.0, 2.5),
+    ("cardiac_phase", 30.0, 70.0), ("scan_options", (), ("FS",)),
     ("scanning_sequence", ("SE",), ("GR",)), ("sequence_variant", ("SK",), ("SK", "MP")),
 ]  # fmt: skip
 
@@ -119,6 +120,7 @@ def test_a_few_slices_of_another_time_are_used_in_nothing(make_members: Maker) -
         lambda i: {"acquisition_time": clock(0 if i < 10 else 840)},
         lambda i: {"acquisition_number": 1 + i // 10, "acquisition_time": clock(0 if i < 10 else 840)},
         lambda i: {"contrast_agent": "AGENT" if i % 2 else ""},
+        lambda i: {"series_description": "liver arterial" if i % 2 else "liver venous"},
         lambda i: {"contrast_agent": "AGENT" if i >= 10 else "", "acquisition_number": 1 + i // 10},
         lambda i: {"contrast_agent": "AGENT" if i >= 10 else "NONE", "acquisition_time": clock(0 if i < 10 else 90)},
         lambda i: {"acquisition_datetime": f"20240305{clock(0 if i % 2 else 840)}+0100"},
@@ -144,6 +146,8 @@ def test_two_acquisitions_of_a_ct_are_two_volumes(make_members: Maker, told: Tol
         },  # a bolus on the way
         lambda i: {"acquisition_number": i, "acquisition_time": clock(3 * i), "contrast_agent": "AGENT" * (i > 4)},
         lambda i: {"acquisition_time": "" if i % 2 else clock(5000)},
+        lambda i: {"acquisition_time": clock((50390 + i) % 86400 - 36000)},  # over midnight, and the date stayed
+        lambda i: {"series_description": "abdomen arterial" if i < 10 else "abdomen"},
     ],
 )
 def test_one_acquisition_of_a_ct_is_one_volume(make_members: Maker, told: Told) -> None:

@@ -376,3 +376,7 @@ def test_when_a_header_was_corrected_is_read_from_every_item(
     tags = {"InstanceCreationDate": "20240305", "InstanceCreationTime": "101500"}
     header = read_header(save(OriginalAttributesSequence=[item(text) for text in items], **tags))
     assert (header.modified, header.created_date, header.created_time) == (modified, "20240305", "101500")
+
+
+def test_the_phase_of_a_heart_is_a_number_of_four_bytes(save: Save) -> None:
+    assert read_header(save(NominalPercentageOfCardiacPhase=70.5)).cardiac_phase == 70.5
