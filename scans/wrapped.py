@@ -38,7 +38,7 @@ TAR_BLOCK, TAR_SUM = 512, slice(148, 156)
 MARK = re.compile(rb"DICM\x02\0[\0-\xff]\0(?:UL\x04\0|OB\0\0|UI|[\x01-\x80]\0\0\0)")
 MARK_IN_BASE64 = (b"ESUNNAgA", b"RElDTQIA")  # the same at byte 128, or at the start; mails wrap lines elsewhere
 TEXTS = (  # that hold an object, and what they are
-    (re.compile(rb"<(?:\w+:)?NativeDicomModel\b"), "an object written as XML"),  # PS3.19 A.1
+    (re.compile(rb"\A\s*(?:<[?!][^>]*>\s*)*<(?:\w+:)?NativeDicomModel\b"), "an object written as XML"),  # PS3.19 A.1
     (re.compile(rb"\bbegin [0-7]{3} .*!\$24--", re.DOTALL), "a DICOM file written by uuencode"),
     (re.compile(rb"4449434d0200[0-9a-f]{2}00", re.IGNORECASE), "a DICOM file written as hexadecimal digits"),
 )
