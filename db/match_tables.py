@@ -151,6 +151,8 @@ class Match(Base):
     left_why: Mapped[str] = mapped_column(Text, server_default="", doc="outcome code: why it left; empty: current")
     moved_night: Mapped[int | None] = mapped_column(doc="night of the last change of its rank; empty: never moved")
     rank_before: Mapped[int | None] = mapped_column(doc="its rank before that night")
+    former_moved_night: Mapped[int | None] = mapped_column(doc="night of the move before the last one; empty: none")
+    former_rank_before: Mapped[int | None] = mapped_column(doc="its rank before that night")
     chance_code: Mapped[str] = mapped_column(
         Text, server_default="not-calibrated", doc="estimate, fewer-than or not-calibrated: what is known by chance"
     )

@@ -11,6 +11,8 @@ from db.base import table_of
 from db.tables import Embedding, LaneOutcome, Match
 from db.upsert import Row, chunks, plain_rows, upsert
 
+MOVES = ("moved_night", "rank_before", "former_moved_night", "former_rank_before")
+Moves = tuple[int | None, ...]  # values of MOVES
 SHOWN = ("rank", "distance", "code", "kind")  # what may change while a match stays in its list
 
 
@@ -56,16 +58,17 @@ class _Stay:
 
     id: int
     entered_night: int
-    moved_night: int | None
-    rank_before: int | None
+    moves: Moves
     shown: tuple[Any, ...]  # values of SHOWN, the rank first
 
-    def moved(self, rank: int | None, night: int) -> tuple[int | None, int | None]:
-        """Return the night of the last move and the rank before it, once the rank is this."""
-        before = self.rank_before if self.moved_night == night else self.shown[0]
+    def moved(self, rank: int | None, night: int) -> Moves:
+        """Return the values of MOVES once the rank is this; a move that is taken back within its night was none."""
+        last_night, before, *former = self.moves
         if rank == self.shown[0] or self.entered_night == night:
-            return self.moved_night, self.rank_before
-        return (None, None) if rank == before else (night, before)
+            return self.moves
+        if last_night == night:
+            return (*former, None, None) if rank == before else self.moves
+        return night, self.shown[0], last_night, before
 
 
 @dataclass
@@ -163,15 +166,16 @@ def _wanted(lanes: Iterable[Lane]) -> dict[tuple[str, str, str], Wanted]:
 def _stays(connection: Connection, encoder: str, lane: str, scans: list[str], night: int) -> tuple[Stays, Stays]:
     """Return what is listed, and what has left this night."""
     table = table_of(Match)
-    names = ("scan", "prior", "left_night", "id", "entered_night", "moved_night", "rank_before", *SHOWN)
+    names = ("scan", "prior", "left_night", "id", "entered_night", *MOVES, *SHOWN)
     mine = select(*(table.c[name] for name in names))
     mine = mine.where(table.c.encoder == encoder, table.c.scan.in_(scans), table.c.lane == lane)
     recent = or_(table.c.left_night.is_(None), table.c.left_night == night)
     current: Stays = {}
     left: Stays = {}
-    for scan, prior, left_night, number, entered, moved, before, *shown in connection.execute(mine.where(recent)):
+    for scan, prior, left_night, number, entered, *values in connection.execute(mine.where(recent)):
         side = current if left_night is None else left
-        side.setdefault(scan, {})[prior] = _Stay(number, entered, moved, before, tuple(shown))
+        moves, shown = tuple(values[: len(MOVES)]), tuple(values[len(MOVES) :])
+        side.setdefault(scan, {})[prior] = _Stay(number, entered, moves, shown)
     return current, left
 
 
@@ -190,12 +194,9 @@ def _compare(
         values = dict(zip(SHOWN, shown, strict=True))
         if stay_on is not None:
             if stay_on.shown != shown:
-                moved_night, before = stay_on.moved(shown[0], night)
-                difference.change.append(
-                    {"b_id": stay_on.id, "moved_night": moved_night, "rank_before": before, **values}
-                )
+                difference.change.append({"b_id": stay_on.id, **values, **_moves(stay_on, shown, night)})
         elif prior in left:
-            difference.reopen.append({"b_id": left[prior].id, **values})
+            difference.reopen.append({"b_id": left[prior].id, **values, **_moves(left[prior], shown, night)})
         else:
             whose = {"encoder": lane.encoder, "scan": lane.scan, "lane": lane.lane, "prior": prior}
             difference.insert.append(
@@ -203,9 +204,14 @@ def _compare(
             )
 
 
+def _moves(stay: _Stay, shown: tuple[Any, ...], night: int) -> dict[str, int | None]:
+    return dict(zip(MOVES, stay.moved(shown[0], night), strict=True))
+
+
 def _apply(connection: Connection, difference: _Difference, night: int) -> None:
     this = table_of(Match).c.id == bindparam("b_id")
-    shown: dict[str, Any] = {name: bindparam(name) for name in SHOWN} | {"chance_basis": ""}  # to be read again
+    again = {"chance_basis": ""}  # to be read again
+    shown: dict[str, Any] = {name: bindparam(name) for name in (*SHOWN, *MOVES)} | again
     if difference.delete:
         connection.execute(delete(Match).where(this), difference.delete)
     if difference.close:
@@ -215,7 +221,6 @@ def _apply(connection: Connection, difference: _Difference, night: int) -> None:
     if difference.reopen:
         connection.execute(update(Match).where(this).values(left_night=None, left_why="", **shown), difference.reopen)
     if difference.change:
-        moved: dict[str, Any] = {name: bindparam(name) for name in ("moved_night", "rank_before")}
-        connection.execute(update(Match).where(this).values(shown | moved), difference.change)
+        connection.execute(update(Match).where(this).values(shown), difference.change)
     if difference.insert:
         connection.execute(insert(Match), difference.insert)

@@ -26,7 +26,7 @@ from db.engine import (
     require_current,
 )
 from db.errors import DatabaseError, DatabaseReadOnly
-from db.views import create_views, drop_views, view_differences
+from db.views import create_views, drop_views, replaced_views, view_differences
 from db.wording import DEPENDENTS
 
 ADVISORY_LOCK = 0x5CA47517  # any number that others do not use; upgrades queue on it
@@ -66,8 +66,7 @@ def upgrade(url: str | URL, *, is_dead: Callable[[str], bool] = lambda owner: Fa
 
 
 def _views_agree(db: Database) -> bool:
-    with db.read() as connection:
-        return not view_differences(connection)
+    return not _view_differences(db)
 
 
 def _said(error: DBAPIError, address: URL) -> str:
@@ -124,7 +123,20 @@ def differences(db: Database) -> list[str]:
         options = {"include_schemas": True, "include_object": is_ours, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         found = [some for some in compare_metadata(context, Base.metadata) if not _is_comment(some)]
-        return [str(some) for some in found] + _check_differences(connection) + view_differences(connection)
+        tables = [str(some) for some in found] + _check_differences(connection)
+    return tables + _view_differences(db)
+
+
+def _view_differences(db: Database) -> list[str]:
+    with db.read() as connection:
+        found = view_differences(connection)
+    if found or db.is_sqlite:  # SQLite keeps a view's text
+        return found
+    with db.engine.connect() as connection, connection.begin() as transaction:
+        try:
+            return replaced_views(connection)
+        finally:
+            transaction.rollback()
 
 
 def is_ours(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:

@@ -68,6 +68,17 @@ def present_persons(connection: Connection) -> list[PersonRow]:
     return rows_as(connection, mine, PersonRow)
 
 
+def contested_persons(connection: Connection, persons: Iterable[str]) -> set[str]:
+    """Return those of some persons whose every readable file is a copy of an instance that another of them has too."""
+    holders: dict[str, set[str]] = {}
+    for some in chunks(persons):
+        held = select(FILE.c.sop_uid, FILE.c.person).where(FILE.c.person.in_(some), FILE.c.state == "read")
+        for uid, person in connection.execute(held.distinct()).tuples():
+            holders.setdefault(uid, set()).add(person)
+    alone = {person for uid, of in holders.items() if len(of) == 1 or not uid for person in of}
+    return {person for of in holders.values() for person in of} - alone
+
+
 def n_files(connection: Connection) -> dict[str, int]:
     """Return person -> how many readable files are theirs."""
     counts = select(FILE.c.person, func.count()).where(FILE.c.state == "read").group_by(FILE.c.person)

@@ -189,6 +189,7 @@ NIGHT_SUMMARY = View(
     """,
 )
 
+PROBE = "scantwin_probe"
 VIEWS = (ACTIVE_ENCODER, MATCH_FOR_REVIEW, STUDY_MATCH, NIGHT_SUMMARY)  # each may read those before it
 
 
@@ -211,6 +212,36 @@ def create_views(connection: Connection) -> None:
 def view_differences(connection: Connection) -> list[str]:
     """Say which views are missing, or have another text or other columns than described here; empty when none."""
     return [found for view in VIEWS if (found := _difference(connection, view))]
+
+
+def replaced_views(connection: Connection) -> list[str]:
+    """Say which views of PostgreSQL do something else than described here, whatever their remark says.
+
+    PostgreSQL keeps what a view means and writes that in one way. So each is made once more, for this transaction
+    alone, and the two meanings are compared. Where no such view may be made, nothing is said.
+
+    Args:
+        connection: In a transaction that may write, and is rolled back afterwards.
+    """
+    if not connection.scalar(text("SELECT has_database_privilege(current_database(), 'TEMP')")):
+        return []
+    return [found for view in VIEWS if (found := _replaced(connection, view))]
+
+
+def _replaced(connection: Connection, view: View) -> str:
+    try:
+        with connection.begin_nested():
+            connection.execute(text(f"CREATE TEMPORARY VIEW {PROBE} AS {view.sql.strip()}"))
+            meant, kept = (
+                connection.scalar(text("SELECT pg_get_viewdef(to_regclass(:name))"), {"name": name})
+                for name in (PROBE, view.name)
+            )
+            connection.execute(text(f"DROP VIEW pg_temp.{PROBE}"))
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        return ""  # what it reads from is not as described: that is said elsewhere
+    return "" if kept in (None, meant) else f"view {view.name} was replaced by another one of the same columns"
 
 
 def _difference(connection: Connection, view: View) -> str:

@@ -10,7 +10,7 @@ from db.encoders import EncoderRow, active_encoders
 from db.lists import ListedMatch, ScanLane, lanes_of_scan
 from db.pages import ReviewedMatch
 from db.scans import ScanRow
-from review.page import MatchesPage, Pair, PairGroup, PairsPage, ScanFacts
+from review.page import MatchesPage, OwnScan, Pair, PairGroup, PairsPage, ScanFacts
 from review.pictures import PictureShelf
 from review.words import changed, code_words, day, expected, gap, millimetres, person, plain, short
 
@@ -23,6 +23,7 @@ ALL_PLANES = 3
 DETAILED_PAIRS = 3  # of a list show all planes; with all pairs in detail the page would outgrow a mail
 CONTRAST = {"given": "with contrast", "not-given": "without contrast"}
 FULL, NOTHING = "ok", "Nothing to do."
+ORDER_UNKNOWN = "Which came first is not known."
 SAME_DAY = "Same day: which came first is not known, so it has no rank."
 
 
@@ -118,11 +119,13 @@ def gather_matches(connection: Connection, scan: str, *, store: Path) -> Matches
         groups.append(
             _group(lane.lane, encoders[lane.encoder], matches, cards, sentence=sentence, n_detailed=DETAILED_PAIRS)
         )
+    own = () if any(lane.lane == "own" for lane in lanes) else _own_scans(connection, found[scan], cards)
     return MatchesPage(
         scan=looked_at,
-        headline=_headline(short(scan), lanes),
+        headline=_headline(short(scan), lanes, len(own)),
         meaning=_meaning(connection, found[scan], is_listed=bool(lanes)),
         groups=tuple(groups),
+        own=own,
     )
 
 
@@ -176,9 +179,29 @@ def _lane_sentence(lane: ScanLane) -> str:
     return " ".join(part for part in (*why, among if lane.lane == "others" else "") if part)
 
 
-def _headline(scan: str, lanes: Sequence[ScanLane]) -> str:
+def _own_scans(connection: Connection, scan: ScanRow, cards: CardMaker) -> tuple[OwnScan, ...]:
+    """Return the patient's earlier scans, of whatever kind, without a comparison."""
+    found = pages.own_scans(connection, scan)
+    cards.load(row.key for row in found)
+    return tuple(
+        OwnScan(
+            scan=cards.facts(row.key, planes=1),
+            gap=gap(scan.acquired_local_date, row.acquired_local_date),
+            note="" if _is_earlier(row, scan) else ORDER_UNKNOWN,
+        )
+        for row in found
+    )
+
+
+def _is_earlier(row: ScanRow, scan: ScanRow) -> bool:
+    over, begun = row.acquired_until, scan.acquired_from
+    return over is not None and begun is not None and over <= begun
+
+
+def _headline(scan: str, lanes: Sequence[ScanLane], n_uncompared: int) -> str:
     if not lanes:
-        return f"Scan {scan} has no lists."
+        beside = f"; {n_uncompared:,} earlier {'scan' if n_uncompared == 1 else 'scans'} of the same patient"
+        return f"Scan {scan} has no lists{beside if n_uncompared else ''}."
     priors = {name: {m.prior for lane in lanes if lane.lane == name for m in lane.matches} for name in LANES}
     n_own, n_others = len(priors["own"]), len(priors["others"])
     own = f"{n_own:,} earlier {'study' if n_own == 1 else 'studies'} of the same patient"

@@ -191,6 +191,15 @@ class NightPage:
 
 
 @dataclass(frozen=True)
+class OwnScan:
+    """A scan of the same patient that no list compares with the scan of the page."""
+
+    scan: ScanFacts
+    gap: str  # how long before; "" where a date is not known
+    note: str  # where the order of the two is not known
+
+
+@dataclass(frozen=True)
 class MatchesPage:
     """The clinician's page of one scan."""
 
@@ -198,6 +207,7 @@ class MatchesPage:
     headline: str
     meaning: str  # of the scan's own code, "" when all is well
     groups: tuple[PairGroup, ...] = ()
+    own: tuple[OwnScan, ...] = ()  # of a scan without own list: that somebody was scanned before is always shown
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from scans.contrast import contrast_of
+from scans.contrast import contrast_of, phase_of
 from scans.geometry import FEWEST_SLICES
 from scans.header import Header
 from scans.outcome import MixedAcquisitions
@@ -23,7 +23,10 @@ MOST_PHASES = 4  # trigger times of one series; more of them are the timing of t
 PHASE_MS = 50.0  # between two phases of a heart beat
 CT_PAUSE_S, CT_BETWEEN_S = 120.0, 30.0  # no CT acquisition stops for so long; with slices lying between each other
 MR_BETWEEN_S = 600.0  # packages of one acquisition follow each other within minutes
+MR_NUMBERED_S = 300.0  # where they have acquisition numbers of their own as well
+DENSE = 1.5  # steps of this many thicknesses leave no room for slices of another package between them
 AGENT_PAUSE_S = 60.0  # between slices without and slices with an agent
+DAY_S = 86400.0
 MOMENT = re.compile(r"(\d{14})(\.\d{1,6})?")
 
 EPOCH = datetime(1970, 1, 1)  # any would do: only differences count
@@ -48,7 +51,7 @@ def acquired_apart(headers: Sequence[Header], indices: list[int], along_mm: np.n
         _temporal(headers, indices),
         _phases(headers, indices),
         _agents(headers, indices, where),
-        _numbered(headers, indices, where) if family == "ct" else [],
+        _numbered(headers, indices, where) if family == "ct" else _runs(headers, indices, where),
         _paused(headers, indices, where, family),
     ):
         if len(groups) > 1 and min(map(len, groups)) >= FEWEST_SLICES:
@@ -85,8 +88,8 @@ def _phases(headers: Sequence[Header], indices: list[int]) -> Groups:
 
 
 def _agents(headers: Sequence[Header], indices: list[int], where: dict[int, float]) -> Groups:
-    """Group by what is said of an agent, where slices with one lie between the others or were made later."""
-    groups = _by(indices, [contrast_of(headers[i]) for i in indices])
+    """Group by what is said of an agent and its phase, where one lies between the others or was made later."""
+    groups = _by(indices, [(contrast_of(headers[i]), phase_of(headers[i])) for i in indices])
     if len(groups) < 2 or _lie_between(groups, where):
         return groups
     seconds = [[_seconds(headers[i]) for i in some] for some in groups]
@@ -102,15 +105,50 @@ def _numbered(headers: Sequence[Header], indices: list[int], where: dict[int, fl
     return groups if _lie_between(groups, where) else []
 
 
+def _runs(headers: Sequence[Header], indices: list[int], where: dict[int, float]) -> Groups:
+    """Group MR slices by acquisition number, where one acquisition was over before the next one began.
+
+    Packages of one acquisition may be numbered too, and lie between each other. But a package leaves room for the
+    slices of the others: acquisitions that each fill their own way are runs, and so are those long apart.
+    """
+    groups = _by(indices, [headers[i].acquisition_number for i in indices])
+    if any(headers[some[0]].acquisition_number is None for some in groups) or not _lie_between(groups, where):
+        return []
+    pause = _pause([[_seconds(headers[i]) for i in some] for some in groups])
+    if pause > MR_NUMBERED_S or (pause > 0 and all(_is_dense(headers, some, where) for some in groups)):
+        return groups
+    return []
+
+
+def _is_dense(headers: Sequence[Header], indices: list[int], where: dict[int, float]) -> bool:
+    """Say whether slices follow each other by little more than their thickness."""
+    places = sorted(where[i] for i in indices)
+    thickness = [headers[i].slice_thickness_mm or 0.0 for i in indices]
+    steps = [b - a for a, b in pairwise(places)]
+    return bool(steps) and min(thickness) > 0 and max(steps) <= DENSE * min(thickness)
+
+
 def _paused(headers: Sequence[Header], indices: list[int], where: dict[int, float], family: str) -> Groups:
     """Group by time, cut at pauses that no single acquisition makes."""
     times = {i: _seconds(headers[i]) for i in indices}
     if None in times.values():
         return []
+    times = _over_midnight(headers, times)
     between = _sessions(times, CT_BETWEEN_S if family == "ct" else MR_BETWEEN_S)
     if len(between) > 1 and _lie_between(between, where):
         return between
     return _sessions(times, CT_PAUSE_S) if family == "ct" else []
+
+
+def _over_midnight(headers: Sequence[Header], times: dict[int, float | None]) -> dict[int, float | None]:
+    """Return times that go on where a clock passed midnight and the date stayed; others as they are."""
+    told = sorted({second for second in times.values() if second is not None})
+    widest, at = max(((b - a, b) for a, b in pairwise(told)), default=(0.0, 0.0))
+    if widest <= DAY_S / 2 or told[-1] - told[0] >= DAY_S or told[0] + DAY_S - told[-1] > CT_BETWEEN_S:
+        return times
+    if len({headers[i].acquisition_date for i in times}) > 1 or any(headers[i].acquisition_datetime for i in times):
+        return times
+    return {i: None if s is None else s if s >= at else s + DAY_S for i, s in times.items()}
 
 
 def _sessions(times: dict[int, float | None], pause_s: float) -> Groups:

@@ -255,6 +255,8 @@ NIGHT = (
            "Mount it, or correct its path in the configuration."),
     _night("archive-shrank", "Most of the archive is gone at once.",
            "Check that the share is mounted; see max_gone_fraction if the files were removed on purpose."),
+    _night("store-unwritable", "A folder of the store takes no files any more.",
+           "Give this user write access to it, or repair its disk, then run `scantwin night` again."),
     _night("disk-full", "The disk is full.", "Make room, then run `scantwin night` again."),
     _night("out-of-memory", "Memory ran out.", "Lower the batch sizes, then run `scantwin night` again."),
     _night("database-lost", "The database did not answer.",

@@ -19,7 +19,7 @@ EVENTS = (  # what an image may lie before or after, other than an agent
 OTHER_MEANINGS = re.compile(
     rf"\b(?:POST|PRE|PR[ÄA]E?|NACH|VOR|AFTER|BEFORE|APR[EÈ]S|AVANT)[ .-]*(?:{EVENTS})\b|"
     r"\bPHASE[ -]?CONTRAST\b|\b(?:HIGH|LOW|SOFT|TISSUE|TRANSFER) CONTRAST\b|"
-    r"\bCONTRAST (?:RESOLUTION|TO NOISE|RATIO)\b|"
+    r"\bCONTRAST (?:RESOLUTION|TO NOISE|RATIO|ALLERG\w*|REACTION|REFUSED|CONTRAINDICATED)\b|"
     r"\b(?:ORAL|RECTAL|NEGATIVE|ORALES) (?:CONTRAST|KM|KONTRASTMITTEL)(?: ONLY)?\b|"
     r"\bNATIVE (?:KIDNEYS?|RENAL|LIVER|LUNGS?|HEART|VALVE|AORTIC|AORTA|HIP|KNEE|JOINT|VESSELS?|ARTER\w*|PANCREAS)\b|"
     r"\b(?:W/O|WO|WITHOUT|OHNE|SANS|NO|NON)[ -](?:FS|FAT\w*|SAT\w*|MOTION|GAP|FLOW|BREATH\w*|GRAPPA|MARKERS?|METAL|"
@@ -46,6 +46,10 @@ GIVEN = re.compile(
     r"\b(?:CECT|CE-?MRA|CE|KM|GD|GAD|GADO\w*|CONTRAST\w*|KONTRAST\w*|MDC|T1[ -]?(?:C|CE|GD|KM)|"
     rf"(?:POST|NACH|APR[EÈ]S|AVEC|MIT|WITH|W/?)[ -]?{AGENT}|DOTAREM|PRIMOVIST|EOVIST|MULTIHANCE|OMNISCAN|MAGNEVIST)\b"
 )
+PHASE = re.compile(
+    r"\b(ARTERIAL|ART|ARTERIELL|ART[ÉE]RIEL|VENOUS|VEN|VEN[ÖO]S|VEINEUX|PORTAL|PORTALVEN\w*|PV|DELAYED|DELAY|LATE|SP[ÄA]T|"
+    r"TARDIF|EXCRETORY|NEPHRO\w*|UROGRAPH\w*|CORTICO\w*|EQUILIBRIUM|HEPATOBILIARY)\b"
+)
 PRE, POST = re.compile(r"\bPRE\b"), re.compile(r"\bPOST\b")  # of MR; a CT is called so after operations mostly
 NO_AGENT = frozenset({
     "NO", "NONE", "NONE GIVEN", "N", "NON", "NOT GIVEN", "NIL", "0", "NA", "N/A", "KEIN", "KEINE", "KEINES", "AUCUN",
@@ -65,6 +69,11 @@ def contrast_of(header: Header) -> str:
     if agent in NO_AGENT or agent_by_words(agent, is_mr=False) == "not-given":
         return "not-given"
     return "unknown" if not agent or NOT_INTO_A_VEIN.fullmatch(agent) else "given"
+
+
+def phase_of(header: Header) -> str:
+    """Return the words of a series that tell how long after the agent it was made, "" if none does."""
+    return " ".join(sorted(set(PHASE.findall(header.series_description.upper().replace("_", " ")))))
 
 
 def agent_by_words(text: str, *, is_mr: bool) -> str:

@@ -1,8 +1,8 @@
 """Copies of one instance: which one counts, and when copies contradict each other.
 
-A study that is sent again after a correction stands in the archive twice under the same UIDs. Nothing in DICOM says
-which copy is the newer one - the times of a file are those of the transfer, and InstanceCreationTime stays - so
-copies that differ in what they mean are all set aside, until somebody takes one of them out of the archive.
+A study that is sent again after a correction stands in the archive twice under the same UIDs. Where the files say
+which copy is the newer one (`scans.newer`), that one counts; where they do not, copies that differ in what they mean
+are all set aside, until somebody takes one of them out of the archive.
 """
 
 import re
@@ -15,6 +15,7 @@ from scans.acquired import acquired
 from scans.contrast import contrast_of
 from scans.header import Header
 from scans.kind import kind_of
+from scans.name import words_of_name
 from scans.outcome import Refusal
 from scans.screen import screen
 from scans.sopclass import is_projection
@@ -30,7 +31,7 @@ SHOWN = frozenset({"burned_in"})
 TEXTS = frozenset({  # what they say counts, not how it is spelled
     "study_description", "series_description", "protocol_name", "body_part", "region", "view", "view_code",
     "laterality", "image_laterality", "contrast_agent", "scanning_sequence", "sequence_variant", "sequence_name",
-    "acquisition_contrast", "manufacturer", "model", "dates_modified", "irradiation_event_uid",
+    "acquisition_contrast", "scan_options", "manufacturer", "model", "dates_modified", "irradiation_event_uid",
 })  # fmt: skip
 HINTS = frozenset({"instance_number", "slice_location_mm", "in_stack_position"})  # place nothing
 TIMES = frozenset({
@@ -38,9 +39,10 @@ TIMES = frozenset({
     "age_years",
 })  # fmt: skip
 APART = frozenset({"identity", "sex", "rejection"})
-MAY_DIFFER = OF_THE_FILE | STORED | SHOWN | TEXTS | HINTS | TIMES | APART
+OF_THE_COPY = frozenset({"created_date", "created_time", "coerced", "modified"})
+MAY_DIFFER = OF_THE_FILE | STORED | SHOWN | TEXTS | HINTS | TIMES | APART | OF_THE_COPY
+NO_CORRECTION = frozenset({"pixels", "UIDs"})  # of a header: what differs so is another object
 OF_A_SERIES = ("transfer_syntax_uid", *sorted(TEXTS - {"region"}))  # alike in one sending
-WORD = re.compile(r"[^\W\d_]{2,}")
 BIRTH_DATE = re.compile(r"[0-9]{8}")
 
 
@@ -134,5 +136,5 @@ def _other_person(same: Sequence[Header]) -> str:
         return "sex"
     if births:
         return ""
-    names = [words for h in same if (words := frozenset(WORD.findall(h.identity.name.upper())))]
+    names = [words for h in same if (words := words_of_name(h.identity.name))]
     return "name" if any(not (a & b) for a in names for b in names) else ""

@@ -19,6 +19,8 @@ def require_one_encoding(headers: Sequence[Header]) -> None:
     n_told = sum(header.has_modality_lut or header.rescale_slope is not None for header in headers)
     if 0 < n_told < len(headers):
         raise MixedEncoding(f"a rescale in {n_told} of {len(headers)} slices")
+    if len({header.pixel_representation for header in headers}) > 1:
+        raise MixedEncoding("slices of signed and of unsigned pixels")
     units = {header.rescale_type for header in headers} - {"", "US"}  # unspecified, PS3.3 C.11.1.1.2
     if len(units) > 1 and any(header.modality != "CT" for header in headers):
         raise MixedEncoding(f"{len(units)} types of rescale among {len(headers)} slices")

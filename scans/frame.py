@@ -35,7 +35,7 @@ FIELDS = (
     Field("slice_thickness_mm", 0x00180050, "number", 0),
     Field("rescale_slope", 0x00281053, "number", 0),
     Field("rescale_intercept", 0x00281052, "number", 0),
-    Field("rescale_type", 0x00281054, "code", 0),
+    Field("rescale_type", 0x00281054, "whole", 0),
     Field("echo_time_ms", 0x00189082, "double", 0),
     Field("repetition_time_ms", 0x00180080, "number", 0),
     Field("flip_angle_deg", 0x00181314, "number", 0),

@@ -47,11 +47,12 @@ PATIENT_AGE = 0x00101010
 SEXES = frozenset({"M", "F", "O"})  # PS3.3 C.7.1.1; other texts could be anything
 ENOUGH_ELEMENTS = 3  # that we know, to call a file without preamble DICOM at all
 MODALITY_LUT, LUT_TYPE = 0x00283000, 0x00283004
+ORIGINAL_ATTRIBUTES, MODIFIED_AT = 0x04000561, 0x04000562
 OVERLAY_POSITIONS = tuple((group << 16) | 0x0102 for group in range(0x6000, 0x6020, 2))  # OverlayBitPosition
 OFFSETS = 0x7FE00001  # ExtendedOffsetTable: 8 bytes a frame
 ALSO_READ = (
     DIRECTORY_RECORDS, PATIENT_AGE, SHARED_GROUPS, FRAME_GROUPS, DIMENSIONS, TITLE, EVIDENCE, OFFSETS,
-    *OVERLAY_POSITIONS,
+    ORIGINAL_ATTRIBUTES, *OVERLAY_POSITIONS,
 )  # fmt: skip
 FINEST_MM, COARSEST_MM = 0.001, 100.0  # pixels beyond these are no pixels of a patient
 MOST_PIXEL_BYTES = 4 * 2**30  # of one object, unpacked; a header that announces more is damaged or hostile
@@ -130,6 +131,8 @@ class Header:
     echo_number: int | None = tag(0x00180086, "integer")
     b_value: float | None = tag(0x00189087, "double")
     trigger_time_ms: float | None = tag(0x00181060, "number")
+    cardiac_phase: float | None = tag(0x00209241, "double")  # NominalPercentageOfCardiacPhase
+    scan_options: tuple[str, ...] = tag(0x00180022, "codes")
     temporal_position: int | None = tag(0x00200100, "integer")
     acquisition_number: int | None = tag(0x00200012, "integer")
     instance_number: int | None = tag(0x00200013, "integer")
@@ -157,7 +160,7 @@ class Header:
     pixel_representation: int = tag(0x00280103, "short")  # 1: signed
     rescale_slope: float | None = tag(0x00281053, "number")
     rescale_intercept: float | None = tag(0x00281052, "number")
-    rescale_type: str = tag(0x00281054, "code")
+    rescale_type: str = tag(0x00281054, "whole")  # of several values none is the right one
     units: tuple[str, ...] = tag(0x00409096, "units")  # of the items of RealWorldValueMappingSequence
     has_modality_lut: bool = tag(0x00283000, "present")
     lut_type: str = ""  # ModalityLUTType: the units that it gives
@@ -173,6 +176,11 @@ class Header:
     series_date: str = tag(0x00080021, "text")
     study_date: str = tag(0x00080020, "text")
     timezone_offset: str = tag(0x00080201, "text")
+    # when this file came to be: says which of two copies is the newer one, see scans.newer
+    created_date: str = tag(0x00080012, "text")
+    created_time: str = tag(0x00080013, "text")
+    coerced: str = tag(0x00080015, "text")  # InstanceCoercionDateTime
+    modified: tuple[str, ...] = ()  # AttributeModificationDateTime of each item of OriginalAttributesSequence
     # what is wrong
     faults: tuple[str, ...] = ()  # with tags that the pixels or their place need, see `scans.needed`
     # of multi-frame objects
@@ -273,6 +281,7 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         pixel_sha256=pixels.sha256,
         lut_type=_lut_type(reader) if values["has_modality_lut"] else "",
         overlay_bits=_overlay_bits(reader),
+        modified=_modified(reader),
         frames=found.frames,
         faults=tuple(faults),
         age_years=known_age_years(
@@ -280,6 +289,16 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         ),
         **values,
     )
+
+
+def _modified(reader: Reader) -> tuple[str, ...]:
+    """Return when attributes were modified, as written; "" where an item does not say it, or no item can be read."""
+    try:
+        items = reader.items(ORIGINAL_ATTRIBUTES)
+        told = tuple(str(item[MODIFIED_AT].value or "").strip() if MODIFIED_AT in item else "" for item in items)
+    except Exception:  # whatever a broken sequence raises
+        told = ()
+    return told or (("",) if reader.holds(ORIGINAL_ATTRIBUTES) else ())
 
 
 def _faults(values: dict[str, Any], reader: Reader, parsed: Parsed) -> list[str]:

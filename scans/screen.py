@@ -49,6 +49,10 @@ COMPUTED = frozenset({
 })  # fmt: skip
 MR_ONLY = frozenset({"P", "I", "IMAGINARY"})  # parts of a complex MR image; its real part looks like a scan
 DIFFUSION_MAP = re.compile(r"\bE?ADC\b|APPARENT DIFFUSION")  # of an MR whose ImageType says DERIVED and no more
+MR_MAP = re.compile(  # whatever ImageType says: a picture that is called so is computed
+    r"\b(?:E?ADC|FA|T1|T2|T2\*|T2STAR|R1|R2|R2\*|R2STAR|T1 ?RHO|B0|B1|PD|FF|PDFF|FIELD|PHASE|CBF|CBV|MTT|TTP|TMAX|"
+    r"KTRANS|PERFUSION|FAT FRACTION|IRON|STIFFNESS)[ _-]?MAPS?\b"
+)
 SCOUTS = frozenset({
     "LOCALIZER", "LOCALISER", "SCOUT", "TOPOGRAM", "SURVIEW", "SURVEY", "PILOT", "SCANOGRAM",
 })  # fmt: skip
@@ -114,6 +118,8 @@ def _computed(header: Header) -> Refusal | None:
     found = words & (COMPUTED if header.modality == "MR" else COMPUTED - MR_ONLY)
     if found:
         return Derived(f"ImageType {min(found)}")
+    if family_of(header.sop_class_uid) == "mr" and MR_MAP.search(header.series_description.upper().replace("_", " ")):
+        return Derived("SeriesDescription")
     if (
         header.modality == "MR"
         and header.image_type[:1] == ("DERIVED",)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from types import MappingProxyType
 
-from scans import copies
+from scans import copies, newer
 from scans.concatenation import incomplete
 from scans.geometry import place
 from scans.header import Header
-from scans.kind import NO_EDITS, Kind, kind_of
+from scans.kind import NO_EDITS, UNKNOWN, Kind, kind_of
 from scans.outcome import DuplicateInstance, EnhancedUnsupported, MixedPatients, Refusal, Rejected, UidConflict
 from scans.passport import Passport, projection_passport, volume_passport
 from scans.repair import NO_REPAIR
@@ -50,15 +50,23 @@ NOT_CONTENT = frozenset(
         "concatenation_offset",
         "slice_location_mm",
         "in_stack_position",
+        "scan_options",
+        "cardiac_phase",
+        "created_date",
+        "created_time",
+        "coerced",
+        "modified",
     )
 )  # fields of a header that may change without making another scan; identity's ids count apart
 
 
-GROUPING = 2  # raised when the rules here or behind decide otherwise: every series is then looked at again
+GROUPING = 3  # raised when the rules here or behind decide otherwise: every series is then looked at again
 
 NO_CONFLICTS: Mapping[str, Sequence[str]] = MappingProxyType({})
+TELL_THE_KIND = ("body_part", "region", "series_description", "protocol_name", "study_description")
 MOST_FILES_NAMED = 3  # in one sentence
 MOST_NAMES = 4  # of what copies differ in
+Place = tuple[str, str]  # study and series UID
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +180,23 @@ def _is_withdrawn(member: Member, rejected: Mapping[str, str], endings: list[End
     return True
 
 
+@dataclass
+class _Chosen:
+    """What became of the copies of each instance of some series."""
+
+    agreeing: list[list[Member]] = field(default_factory=list)  # copies that mean the same, the one that counts first
+    corrected: dict[Place, list[list[Member]]] = field(default_factory=dict)  # the newest copy first
+    contested: dict[Place, str] = field(default_factory=dict)  # series -> a file in conflict
+
+    def contest(self, same: Sequence[Member], told: str, elsewhere: Sequence[str], endings: list[Ending]) -> None:
+        """End copies that contradict each other."""
+        for member in same:
+            others = [other.file for other in same if other is not member] + list(elsewhere)
+            _end([member], UidConflict(f"{told}: {_named(others)}"), endings)
+            at = _series_of(member)
+            self.contested[at] = min(self.contested.get(at, member.file), member.file)
+
+
 def _one_of_each(
     ordered: Sequence[Member],
     conflicts: Mapping[str, Sequence[str]],
@@ -187,7 +212,7 @@ def _one_of_each(
     for member in ordered:
         by_uid.setdefault(member.header.identity.sop_uid, []).append(member)
     rank = copies.ranks([member.header for member in ordered])
-    kept, contested = list[Member](), dict[tuple[str, str], str]()
+    chosen = _Chosen()
     for same in by_uid.values():
         if len(same) > 1:
             same.sort(
@@ -198,17 +223,43 @@ def _one_of_each(
         if all(refusals):  # set aside anyway: it does not matter which of them is right
             for member, refusal in zip(same, refusals, strict=True):
                 _end([member], refusal or DuplicateInstance(), endings)
-        elif told := _contradiction(same, elsewhere, decoded, table):
-            for member in same:
-                others = [other.file for other in same if other is not member] + elsewhere
-                _end([member], UidConflict(f"{told}: {_named(others)}"), endings)
-                at = _series_of(member)
-                contested[at] = min(contested.get(at, member.file), member.file)
+            continue
+        names, told = _contradiction(same, elsewhere, decoded, table)
+        newest = None if elsewhere or copies.NO_CORRECTION & set(names) else newer.newest([m.header for m in same])
+        if not told:
+            chosen.agreeing.append(same)
+        elif newest is None:
+            chosen.contest(same, told, elsewhere, endings)
         else:
+            same.insert(0, same.pop(newest))
+            chosen.corrected.setdefault(_series_of(same[0]), []).append(same)
+    return _without_contested(_of_one_copy(chosen, endings), chosen.contested, endings)
+
+
+def _of_one_copy(chosen: _Chosen, endings: list[Ending]) -> list[Member]:
+    """Return the copies that count; a corrected volume is of the newer copy as a whole, or in conflict."""
+    kept = []
+    agreeing: dict[Place, list[list[Member]]] = {}
+    for same in chosen.agreeing:
+        agreeing.setdefault(_series_of(same[0]), []).append(same)
+    for at, corrected in chosen.corrected.items():
+        former = list(dict.fromkeys(other.header for same in corrected for other in same[1:]))
+        slices = [same for same in agreeing.get(at, ()) if not is_projection(same[0].header.sop_class_uid)]
+        later = [[m for m in same if all(newer.is_newer(m.header, old) for old in former)] for same in slices]
+        if at in chosen.contested or not all(later):
+            for same in corrected:
+                chosen.contest(same, "the series was corrected in a part of its slices; the others", (), endings)
+            continue
+        for same, some in zip(slices, later, strict=True):
+            same.insert(0, same.pop(same.index(some[0])))
+        for same in corrected:
             kept.append(same[0])
-            counts = f"{len(same)} copies; the one that counts: {_named([same[0].file])}"
+            counts = f"{len(same)} copies; the one that was corrected last counts: {_named([same[0].file])}"
             _end(same[1:], DuplicateInstance(counts), endings)
-    return _without_contested(kept, contested, endings)
+    for same in chosen.agreeing:
+        kept.append(same[0])
+        _end(same[1:], DuplicateInstance(f"{len(same)} copies; the one that counts: {_named([same[0].file])}"), endings)
+    return kept
 
 
 def _contradiction(
@@ -216,21 +267,19 @@ def _contradiction(
     elsewhere: Sequence[str],
     decoded: Callable[[Member], str] | None,
     table: Mapping[str, str],
-) -> str:
-    """Say why the copies of one instance cannot all be right, "" if they can."""
+) -> tuple[list[str], str]:
+    """Say what the copies of one instance contradict each other in, and that as a sentence, "" if they do not."""
     names, n_meanings = list[str](), 1
     if len(same) > 1:
         of_pixels = None if decoded is None else (lambda index: decoded(same[index]))
         names, n_meanings = copies.differences([member.header for member in same], of_pixels, table)
     if n_meanings > 1:
         named = ", ".join(names[:MOST_NAMES]) + (" and more" if len(names) > MOST_NAMES else "")
-        return f"{n_meanings} different contents under one SOP instance UID ({named}); the others"
-    return "the SOP instance UID stands on another content elsewhere" if elsewhere else ""
+        return names, f"{n_meanings} different contents under one SOP instance UID ({named}); the others"
+    return names, "the SOP instance UID stands on another content elsewhere" if elsewhere else ""
 
 
-def _without_contested(
-    kept: Sequence[Member], contested: Mapping[tuple[str, str], str], endings: list[Ending]
-) -> list[Member]:
+def _without_contested(kept: Sequence[Member], contested: Mapping[Place, str], endings: list[Ending]) -> list[Member]:
     left = []
     for member in kept:
         other = contested.get(_series_of(member))
@@ -249,7 +298,7 @@ def _named(files: Sequence[str]) -> str:
 
 
 def _by_series(members: Iterable[Member]) -> list[list[Member]]:
-    series: dict[tuple[str, str], list[Member]] = {}
+    series: dict[Place, list[Member]] = {}
     for member in members:
         series.setdefault(_series_of(member), []).append(member)
     return list(series.values())
@@ -259,7 +308,7 @@ def _of_file(member: Member) -> tuple[str, str]:
     return member.header.file_sha256, member.file
 
 
-def _series_of(member: Member) -> tuple[str, str]:
+def _series_of(member: Member) -> Place:
     return member.header.identity.study_uid, member.header.identity.series_uid
 
 
@@ -319,9 +368,26 @@ def _stack_slices(
         _end(slices, refusal, endings)
         return
     members = tuple(slices[i] for i in placement.order)
-    kind = kind_of(members[0].header, is_volume=True, table=table)
+    kind = _kind_of_all(members, table)
     passport = volume_passport([member.header for member in members], placement)
     stacks.append(Stack(members, passport, kind, _digest(members, placement.repairs)))
+
+
+def _kind_of_all(members: Sequence[Member], table: Mapping[str, str]) -> Kind:
+    """Return the kind that more than half of the slices tell; what they do not agree on is unknown."""
+    alike: dict[tuple[str, ...], list[Member]] = {}
+    for member in members:
+        alike.setdefault(tuple(getattr(member.header, name) for name in TELL_THE_KIND), []).append(member)
+    n_slices: Counter[Kind] = Counter()
+    for some in alike.values():
+        n_slices[kind_of(some[0].header, is_volume=True, table=table)] += len(some)
+    kind, n_most = min(n_slices.items(), key=lambda item: (-item[1], item[0].key, item[0].rule))
+    n_alike = sum(n for other, n in n_slices.items() if other.key == kind.key)
+    if 2 * max(n_alike, n_most) > len(members):
+        return kind
+    parts = [sorted(set(some)) for some in zip(*(other.key.split("/") for other in n_slices), strict=False)]
+    key = "/".join(some[0] if len(some) == 1 else UNKNOWN for some in parts)
+    return Kind(key, kind.cover, "the slices do not agree", False)
 
 
 def _end(members: Iterable[Member], refusal: Refusal, endings: list[Ending]) -> None:

@@ -28,9 +28,9 @@ PIXEL_REPRESENTATION = 0x00280103
 MEASUREMENT_UNITS = 0x004008EA  # MeasurementUnitsCodeSequence
 
 _EMPTY: dict[str, Any] = {
-    "text": "", "uid": "", "code": "", "codes": (), "meaning": "", "present": False, "short": 0, "count": 1,
-    "number": None, "double": None, "integer": None, "numbers": None, "pixel": None, "index": None, "indices": (),
-    "units": (),
+    "text": "", "uid": "", "code": "", "whole": "", "codes": (), "meaning": "", "present": False, "short": 0,
+    "count": 1, "number": None, "double": None, "integer": None, "numbers": None, "pixel": None, "index": None,
+    "indices": (), "units": (),
 }  # fmt: skip
 
 
@@ -109,6 +109,11 @@ class Reader:
         value = element.value if isinstance(element, RawDataElement) else None
         return value[:LONGEST_VALUE] if isinstance(value, bytes) else b""
 
+    def holds(self, number: int) -> bool:
+        """Say whether an element is there with anything in it."""
+        element = self.elements.get(number)
+        return element is not None and bool(element.value)
+
     def first(self, number: int) -> str:
         """Return the first value of a plain text element, in capitals."""
         return _parts(self.raw(number))[0].upper()
@@ -167,7 +172,8 @@ class Reader:
         element = self.elements[number]
         is_big = isinstance(element, RawDataElement) and element.is_little_endian is False
         if how == "double":
-            value = struct.unpack(">d" if is_big else "<d", raw[:8])[0] if len(raw) >= 8 else math.nan
+            form, size = ("d", 8) if len(raw) >= 8 else ("f", 4)  # VR FD or FL
+            value = struct.unpack((">" if is_big else "<") + form, raw[:size])[0] if len(raw) >= size else math.nan
             return float(value) if math.isfinite(value) else None
         if len(raw) < 2:
             return 0 if how == "short" else None
@@ -219,6 +225,7 @@ def _count(raw: bytes) -> int:
 _CONVERT: dict[str, Callable[[bytes], Any]] = {
     "uid": _uid,
     "code": lambda raw: _parts(raw)[0].upper(),
+    "whole": lambda raw: "\\".join(_parts(raw)).upper(),
     "codes": _codes,
     "number": lambda raw: _number(_parts(raw)[0]),
     "integer": integer_of,

@@ -13,7 +13,7 @@ STARTS = (  # of archives and of packed single files
     b"\x02\x21\x4c\x18", b"LZIP\x01", b"\x89LZO\x00\r\n\x1a\n", b"MSCF\0\0\0\0", b"ISc(", b"\x60\xea",
     b"!<arch>\n", b"\xc7\x71", b"\x71\xc7", b"StuffIt (c)", b"MSWIM\0\0\0", b"xar!\0", b"hsqs", b"sqsh",
     b"\xed\xab\xee\xdb", b"\xff\x06\x00\x00sNaPpY", b"7kSt\xa0", b"ALZ\x01", b"EGGA\0", b"SZDD\x88\xf0",
-    b"KWAJ\x88\xf0", b"conectix", b"KDMV\x01\0\0\0", b"QFI\xfb", b"vhdxfile",
+    b"KWAJ\x88\xf0", b"conectix", b"KDMV\x01\0\0\0", b"QFI\xfb", b"vhdxfile", b"LRZI",
     b"(This file must be converted with BinHex",
 )  # fmt: skip
 AT = (  # further marks and where they stand
@@ -37,6 +37,12 @@ TAR_BLOCK, TAR_SUM = 512, slice(148, 156)
 # The mark and the first element of the meta information behind it, group length or version: PS3.10 7.1.
 MARK = re.compile(rb"DICM\x02\0[\0-\xff]\0(?:UL\x04\0|OB\0\0|UI|[\x01-\x80]\0\0\0)")
 MARK_IN_BASE64 = (b"ESUNNAgA", b"RElDTQIA")  # the same at byte 128, or at the start; mails wrap lines elsewhere
+TEXTS = (  # that hold an object, and what they are
+    (re.compile(rb"\A\s*(?:<[?!][^>]*>\s*)*<(?:\w+:)?NativeDicomModel\b"), "an object written as XML"),  # PS3.19 A.1
+    (re.compile(rb"\bbegin [0-7]{3} .*!\$24--", re.DOTALL), "a DICOM file written by uuencode"),
+    (re.compile(rb"4449434d0200[0-9a-f]{2}00", re.IGNORECASE), "a DICOM file written as hexadecimal digits"),
+)
+DISK_END, DISK_TRAILER = b"koly", 512  # of Apple's images of disks, and how many bytes before the end
 PREAMBLE = 128  # bytes
 HEAD = 512  # bytes that tell a text
 
@@ -56,13 +62,15 @@ def refuse_wrapped(content: bytes) -> None:
         raise NotConformant(f"the mark DICM stands at byte {found.start()}, at {PREAMBLE} is wanted")
     if content[:HEAD].isascii() and any(mark in content for mark in MARK_IN_BASE64):
         raise NotConformant("a DICOM file written as base64 text")
+    if content[:HEAD].isascii() and (told := next((words for mark, words in TEXTS if mark.search(content)), "")):
+        raise NotConformant(told)
 
 
 def is_packed(content: bytes) -> bool:
     """Say whether bytes are an archive, something packed or the image of a disk."""
     if content.startswith(STARTS) or any(pattern.match(content, at) for at, pattern in AT):
         return True
-    return _is_tar(content[:TAR_BLOCK]) or _is_disc(content)
+    return _is_tar(content[:TAR_BLOCK]) or _is_disc(content) or content[-DISK_TRAILER:].startswith(DISK_END)
 
 
 def _is_tar(block: bytes) -> bool:

@@ -23,11 +23,12 @@ from flows.stages.ingest.headers import ingest
 from flows.stages.match.lists import match
 from flows.work import interrupt
 from flows.work.batch import Call, direct
-from flows.work.failure import tolerated
+from flows.work.failure import places_named, tolerated
 from flows.work.lease import Ticket, night_ticket
 from flows.work.undone import MARK
 
 Stage = Callable[[Site, Ticket, Call], Counter[str]]
+OnBegin = Callable[[Site, Ticket], object]  # called once the lease is held
 RunStage = Callable[[str, Site, Ticket], Counter[str]]
 
 
@@ -76,7 +77,7 @@ def conduct(
     stages: RunStage = run_stage,
     only: tuple[str, ...] = WHOLE,
     tick_at: datetime | None = None,
-    on_begin: Callable[[Site, Ticket], object] | None = None,
+    on_begin: OnBegin | None = None,
     checked_s: float | None = None,
 ) -> Summary:
     """Run one whole night, or some of its stages.
@@ -91,6 +92,7 @@ def conduct(
 
     Raises:
         flows.site.errors.PreflightRefused: The night must not begin; nothing was written.
+        flows.site.errors.PlaceLost: Archive or store could not be used any more.
         db.errors.NightRunning: Another night is at work.
     """
     seconds = preflight(site) if checked_s is None else checked_s
@@ -100,17 +102,28 @@ def conduct(
             lease.begin_stage(connection, ticket.night, "preflight")
             lease.end_stage(connection, ticket.night, "preflight", state="done", seconds=seconds, counts={})
         try:
-            if on_begin is not None:
-                on_begin(site, ticket)
-            for name in only:
-                stages(name, site, ticket)
-                interrupt.check()
-            final = _close(site, ticket, whole=only == WHOLE)
+            with places_named(site):
+                final = _work(site, ticket, stages, only, on_begin)
         except BaseException as error:
             failure.record(site, ticket, error)
             raise
     failure.tell_undone(site, final)
     return final
+
+
+def _work(
+    site: Site,
+    ticket: Ticket,
+    stages: RunStage,
+    only: tuple[str, ...],
+    on_begin: Callable[[Site, Ticket], object] | None,
+) -> Summary:
+    if on_begin is not None:
+        on_begin(site, ticket)
+    for name in only:
+        stages(name, site, ticket)
+        interrupt.check()
+    return _close(site, ticket, whole=only == WHOLE)
 
 
 def _close(site: Site, ticket: Ticket, *, whole: bool) -> Summary:

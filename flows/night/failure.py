@@ -8,7 +8,7 @@ from db import lease
 from flows.night.report import failed_page
 from flows.night.summary import Summary
 from flows.site.opened import Site
-from flows.work.failure import code_of, sentence, tolerated
+from flows.work.failure import code_of, sentence_of, tolerated
 from flows.work.lease import Ticket
 
 CALL_SECONDS = 60  # the operator's command gets this long
@@ -24,7 +24,7 @@ def record(site: Site, ticket: Ticket, error: BaseException) -> None:
         )  # fmt: skip
     with tolerated(True):
         failed_page(site, ticket.night)
-    call_operator(site, f"scantwin night {ticket.night} failed: {sentence(code)}")
+    call_operator(site, f"scantwin night {ticket.night} failed: {sentence_of(error)}")
 
 
 def tell_undone(site: Site, summary: Summary) -> None:

@@ -28,7 +28,7 @@ from flows.stages.embed import vectors
 from flows.stages.encoder import train
 from flows.stages.ingest import headers, scans
 from flows.stages.match import calibrate, lists
-from flows.work.batch import Batch, Call
+from flows.work.batch import Batch, Call, direct
 from flows.work.failure import may_retry
 from flows.work.lease import Ticket
 from flows.work.prefect_runs import end_dead_runs
@@ -65,7 +65,7 @@ def run_batch(
 ) -> dict[str, int]:
     """Run one batch by name on some ids."""
     site = open_site(config)
-    return dict(BATCHES[batch](site, Ticket(night, fence, finish_at), ids))
+    return dict(direct(BATCHES[batch], site, Ticket(night, fence, finish_at), ids))
 
 
 @flow(name="scantwin-stage", validate_parameters=False, persist_result=False)

@@ -20,7 +20,7 @@ from db.errors import DatabaseError
 from db.theirs import Studied, Theirs, files_of, studies_of, theirs_of
 from flows.answers.answer import filled
 from flows.answers.corrections import Forgotten
-from flows.records.persons import finish_persons, patients_of
+from flows.records.persons import contested_persons, finish_persons, patients_of
 from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site, open_site
 from flows.work.lease import Ticket, day_ticket
@@ -77,8 +77,9 @@ def _found_in_headers(site: Site, patient_id: str, issuer: str | None) -> list[s
     """
     with site.db.read() as connection:
         rows, merges = persons.present_persons(connection), persons.merges(connection)
+        contested = contested_persons(site, connection, rows)
     mine = {r.key for r in rows if r.patient_id == patient_id and issuer in (None, r.issuer)}
-    now = patients_of(site, rows, merges) if mine else {}
+    now = patients_of(site, rows, merges, contested) if mine else {}
     if mine and not any(now[key] for key in mine):
         raise NotFound("files with this patient id were read by a night that was cut off; run a night, then ask again")
     return sorted({now[key] for key in mine if now[key]})

@@ -12,7 +12,7 @@ from flows.answers import corrections
 from flows.answers.corrections import Conflict, Merged, PatientId, Unmerged
 from flows.operator.alike import merges_to_ask_for
 from flows.records.csv_line import CsvLine, RefusedLine
-from flows.records.persons import conflict, is_placeholder, patients_of, resolved
+from flows.records.persons import contested_persons, doubt, is_placeholder, patients_of, resolved
 from flows.site.errors import WrongUsage
 from flows.site.opened import Site
 from siamese.pairs import split_of
@@ -60,6 +60,7 @@ def correct(site: Site, path: Path, verb: Verb) -> Merged | Unmerged:
     """
     with site.db.read() as connection:
         before, rows = persons.merges(connection), persons.present_persons(connection)
+        contested = contested_persons(site, connection, rows)
     now, refused = dict(before), list[corrections.RefusedLine]()
     with _opened(path) as file:
         reader = csv.DictReader(file)
@@ -73,7 +74,7 @@ def correct(site: Site, path: Path, verb: Verb) -> Merged | Unmerged:
             except RefusedLine as error:
                 refused.append(corrections.RefusedLine(reader.line_num, str(error)))
     changed = {who for who in before.keys() | now.keys() if before.get(who) != now.get(who)}
-    was, will = patients_of(site, rows, before), patients_of(site, rows, now)
+    was, will = (patients_of(site, rows, merges, contested) for merges in (before, now))
     moved = {key for key in will if was[key] != will[key]}
     with site.db.write() as connection:
         persons.save_merges(connection, [(who, now[who]) for who in changed if who in now])
@@ -92,10 +93,13 @@ def conflicts(site: Site) -> list[Conflict]:
     with site.db.read() as connection:
         rows = persons.present_persons(connection)
         n_files, merges = persons.n_files(connection), persons.merges(connection)
+        contested = contested_persons(site, connection, rows)
     by_id: dict[Id, list[PersonRow]] = {}
     for row in rows:
         by_id.setdefault((row.patient_id, row.issuer), []).append(row)
-    why = {who: "a placeholder" if is_placeholder(site, who[0]) else conflict(some) for who, some in by_id.items()}
+    why = {
+        who: "a placeholder" if is_placeholder(site, who[0]) else doubt(some, contested) for who, some in by_id.items()
+    }
     files = {who: sum(n_files[row.key] for row in some) for who, some in by_id.items()}
     trusted = {who: some for who, some in by_id.items() if not why[who]}
     alike = {a: b for a, b in merges_to_ask_for(trusted, files).items() if resolved(a, merges) != resolved(b, merges)}

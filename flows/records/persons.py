@@ -7,7 +7,7 @@ for itself and has no own lane. What the hospital merged is one patient, by the 
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 
 from sqlalchemy import Connection
@@ -18,19 +18,20 @@ from flows.site.opened import Site
 from flows.work.lease import Ticket
 from scans.birth import known_birth_date
 from scans.header import Header
+from scans.name import words_of_name
 
 NOTHING_SAID = re.compile(r"[0\W_]*")  # "", "0", "000-00", "?"
 ONE_SIGN = re.compile(r"([A-Z])\1{2,}|([0-9])\2{3,}")  # "XXXXXX", "999-99-9999"
 NOBODY = frozenset(  # whole ids, in capitals, without blanks and punctuation; a number behind them tells people apart
     """
-    ANON ANONYM ANONYME ANONYMIZED ANONYMISED ANONYMOUS ANONYMOUSPATIENT ANONYMISIERT ANONIMO BLANK BLANKED
-    CENSORED CONFIDENTIAL DEFAULT DEID DEIDENTIFIED DELETED DUMMY EMERGENCY EMPTY HIDDEN ID INCONNU JANEDOE JOHNDOE
-    DESCONOCIDO MASKED MISSING MRN NA NAN NIL NOID NONAME NONE NOPATIENTID NOTAPPLICABLE NOTASSIGNED NOTAVAILABLE
-    NOTFALL NOTSPECIFIED NULL PATIENT PATIENTID PATID PRIVATE PSEUDONYM REDACTED REMOVED SCRUBBED TBA TBD TEMP TEMPORARY
-    TEST TESTPATIENT TRAUMA UNASSIGNED UNBEKANNT UNDEFINED UNIDENTIFIED UNK UNKNOWN UNKNOWNPATIENT UNSPECIFIED URGENCE
+    ANON ANONYM ANONYME ANONYMIZED ANONYMISED ANONYMOUS ANONYMOUSPATIENT ANONYMISIERT ANONIMO BLANK BLANKED CENSORED
+    CONFIDENTIAL DAILYQA DEFAULT DEID DEIDENTIFIED DELETED DEMO DUMMY EMERGENCY EMPTY HIDDEN ID INCONNU JANEDOE
+    JOHNDOE DESCONOCIDO MASKED MISSING MRN NA NAN NEW NIL NOID NONAME NONE NOPATIENTID NOTAPPLICABLE NOTASSIGNED
+    NOTAVAILABLE NOTFALL NOTSPECIFIED NULL PATIENT PATIENTID PATID PHANTOM PRIVATE PSEUDONYM QA QC REDACTED REMOVED
+    SAMPLE SCRUBBED SERVICE TBA TBD TEMP TEMPORARY TEST TESTPATIENT TRAUMA UNASSIGNED UNBEKANNT UNDEFINED UNIDENTIFIED
+    UNK UNKNOWN UNKNOWNPATIENT UNSPECIFIED URGENCE
     """.split()  # noqa: SIM905
 )
-WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def finish_persons(site: Site, ticket: Ticket) -> int:
@@ -39,7 +40,8 @@ def finish_persons(site: Site, ticket: Ticket) -> int:
         if not persons.is_pending(connection):
             return 0
         rows, merges = persons.present_persons(connection), persons.merges(connection)
-    now = patients_of(site, rows, merges)
+        contested = contested_persons(site, connection, rows)
+    now = patients_of(site, rows, merges, contested)
     changed = {row.key: now[row.key] for row in rows if row.patient != now[row.key]}
     if changed:
         with site.db.write(ticket.right) as connection:
@@ -47,17 +49,45 @@ def finish_persons(site: Site, ticket: Ticket) -> int:
     return len(changed)
 
 
-def patients_of(site: Site, rows: Sequence[PersonRow], merges: Mapping[Id, Id]) -> dict[str, str]:
-    """Return person -> patient key, "" where each study has to count for itself."""
-    by_id: dict[Id, list[PersonRow]] = defaultdict(list)
-    for row in rows:
-        by_id[(row.patient_id, row.issuer)].append(row)
+def patients_of(
+    site: Site, rows: Sequence[PersonRow], merges: Mapping[Id, Id], contested: Set[str] = frozenset()
+) -> dict[str, str]:
+    """Return person -> patient key, "" where each study has to count for itself.
+
+    Args:
+        site: Its keys and placeholders.
+        rows: All persons.
+        merges: What the hospital merged.
+        contested: Persons who are no evidence that an id is not one person's, see `contested_persons`.
+    """
     found = {}
-    for who, some in by_id.items():
-        is_one = not is_placeholder(site, who[0]) and not conflict(some)
+    for who, some in _by_id(rows).items():
+        is_one = not is_placeholder(site, who[0]) and not doubt(some, contested)
         key = site.keys.patient(*resolved(who, merges), "") if is_one else ""
         found.update({row.key: key for row in some})
     return found
+
+
+def contested_persons(site: Site, connection: Connection, rows: Sequence[PersonRow]) -> set[str]:
+    """Return the persons whom only contested copies name: other copies of the same instances name another one.
+
+    A header that was corrected and sent again makes a second birth date of one person. Both copies show one and the
+    same picture, so they are no evidence of two people.
+    """
+    doubtful = [some for who, some in _by_id(rows).items() if not is_placeholder(site, who[0]) and conflict(some)]
+    return {person for some in doubtful for person in persons.contested_persons(connection, [row.key for row in some])}
+
+
+def doubt(rows: Sequence[PersonRow], contested: Set[str]) -> str:
+    """Say why persons under one id cannot be one person, "" if they can, by those who are evidence."""
+    return conflict([row for row in rows if row.key not in contested])
+
+
+def _by_id(rows: Sequence[PersonRow]) -> dict[Id, list[PersonRow]]:
+    by_id: dict[Id, list[PersonRow]] = defaultdict(list)
+    for row in rows:
+        by_id[(row.patient_id, row.issuer)].append(row)
+    return by_id
 
 
 def is_placeholder(site: Site, patient_id: str) -> bool:
@@ -87,7 +117,7 @@ def conflict(rows: Sequence[PersonRow]) -> str:
         return "male and female"
     if all(dates):
         return ""
-    names = [words for row in rows if (words := frozenset(WORD.findall(row.name.upper())))]
+    names = [words for row in rows if (words := words_of_name(row.name))]
     return "names without a common word" if any(not (a & b) for a in names for b in names) else ""
 
 
@@ -115,7 +145,9 @@ def patient_outside(site: Site, connection: Connection, header: Header) -> tuple
     """Return the patient key of a file that is not in the archive, and whether its id can be trusted."""
     row = person_of(header)
     known = [r for r in persons.persons_of_id(connection, row.patient_id, row.issuer) if r.key != row.key]
-    key = patients_of(site, [*known, row], persons.merges(connection))[row.key]
+    rows = [*known, row]
+    contested = contested_persons(site, connection, rows)
+    key = patients_of(site, rows, persons.merges(connection), contested)[row.key]
     return key or site.keys.patient("", "", header.identity.study_uid), bool(key)
 
 

@@ -6,6 +6,7 @@ Explained               the text is the sentence that a person reads
 ├── PreflightRefused    a night must not begin
 ├── ClusterTrouble      Prefect's server, pools, deployments, workers
 ├── NightFailed         a night ended badly
+├── PlaceLost           archive or store became unusable while a night ran
 ├── OtherDevice         vectors of CPU and GPU would mix
 └── DeviceMissing       the GPU that was asked for is not there
 ArchiveShrank           the archive is probably not mounted
@@ -50,6 +51,14 @@ class NightFailed(Explained):
     def __init__(self, sentence: str, exit: int = 1) -> None:
         super().__init__(sentence)
         self.exit = exit
+
+
+class PlaceLost(Explained):
+    """Archive or store cannot be used any more; the text is what preflight would say of it."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 class OtherDevice(Explained):

@@ -15,10 +15,25 @@ PROBE = ".probe"
 
 def wrong_place(config: Path, settings: Settings) -> str:
     """Say what is wrong with a path of the configuration: found, wanted, next step; "" when all can be used."""
+    return wrong_archive(config, settings) or wrong_store(config, settings)
+
+
+def wrong_archive(config: Path, settings: Settings) -> str:
+    """Say why the archive cannot be listed, "" if it can."""
+    return _archive(place(config, settings.site.archive))
+
+
+def wrong_store(config: Path, settings: Settings, *folders: Path) -> str:
+    """Say which folder of ours takes no files and why, "" if all do.
+
+    Args:
+        config: The configuration.
+        settings: What it says.
+        folders: More folders of the store to try, such as one that has just refused a file.
+    """
     store = place(config, settings.site.store)
-    found = _archive(place(config, settings.site.archive)) or _ours(store, "the store", "[site] store")
-    found = found or _database(database_url(config, settings))
-    there = [store / name for name in OURS if os.path.lexists(store / name)]
+    found = _ours(store, "the store", "[site] store") or _database(database_url(config, settings))
+    there = [*(store / name for name in OURS if os.path.lexists(store / name)), *folders]
     return found or next(filter(None, (_ours(folder, "the store's folder", "[site] store") for folder in there)), "")
 
 

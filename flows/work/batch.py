@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from flows.site.opened import Site
 from flows.work import interrupt
+from flows.work.failure import places_named
 from flows.work.lease import Ticket
 
 T = TypeVar("T")
@@ -21,7 +22,8 @@ Call = Callable[[Batch, Site, Ticket, Sequence[str]], Mapping[str, int]]
 
 def direct(batch: Batch, site: Site, ticket: Ticket, ids: Sequence[str]) -> Mapping[str, int]:
     """Run a batch here and now."""
-    return batch(site, ticket, ids)
+    with places_named(site):
+        return batch(site, ticket, ids)
 
 
 def run_batches(

@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from db.errors import Fenced, is_disk_full, is_transient
-from flows.site.errors import ArchiveShrank, DeviceMissing, OtherDevice, Told
+from flows.site.errors import ArchiveShrank, DeviceMissing, OtherDevice, PlaceLost, Told
+from flows.site.opened import Site
+from flows.site.places import wrong_archive, wrong_store
 from scans.outcome import outcome
 from siamese.manifest import EncoderMismatch
+
+UNSAID = frozenset({"failed", "database-lost"})  # codes that may have another reason than they tell
+LOST = frozenset({"archive-missing", "store-unwritable"})  # codes of PlaceLost
 
 
 def sentence(code: str) -> str:
@@ -33,11 +38,47 @@ def code_of(error: BaseException) -> str:
         return "out-of-memory"
     if is_disk_full(error) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
         return "disk-full"
-    if isinstance(error, OtherDevice | DeviceMissing):
+    if isinstance(error, OtherDevice | DeviceMissing | PlaceLost):
         return error.code
     if is_mismatch(error):
         return "encoder-damaged"
     return "database-lost" if is_transient(error) else "failed"
+
+
+def sentence_of(error: BaseException) -> str:
+    """What happened and what to do; a place that was lost is named."""
+    code = code_of(error)
+    if isinstance(error, Told) and code in LOST:
+        return error.sentence
+    return str(error) if isinstance(error, PlaceLost) else sentence(code)
+
+
+@contextlib.contextmanager
+def places_named(site: Site) -> Iterator[None]:
+    """Let an error that says nothing name the archive or the store, where one of them cannot be used any more.
+
+    Raises:
+        PlaceLost: In the place of such an error; one that may pass by itself goes on as it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        if code_of(error) not in UNSAID or (isinstance(error, OSError) and may_retry(error)):
+            raise
+        lost = _lost_place(site, error)
+        if lost is None:
+            raise
+        raise lost from error
+
+
+def _lost_place(site: Site, error: Exception) -> PlaceLost | None:
+    if wrong := wrong_archive(site.config, site.settings):
+        return PlaceLost("archive-missing", wrong)
+    named = Path(error.filename) if isinstance(error, OSError) and isinstance(error.filename, str) else None
+    folders = [named.parent] if named is not None and site.store in named.parents else []
+    if wrong := wrong_store(site.config, site.settings, *folders):
+        return PlaceLost("store-unwritable", wrong)
+    return None
 
 
 def shard_code(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from db.errors import DatabaseError, Fenced, NightRunning, is_forbidden
-from flows.site.errors import LeftUndone, OtherDevice, PreflightRefused, Told
+from flows.site.errors import LeftUndone, OtherDevice, PlaceLost, PreflightRefused, Told
 from flows.site.settings import ConfigError
 from flows.work.failure import code_of, forbidden, is_mismatch, may_retry, unforeseen
 
@@ -47,7 +47,7 @@ def _in_words(error: Exception) -> tuple[int, str]:
     doctor = "run `scantwin doctor` on this machine, which says why"
     if isinstance(error, NightRunning):
         return 4, "another night is running; wait for it, or look at `scantwin status`"
-    if isinstance(error, OtherDevice | LeftUndone) or is_mismatch(error):
+    if isinstance(error, OtherDevice | LeftUndone | PlaceLost) or is_mismatch(error):
         return 1, str(error)
     if isinstance(error, ConfigError):
         return 2, f"configuration or secret cannot be used; {doctor}"

@@ -120,6 +120,27 @@ def test_a_night_that_is_run_again_moves_from_the_rank_before_that_night(scans, 
     assert moves(scans) == {prior: (rank, None, None) for rank, prior in enumerate("abc", 1)}
 
 
+def test_a_move_that_is_taken_back_within_its_night_leaves_that_of_an_earlier_night(
+    scans, new_night: Callable[[], int]
+) -> None:
+    put(scans, 1, "a", "b", "c")
+    put(scans, new_night(), "b", "a", "c")
+    night = new_night()
+    for priors in ("bca", "abc", "bac"):
+        put(scans, night, *priors)
+    assert moves(scans) == {"a": (2, 2, 1), "b": (1, 2, 2), "c": (3, None, None)}
+
+
+def test_a_match_that_left_and_came_back_in_one_night_has_moved_if_its_rank_differs(
+    scans, new_night: Callable[[], int]
+) -> None:
+    put(scans, 1, "a", "b")
+    night = new_night()
+    put(scans, night, "b")
+    put(scans, night, "b", "a")
+    assert moves(scans) == {"a": (2, night, 1), "b": (1, night, 2)}
+
+
 def test_a_match_moves_in_no_night_that_it_entered_in(scans) -> None:
     put(scans, 1, "a", "b")
     put(scans, 1, "b", "a")

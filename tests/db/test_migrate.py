@@ -114,6 +114,18 @@ def test_a_database_that_was_changed_by_hand_is_found_out(db_url: str, change: s
     assert check(db_url)
 
 
+def test_a_view_that_was_replaced_by_one_of_the_same_columns_is_found_out_and_made_again(db_url: str) -> None:
+    view = next(view for view in VIEWS if view.name == "night_summary")
+    is_sqlite = db_url.startswith("sqlite")
+    other = view.sql.replace("n.exit_code", "n.id AS exit_code")
+    create = "CREATE" if is_sqlite else "CREATE OR REPLACE"
+    run(db_url, *["DROP VIEW night_summary"] * is_sqlite, f"{create} VIEW night_summary AS {other}")
+    (found,) = check(db_url)
+    assert "night_summary" in found
+    upgrade(db_url)
+    assert check(db_url) == []
+
+
 def test_a_missing_rule_is_found_out(db_url: str) -> None:
     rules = table_of(Lease).constraints
     rule = CheckConstraint("fence >= 0", name="fence")

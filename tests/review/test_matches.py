@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from db.encoders import set_provisional
-from db.tables import Activation, Match, Scan
+from db.tables import Activation, Match, Patient, Scan
 from db.verdicts import save_verdict
 from review.report import write_matches
 
@@ -109,6 +109,33 @@ def test_a_scan_without_lists_says_why(proven, words, what):
             connection.execute(update(Scan).where(Scan.key == key).values(gone))
     text = words(matches_page(proven, key))
     assert meant in text and "has no lists" in text
+
+
+@both
+@pytest.mark.parametrize("what", ["not embedded", "kind unknown", "alternate"])
+def test_own_earlier_scans_are_shown_for_a_scan_without_lists(proven, words, what):
+    values = {
+        "not embedded": {},
+        "kind unknown": {"state": "held_back", "code": "kind-unknown", "is_main": None, "kind": "unknown"},
+        "alternate": {"study": f"study-{D}", "is_main": False, "code": "alternate-reconstruction"},
+    }[what]
+    patient = "p1pppppppppppppp"
+    proven.scan("eeeeeeeeeeeeeeee", patient, date(2026, 11, 1), **values)
+    proven.scan("1111111111111111", patient, None, kind="mr/brain/t1/3d")
+    proven.scan("2222222222222222", patient, date(2026, 12, 1))  # later
+    proven.scan("3333333333333333", "p2pppppppppppppp", date(2020, 1, 1))
+    shown = words(matches_page(proven, "eeeeeeeeeeeeeeee")).partition("Same patient, not compared")[2]
+    own = ["aaaaaaaaaa", "1111111111"] if what == "alternate" else ["dddddddddd", "aaaaaaaaaa", "1111111111"]
+    places = [shown.find(key) for key in own]
+    assert -1 not in places and places == sorted(places)
+    assert shown.count("Which came first is not known.") == 1 and "2222222222" not in shown and "3333" not in shown
+
+
+def test_no_own_scans_are_shown_where_an_id_is_not_trusted(proven, words):
+    proven.scan("eeeeeeeeeeeeeeee", "p1pppppppppppppp", date(2026, 11, 1))
+    with proven.write() as connection:
+        connection.execute(update(Patient).values(own_lane=False))
+    assert "Same patient" not in words(matches_page(proven, "eeeeeeeeeeeeeeee"))
 
 
 def test_an_unknown_scan_is_an_error(house):

@@ -37,14 +37,16 @@ TWO = [  # of MR: a setting and two of its values that are two contrasts
     ("echo_time_ms", 90.0, 15.0), ("echo_number", 1, 2), ("repetition_time_ms", 30.0, 150.0),
     ("repetition_time_ms", 500.0, 600.0), ("inversion_time_ms", 150.0, 2500.0), ("flip_angle_deg", 5.0, 20.0),
     ("b_value", 0.0, 1000.0), ("b_value", None, 1000.0), ("b_value", 500.0, 1000.0), ("temporal_position", 1, 2),
-    ("trigger_time_ms", 300.0, 700.0), ("echo_time_ms", 2.3, 2.5),
+    ("trigger_time_ms", 300.0, 700.0), ("echo_time_ms", 2.3, 2.5), ("slice_thickness_mm", 5.0, 2.5),
+    ("cardiac_phase", 30.0, 70.0), ("scan_options", (), ("FS",)),
+    ("scanning_sequence", ("SE",), ("GR",)), ("sequence_variant", ("SK",), ("SK", "MP")),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "one", "other"), TWO)
 @pytest.mark.parametrize("is_other", [lambda i: i % 2 == 1, lambda i: i >= 10], ids=["between", "halves"])
 def test_two_values_of_a_setting_are_two_volumes(
-    make_members: Maker, name: str, one: float, other: float, is_other: Callable[[int], bool]
+    make_members: Maker, name: str, one: object, other: object, is_other: Callable[[int], bool]
 ) -> None:
     grouping = group(series(make_members, lambda i: {name: other if is_other(i) else one}, **MR))
     assert (sizes(grouping), grouping.endings) == ([10, 10], [])
@@ -68,11 +70,13 @@ def test_two_tube_voltages_are_two_volumes(make_members: Maker, is_other: Callab
         ("repetition_time_ms", (500.0, 512.0)), ("flip_angle_deg", (90.0, 89.7)), ("b_value", (1000.0, 995.0, 1005.0)),
         ("inversion_time_ms", (2500.0, 2499.8)), ("echo_time_ms", (90.0, None)), ("repetition_time_ms", (4000.0, None)),
         ("trigger_time_ms", (10.0, 60.0, 110.0, 160.0, 210.0)), ("trigger_time_ms", (300.0, 301.0)),
+        ("slice_thickness_mm", (3.0, 3.0001, 2.95)), ("slice_thickness_mm", (3.0, None)),
+        ("scanning_sequence", (("GR", "IR"), ("IR", "GR"))), ("sequence_variant", (("SK",), (), ("SK", ""))),
         ("b_value", (0.0, None)), ("temporal_position", tuple(range(20))), ("acquisition_number", tuple(range(20))),
     ],
 )  # fmt: skip
 def test_rounding_jitter_and_counters_make_no_second_volume(
-    make_members: Maker, name: str, values: Sequence[float | None]
+    make_members: Maker, name: str, values: Sequence[object]
 ) -> None:
     grouping = group(series(make_members, lambda i: {name: values[i % len(values)]}, **MR))
     assert (sizes(grouping), grouping.endings) == ([20], [])
@@ -92,6 +96,16 @@ def test_a_few_slices_of_another_setting_are_named_and_used_in_nothing(make_memb
     }
 
 
+def test_a_few_slices_of_another_thickness_or_sequence_are_named(make_members: Maker) -> None:
+    for name, one, other, told in (
+        ("slice_thickness_mm", 5.0, 2.5, "slice thickness (slices): 5 mm (18), 2.5 mm (2)"),
+        ("scanning_sequence", ("SE",), ("IR", "GR"), "scanning sequence (slices): SE (18), GR\\IR (2)"),
+    ):
+        fields = [{name: other if i > 17 else one} for i in range(20)]
+        endings = group(series(make_members, fields.__getitem__, **MR)).endings
+        assert {(e.code, e.why) for e in endings} == {("mixed-acquisitions", told)}
+
+
 def test_a_few_slices_of_another_time_are_used_in_nothing(make_members: Maker) -> None:
     grouping = group(series(make_members, lambda i: {"temporal_position": 2 if i > 17 else 1}, **MR))
     assert (grouping.stacks, codes(grouping)) == ([], {"mixed-acquisitions"})
@@ -106,6 +120,7 @@ def test_a_few_slices_of_another_time_are_used_in_nothing(make_members: Maker) -
         lambda i: {"acquisition_time": clock(0 if i < 10 else 840)},
         lambda i: {"acquisition_number": 1 + i // 10, "acquisition_time": clock(0 if i < 10 else 840)},
         lambda i: {"contrast_agent": "AGENT" if i % 2 else ""},
+        lambda i: {"series_description": "liver arterial" if i % 2 else "liver venous"},
         lambda i: {"contrast_agent": "AGENT" if i >= 10 else "", "acquisition_number": 1 + i // 10},
         lambda i: {"contrast_agent": "AGENT" if i >= 10 else "NONE", "acquisition_time": clock(0 if i < 10 else 90)},
         lambda i: {"acquisition_datetime": f"20240305{clock(0 if i % 2 else 840)}+0100"},
@@ -131,6 +146,8 @@ def test_two_acquisitions_of_a_ct_are_two_volumes(make_members: Maker, told: Tol
         },  # a bolus on the way
         lambda i: {"acquisition_number": i, "acquisition_time": clock(3 * i), "contrast_agent": "AGENT" * (i > 4)},
         lambda i: {"acquisition_time": "" if i % 2 else clock(5000)},
+        lambda i: {"acquisition_time": clock((50390 + i) % 86400 - 36000)},  # over midnight, and the date stayed
+        lambda i: {"series_description": "abdomen arterial" if i < 10 else "abdomen"},
     ],
 )
 def test_one_acquisition_of_a_ct_is_one_volume(make_members: Maker, told: Told) -> None:
@@ -145,6 +162,9 @@ def test_one_acquisition_of_a_ct_is_one_volume(make_members: Maker, told: Told) 
         lambda i: {"acquisition_time": clock(180 * (i % 3))},
         lambda i: {"acquisition_number": 1 + i // 5, "acquisition_time": clock(700 * (i // 5))},  # slabs
         lambda i: {"repetition_time_ms": 4000.0 + 40 * (i % 2), "acquisition_number": 1 + i % 2},
+        lambda i: {"acquisition_number": 1 + i % 2, "acquisition_time": clock(90 * (i % 2)), "slice_thickness_mm": 2.5},
+        lambda i: {"acquisition_number": 1 + i % 2, "acquisition_time": clock(20 * i), "slice_thickness_mm": 5.0},
+        lambda i: {"acquisition_number": 1 + i // 10, "acquisition_time": clock(i // 10), "slice_thickness_mm": 2.5},
     ],
 )
 def test_packages_and_slabs_of_an_mr_are_one_volume(make_members: Maker, told: Told) -> None:
@@ -155,6 +175,9 @@ def test_packages_and_slabs_of_an_mr_are_one_volume(make_members: Maker, told: T
     "told",
     [
         lambda i: {"acquisition_number": 1 + i % 2, "acquisition_time": clock(840 * (i % 2))},
+        lambda i: {"acquisition_number": 1 + i % 2, "acquisition_time": clock(420 * (i % 2))},
+        lambda i: {"acquisition_number": 1 + i % 2, "acquisition_time": clock(90 * (i % 2)), "slice_thickness_mm": 5.0},
+        lambda i: {"acquisition_number": i % 2, "acquisition_time": clock(90 * (i % 2) + i), "slice_thickness_mm": 4},
         lambda i: {"contrast_agent": "AGENT" if i % 2 else "", "acquisition_time": clock(300 * (i % 2))},
         lambda i: {"series_description": "t1 post gad" if i % 2 else "t1 pre"},
     ],

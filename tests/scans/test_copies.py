@@ -95,6 +95,71 @@ def test_a_picture_in_conflict_leaves_the_other_pictures_of_its_series(make_memb
     assert codes(grouping) == {"file0": "uid-conflict", "again0": "uid-conflict", "file1": "used"}
 
 
+OLD = {"created_date": "20240305", "created_time": "101500"}
+NEWER = [  # what the corrected copy says of itself
+    {"modified": ("20240310120000",)}, {"modified": ("20240310120000", "20240309")}, {"modified": ("20240310",), **OLD},
+    {"coerced": "20240310120000.5+0100", "modified": ("20240310120000",)},
+    {"created_date": "20240306", "created_time": "080000"}, {"modified": ("2024-03-10T12:00:00Z",)},
+]  # fmt: skip
+UNTOLD = [
+    {}, OLD, {"modified": ("soon",)}, {"modified": ("",)}, {"modified": ("20240310120000", "")},
+    {"modified": ("20240310120000",), "created_date": "20240304", "created_time": "101500"},  # made before the other
+    {"modified": ("20240310120000",), "pixel_sha256": "e" * 64},  # no correction of a header alone
+    {"created_date": "20240305", "created_time": "183000", "timezone_offset": "+0100"},  # the other has no zone
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", NEWER, ids=str)
+@pytest.mark.parametrize("change", [{"kernel": "B70f"}, {"identity": {"birth_date": "19610101"}},
+                                    {"identity": {"patient_id": "P2"}}, {"body_part": "ABDOMEN"}], ids=str)  # fmt: skip
+def test_the_copy_that_says_that_it_is_newer_counts_as_a_whole(
+    make_members: Maker, said: dict[str, Any], change: dict[str, Any]
+) -> None:
+    members = first(make_members, **OLD)
+    for files in ([*members, *again(members, **change, **said)], [*again(members, **change, **said), *members]):
+        grouping = group(files)
+        found = codes(grouping)
+        assert {file.rstrip("0123456789"): code for file, code in found.items()} == {
+            "again": "used",
+            "file": "duplicate",
+        }
+        assert len(grouping.stacks) == 1 and len(found) == 12
+    assert grouping.endings[2].why == "2 copies; the one that was corrected last counts: file again2"
+
+
+@pytest.mark.parametrize("said", UNTOLD, ids=str)
+def test_where_copies_do_not_agree_on_which_is_newer_all_are_in_conflict(
+    make_members: Maker, said: dict[str, Any]
+) -> None:
+    members = first(make_members, **OLD)
+    assert set(codes(group([*members, *again(members, kernel="B70f", **said)])).values()) == {"uid-conflict"}
+
+
+def test_of_two_corrections_the_later_one_counts(make_members: Maker) -> None:
+    members = first(make_members, modified=("20240311",))
+    copies = again(members, kernel="B70f", modified=("20240310", "20240309"))
+    third = [replace(m, file=f"third{i}") for i, m in enumerate(again(members, kernel="B80f", modified=()))]
+    found = codes(group([*copies, *members, *third]))
+    assert {file for file, code in found.items() if code == "used"} == {m.file for m in members}
+    assert list(found.values()).count("duplicate") == 12
+
+
+@pytest.mark.parametrize("n_again", [1, 3, 5])
+def test_a_correction_of_some_slices_makes_no_volume_of_two_copies(make_members: Maker, n_again: int) -> None:
+    members = first(make_members)
+    grouping = group([*members, *again(members[:n_again], kernel="B70f", modified=("20240310",))])
+    assert grouping.stacks == [] and set(codes(grouping).values()) == {"uid-conflict"}
+
+
+def test_a_correction_that_changes_some_slices_only_counts_with_its_other_slices(make_members: Maker) -> None:
+    members = first(make_members)
+    copies = again(members[:3], kernel="B70f", modified=("20240310",))
+    rest = again(members, kernel=members[0].header.kernel, modified=("20240310",))[3:]
+    grouping = group([*members, *copies, *rest])
+    used = {m.file for stack in grouping.stacks for m in stack.members}
+    assert used == {f"again{i}" for i in range(6)} and len(grouping.stacks) == 2
+
+
 SAME = [
     {"series_description": "Chest "}, {"series_description": "CHEST routine"},
     {"study_description": "Thorax"}, {"manufacturer": "ACME Inc"}, {"content_time": "101501"}, {"age_years": 64.0},

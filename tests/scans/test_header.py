@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import dcmread
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
@@ -353,3 +354,29 @@ def test_a_header_of_an_older_version_is_read_without_what_nobody_looks_at_any_m
     older = json.loads(header.to_json()) | {"window_center": [40.0], "lut_shape": "IDENTITY"}
     del older["faults"], older["units"]
     assert Header.from_json(json.dumps(older)) == header
+
+
+@pytest.mark.parametrize(
+    ("items", "modified"),
+    [
+        ([], ()), (["20240310120000.5+0100"], ("20240310120000.5+0100",)), (["2024", None], ("2024", "")),
+        (["soon"], ("soon",)),
+    ],
+)  # fmt: skip
+def test_when_a_header_was_corrected_is_read_from_every_item(
+    save: Save, items: list[str | None], modified: tuple[str, ...]
+) -> None:
+    def item(text: str | None) -> Dataset:
+        ds = Dataset()
+        if text is not None:
+            ds.add(DataElement(0x04000562, "DT", text, validation_mode=0))
+        ds.SourceOfPreviousValues = "H"
+        return ds
+
+    tags = {"InstanceCreationDate": "20240305", "InstanceCreationTime": "101500"}
+    header = read_header(save(OriginalAttributesSequence=[item(text) for text in items], **tags))
+    assert (header.modified, header.created_date, header.created_time) == (modified, "20240305", "101500")
+
+
+def test_the_phase_of_a_heart_is_a_number_of_four_bytes(save: Save) -> None:
+    assert read_header(save(NominalPercentageOfCardiacPhase=70.5)).cardiac_phase == 70.5

@@ -425,3 +425,22 @@ def test_slices_at_one_position_that_only_their_number_tells_apart_are_looked_at
 def test_slice_locations_place_nothing_where_positions_do(make_members: Maker) -> None:
     members = [changed(m, slice_location_mm=float(-7 * i % 11)) for i, m in enumerate(make_members(range(12)))]
     assert [len(s.members) for s in group(members).stacks] == [12]
+
+
+@pytest.mark.parametrize(("n_other", "kind"), [(1, "ct/chest/3d"), (4, "ct/chest/3d"), (5, "ct/unknown/3d")])
+@pytest.mark.parametrize("at", ["first", "last"])
+def test_one_slice_does_not_tell_the_kind_of_a_volume(make_members: Maker, n_other: int, kind: str, at: str) -> None:
+    members = make_members(range(10), body_part="CHEST", series_description="routine")
+    is_other = (lambda i: i < n_other) if at == "first" else (lambda i: i >= 10 - n_other)
+    mixed = [
+        replace(m, header=replace(m.header, body_part="ABDOMEN")) if is_other(i) else m for i, m in enumerate(members)
+    ]
+    (stack,) = group(mixed).stacks
+    assert (stack.kind.key, stack.kind.known, len(stack.members)) == (kind, kind != "ct/unknown/3d", 10)
+
+
+def test_slices_of_signed_and_of_unsigned_pixels_make_no_volume(make_members: Maker) -> None:
+    members = make_members(range(10))
+    other = 1 - members[4].header.pixel_representation
+    members[4] = replace(members[4], header=replace(members[4].header, pixel_representation=other))
+    assert {ending.code for ending in group(members).endings} == {"mixed-encoding"}

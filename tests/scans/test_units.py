@@ -1,10 +1,13 @@
 """A CT that is not in Hounsfield units is a map, and a map never stands for its study."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from enhanced import frame, item, write_enhanced
+from pydicom import dcmread
+from pydicom.dataelem import DataElement
 from pydicom.uid import MRImageStorage
 
 from scans.header import Header, read_header
@@ -81,6 +84,23 @@ def test_real_world_values_tell_the_units_of_a_ct(make_header: MakeHeader, units
 ])  # fmt: skip
 def test_an_mr_in_physical_units_is_a_map(make_header: MakeHeader, fields: dict[str, object], end: str) -> None:
     assert code(make_header(**(MR | fields))) == end
+
+
+@pytest.mark.parametrize(("text", "end"), [
+    ("ADC map", "derived"), ("T2 Map", "derived"), ("t1_rho map", "derived"), ("T2*-map sag", "derived"),
+    ("fat fraction map", "derived"), ("t2 tse", ""), ("DWI", ""), ("mapping localised t2", ""), ("t1 vibe", ""),
+])  # fmt: skip
+def test_an_mr_that_is_called_a_map_is_one(make_header: MakeHeader, text: str, end: str) -> None:
+    assert code(make_header(**MR, series_description=text)) == end
+
+
+def test_a_unit_of_several_values_is_none(make_header: MakeHeader, save: Callable[..., Path]) -> None:
+    assert code(make_header(rescale_type="HU\\MGML")) == "bad-value"
+    path = save()
+    ds = dcmread(path)
+    ds[0x00281054] = DataElement(0x00281054, "LO", ["HU", "MGML"])
+    ds.save_as(path)
+    assert read_header(path).rescale_type == "HU\\MGML"
 
 
 def test_a_radiograph_may_be_in_any_units(make_header: MakeHeader) -> None:

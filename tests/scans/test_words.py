@@ -106,6 +106,7 @@ def test_an_agent_is_told_by_words_that_mean_one(make_header: Maker, text: str, 
     ("text", "told"),
     [("CHEST POST OP", "unknown"), ("CHEST POST", "unknown"), ("ABD WO CON", "not-given"), ("ABD W CON", "given"),
      ("CHEST W/WO", "unknown"), ("LIVER NATIV", "not-given"), ("ABD POST CONTRAST", "given"), ("CHEST +COR", "unknown"),
+     ("CHEST CONTRAST ALLERGY", "unknown"), ("ABD CONTRAST REFUSED", "unknown"), ("CHEST CONTRAST", "given"),
      ("NATIVE KIDNEY", "unknown"), ("ABD ORAL CONTRAST ONLY", "unknown")],
 )  # fmt: skip
 def test_a_ct_tells_its_agent_by_words_that_mean_one(make_header: Maker, text: str, told: str) -> None:

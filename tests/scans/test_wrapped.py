@@ -1,6 +1,7 @@
 """What may hold scans is never "not DICOM, nothing to do", whatever it is called; what holds none is no alarm."""
 
 import base64
+import binascii
 import bz2
 import email.mime.application
 import email.mime.multipart
@@ -108,7 +109,15 @@ def by_mail(content: bytes) -> bytes:
     return mail.as_bytes()
 
 
+def uuencoded(content: bytes) -> bytes:
+    lines = [binascii.b2a_uu(content[i : i + 45]) for i in range(0, len(content), 45)]
+    return b"begin 644 scan.dcm\n" + b"".join(lines) + b"`\nend\n"
+
+
 WRAPPED: dict[str, Callable[[bytes], bytes]] = {
+    "uuencode": uuencoded,
+    "hexadecimal": lambda c: c.hex().upper().encode(),
+    "xml": lambda c: b'<?xml version="1.0"?>\n<NativeDicomModel xml:space="preserve"></NativeDicomModel>',
     "multipart": lambda c: b"--edge\r\nContent-Type: application/dicom\r\n\r\n" + c + b"\r\n--edge--\r\n",
     "web answer": lambda c: b"HTTP/1.1 200 OK\r\nContent-Type: multipart/related\r\n\r\n--x\r\n\r\n" + c,
     "no preamble": lambda c: c[128:],
@@ -121,6 +130,11 @@ WRAPPED: dict[str, Callable[[bytes], bytes]] = {
     "base64 of a file with a preamble": lambda c: base64.encodebytes(b"II*\0" + c[4:]),
     "the mark alone": lambda c: b"DICM",
 }
+
+
+@pytest.mark.parametrize("content", [bytes(4000) + b"koly" + bytes(508), b"LRZI\0\6" + bytes(99)])
+def test_an_image_of_an_apple_disk_and_an_lrzip_are_packed(tmp_path: Path, content: bytes) -> None:
+    assert code_of(tmp_path / "file", content) == "packed"
 
 
 @pytest.mark.parametrize("name", WRAPPED)
@@ -137,6 +151,8 @@ def picture(kind: str) -> bytes:
 ORDINARY: dict[str, Callable[[], bytes]] = {
     "nothing": lambda: b"",
     "text": lambda: b"Archive of scans, see DICM in PS3.10\n" * 99,
+    "words in hexadecimal": lambda: b"The mark of DICOM is 4449434D.\n" * 9,
+    "xml": lambda: b'<?xml version="1.0"?><Study/>',
     "pdf": lambda: b"%PDF-1.7\n" + bytes(3000),
     "jpeg": lambda: picture("JPEG"),
     "png": lambda: picture("PNG"),

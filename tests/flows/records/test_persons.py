@@ -2,12 +2,13 @@
 
 import pytest
 from nights import run, tables
+from pydicom.dataset import Dataset
 from sqlalchemy import select
 
 from db import persons
 from db.base import table_of
 from db.persons import PersonRow
-from db.tables import LaneOutcome, Match, Patient, Scan
+from db.tables import File, IdentityFile, LaneOutcome, Match, Patient, Scan
 from flows.operator.alike import merges_to_ask_for
 from flows.operator.patients import conflicts
 from flows.records.persons import conflict, is_placeholder, resolved
@@ -36,6 +37,8 @@ def person(name="", birth_date="", sex=""):
         ([person("Doe^Jane", "19630101"), person("Doe^Jane", "1963.01.02")], "2 birth dates"),
         ([person("Doe^Jane", "19000101"), person("Roe^Richard", "19000101")], "names without a common word"),
         ([person("Doe^Jane", "19700101"), person("", "")], ""),
+        ([person("Müller^Änne"), person("MUELLER^AENNE"), person("Muller^Anne"), person("Mu\u0308ller")], ""),
+        ([person("José"), person("JOSE"), person("Groß^A"), person("GROSS^B")], "names without a common word"),
         ([person("Doe^Jane", "19700101"), person("Roe^Richard", "19700101")], ""),
     ],
 )
@@ -46,7 +49,7 @@ def test_people_under_one_id_are_one_unless_date_sex_or_name_forbids_it(rows, wh
 NOBODY = [
     "", "0", "0000", "000-00", " anon ", "Unknown", "no  id", "REMOVED", "[removed]", "XXXXXX", "xxx-xx", "ANONYMOUS",
     "Anonymous^", "999-99-9999", "1111", "N/A", "n.a.", "<none>", "De-Identified", "TEST", "test patient",
-    "^^^HOSPITAL", "UNKNOWN^^^HOSPITAL", "ＮＯＮＥ", "?", "SITE WORD",
+    "^^^HOSPITAL", "UNKNOWN^^^HOSPITAL", "ＮＯＮＥ", "QA", "Daily QA", "phantom", "NEW", "?", "SITE WORD",
 ]  # fmt: skip
 SOMEBODY = [
     "TEST1",
@@ -129,6 +132,41 @@ def test_a_second_person_under_one_id_takes_the_own_lanes_away_and_leaving_gives
     run(calm)
     assert tables(site)["matches"] == tables(calm)["matches"]
     assert own_matches(site) == 1
+
+
+def test_a_study_sent_again_with_another_birth_date_takes_no_own_lane_from_other_studies(make_site, write_dicom):
+    first, other = make_site("first"), make_site("other")
+    some = [(("P1", 1, 1), {}), (("P1", 2, 2), {}), (("P1", 3, 3), {}), (("P2", 5, 1), {})]
+    for site, order in ((first, some), (other, some[::-1])):
+        for visit, tags in order:
+            deliver(write_dicom, site, visit, **tags)
+    run(first)
+    for site in (first, other):
+        (site.archive / "f3").rename(site.archive / "f3-before")
+        deliver(write_dicom, site, ("P1", 3, 3), PatientBirthDate="19991231")
+        run(site)
+        assert lanes(site) == ["no-prior", "no-prior", "ok"] and own_matches(site) == 1
+        assert verify_matches(site).wrong == 0 and conflicts(open_site(site.config)) == []
+    assert tables(first) == tables(other)
+    (first.archive / "f3-before").unlink()  # the new date now stands on a study of its own
+    run(first)
+    assert lanes(first) == ["no-own-lane"] * 3 + ["no-prior"]
+    assert [row.why for row in conflicts(open_site(first.config))] == ["2 birth dates"]
+
+
+def test_a_study_whose_corrected_copy_says_so_is_used_with_the_new_birth_date(make_site, write_dicom):
+    site = make_site()
+    deliver(write_dicom, site, ("P1", 1, 1), ("P1", 2, 2))
+    (site.archive / "f2").rename(site.archive / "f2-before")
+    item = Dataset()
+    item.AttributeModificationDateTime = "20210101120000"
+    deliver(write_dicom, site, ("P1", 2, 2), PatientBirthDate="19710101", OriginalAttributesSequence=[item])
+    run(site)
+    assert lanes(site) == ["no-prior", "ok"]
+    with site.db.read() as connection:
+        rows = connection.execute(select(IdentityFile.path, File.code).join(File, File.key == IdentityFile.key))
+        found = dict(rows.tuples().all())
+    assert found == {"f1": "used", "f2": "used", "f2-before": "duplicate"}
 
 
 def test_the_order_in_which_conflicting_people_arrive_does_not_matter(make_site, write_dicom):
