@@ -45,6 +45,11 @@ class Manifest:
     provenance: Mapping[str, str] = field(default_factory=dict)  # of weights made elsewhere: package, sha256, licence
     schema: int = SCHEMA
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether its head was fitted in closed form, to a trunk that was not trained here."""
+        return "head" in self.settings
+
     def to_json(self) -> str:
         """Return the manifest as JSON text that `from_json` reads back."""
         return json.dumps(asdict(self), indent=1, sort_keys=True, allow_nan=False) + "\n"

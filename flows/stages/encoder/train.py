@@ -136,11 +136,17 @@ def _activate(site: Site, ticket: Ticket, manifest: Manifest, reason: str) -> No
 def promote(site: Site, ticket: Ticket, candidate: Manifest, active: Sequence[EncoderRow]) -> int:
     """Choose a candidate by the protocol, or beside a starter alone when validation does not speak against it.
 
+    A head fitted to this archive takes a starter's place unasked, as it does on a first night.
+
     Returns 1 if it was chosen: it becomes active when every scan has its vector (flows.stages.encoder.candidates).
     """
     from flows.stages.encoder.promote import decide_on
 
     starters = [row for row in active if row.origin == "starter"]
+    if candidate.is_fitted and len(starters) == len(active):
+        with site.db.write(ticket.right) as connection:
+            _choose(connection, candidate, f"a starter gives way to a head fitted to {candidate.trained_on}")
+        return 1
     same = [row for row in active if row.purpose == candidate.purpose]
     rival = next(iter(same or starters), None)
     decision = decide_on(site, ticket, candidate.id, rival.id) if rival is not None else None

@@ -94,7 +94,6 @@ def test_killed_anywhere_in_the_first_night_the_next_one_ends_with_the_same_head
                 run(cut)
             except BaseException as error:
                 assert type(error).__name__ in ("Killed", "Fenced", "OperationalError")
-        monkeypatch.undo()
         run(cut)
         assert serving(cut).id == serving(whole).id
         assert vectors(cut) == vectors(whole)
