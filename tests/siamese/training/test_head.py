@@ -12,6 +12,7 @@ from siamese.recipe import recipe_for
 from siamese.tensor import load_tensor, save_tensor
 from siamese.training.head import (
     FIRST_NIGHT,
+    Budget,
     TooFewPatients,
     fit_on_trunk,
     sample_of,
@@ -20,6 +21,7 @@ from siamese.training.head import (
 from siamese.training.views import view_of
 
 BACKBONE = "efficientnet-lite0-2x2"
+FEW = Budget(views=4)
 NOTHING: frozenset[str] = frozenset()
 
 
@@ -53,7 +55,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
 
 @pytest.fixture(scope="module")
 def fitted(people: list[Example]):
-    return fit_on_trunk(people, cover="2d", backbone=BACKBONE, threads=1)
+    return fit_on_trunk(people, cover="2d", backbone=BACKBONE, threads=1, budget=FEW)
 
 
 def test_a_person_is_nearer_than_others_and_more_so_than_by_the_trunk_alone(people, fitted) -> None:
@@ -74,7 +76,7 @@ def test_it_tells_what_it_was_fitted_to(fitted) -> None:
     assert manifest.origin == "trained" and manifest.purpose == "patient" and manifest.dim == 448
     assert manifest.counts == {"train": {"patients": 8, "scans": 16}}
     assert manifest.trained_on == (
-        "16 scans of 8 patients without a label: 12 changed views each, and 8 who came more than once"
+        "16 scans of 8 patients without a label: 4 changed views each, and 8 who came more than once"
     )
     assert manifest.settings["head"] == "within-class covariance" and manifest.provenance["licence"] == "Apache-2.0"
     assert manifest.kernels
@@ -85,12 +87,12 @@ def test_validation_and_test_never_enter(people, fitted, tmp_path: Path) -> None
     other = tmp_path / "other.npy.gz"
     save_tensor(other, _person(99), fitted.recipe)
     changed = [e if e.split_number < 0.6 else _example(e.scan, int(e.patient), other, e.split_number) for e in people]
-    again = fit_on_trunk(changed, cover="2d", backbone=BACKBONE, threads=1)
+    again = fit_on_trunk(changed, cover="2d", backbone=BACKBONE, threads=1, budget=FEW)
     assert again.manifest.weights_sha256 == fitted.manifest.weights_sha256
 
 
 def test_the_order_of_the_scans_changes_nothing(people, fitted) -> None:
-    again = fit_on_trunk(people[::-1], cover="2d", backbone=BACKBONE, threads=1)
+    again = fit_on_trunk(people[::-1], cover="2d", backbone=BACKBONE, threads=1, budget=FEW)
     assert again.manifest.id == fitted.manifest.id
 
 
