@@ -51,6 +51,8 @@ def _judge(site: Site, ticket: Ticket, row: EncoderRow) -> Counter[str]:
         return Counter()
     if asked is None or not all(site.tensor(row.recipe, key).exists() for key in asked.cohort.keys):
         return Counter()
+    if task == "finding" and not any(asked.cohort.present):  # without labels nothing can be relevant
+        return Counter()
     found = evaluate(asked.cohort, asked.folds, baselines_of(site, asked), task=task, metric=row.metric)
     record(site, ticket, report_of(asked, found, task, ""), night=ticket.night)
     with site.db.write(ticket.right) as connection:
