@@ -283,6 +283,17 @@ def test_the_patient_s_own_scans_are_left_out_of_the_others_lane_of_a_scan_outsi
     assert eligible_patients_of(gallery, patient=7, from_us=9) == 1
 
 
+def test_a_patient_who_is_new_to_the_gallery_may_be_listed_with_all_who_are_in_it():
+    gallery = made([(0, 1), (2, 3), (4, 5)], [7, 8, 7])
+    assert [eligible_patients_of(gallery, patient=who, from_us=9) for who in (0, 9)] == [2, 2]
+
+
+@pytest.mark.parametrize("kth", [[0.5, 0.5], [np.nan], [np.nan, 0.5], [[0.5]]])
+def test_distances_that_are_not_those_of_the_lists_are_refused(kth):
+    with pytest.raises(ValueError, match=r"^kth_distance must be \(1,\) without NaN, got \(\d"):
+        may_enter(made([(0, 1), (2, 3)]), [0], [1], kth_distance=np.array(kth))
+
+
 def test_a_gallery_without_studies_leaves_out_no_study():
     gallery = made([(0, 1), (2, 3)], [7, 7])
     lane = own_priors_of(gallery, gallery.vectors[0], patient=7, from_us=9, until_us=10, study=3)
