@@ -261,6 +261,7 @@ def test_a_borrowed_lease_opens_no_night_and_lets_none_run_until_it_is_given_bac
     assert lend(db) == Begun(0, 1)
     with pytest.raises(NightRunning, match="two") as caught:
         begin(db)
+    assert caught.value.night == 0
     assert caught.value.expires_at - datetime.now(UTC) > timedelta(seconds=30)
     give_back(db, Fence("night", 1))
     assert rows(db, Night) == [] and begin(db) == Begun(1, 2)
