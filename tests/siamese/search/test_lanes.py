@@ -245,6 +245,23 @@ def test_few_vectors_are_widened_at_a_time(measured, monkeypatch, at_once, goes)
     assert measured == goes
 
 
+def test_many_candidates_are_taken_up_some_at_a_time(measured, monkeypatch):
+    monkeypatch.setattr(nearest, "MAX_HITS", 2)
+    gallery = at_angles(10, 20, 30, 40, 50)
+    assert [entry.index for entry in nearest_priors(gallery, [0], k=5)[0]] == [1, 2, 3, 4, 5]
+    assert measured == [1, 2, 2]  # the first was the query itself
+
+
+def test_scans_that_rounding_makes_equally_far_go_by_key_although_float32_tells_them_apart(monkeypatch):
+    monkeypatch.setattr(nearest, "float32_error", lambda n_dimensions, deviation: 0.0)
+    farther = np.float32(0.003)
+    nearer = np.nextafter(farther, np.float32(1))  # by 2e-10, less than what a distance keeps
+    vectors = [[1, 0], *([cosine, np.sqrt(1 - cosine**2)] for cosine in (farther, nearer))]
+    gallery = made([(9, 10), (0, 1), (0, 1)], vectors=vectors)
+    assert distance(*gallery.vectors[:2]) == distance(*gallery.vectors[::2])
+    assert [entry.index for entry in nearest_priors(gallery, [0], k=1)[0]] == [1]
+
+
 @pytest.mark.parametrize(
     ("n_rows", "block", "sizes"),
     [(0, 8, []), (5, 2, [2, 2, 1]), (130, 128, [128, 2]), (1300, 4096, [128, 1024, 148]),
