@@ -228,8 +228,9 @@ def test_acquisition_and_series_that_agree_go_before_the_study_date_but_not_a_ne
     fields = {"study_date": "20230305", "acquisition_date": own, "series_date": own, "content_date": own}
     found = acquired(dated(make_header, n=3, **fields), BERLIN, today=TODAY)
     assert (f"{found.local_date:%Y%m%d}", len(found.doubts)) == (used, 1)
-    derived = acquired(dated(make_header, image_type=("DERIVED",), **fields), BERLIN, today=TODAY)
-    assert (derived.local_date, derived.doubts) == (date(2023, 3, 5), ("date-not-of-study",))
+    for image_type in (("DERIVED",), ("DERIVED", "SECONDARY")):
+        derived = acquired(dated(make_header, image_type=image_type, **fields), BERLIN, today=TODAY)
+        assert (derived.local_date, derived.doubts) == (date(2023, 3, 5), ("date-not-of-study",))
 
 
 @pytest.mark.parametrize("day", PLACEHOLDERS[3:])
@@ -274,6 +275,31 @@ def test_an_acquisition_near_the_study_date_is_its_own_and_no_contradiction(
 ) -> None:
     found = acquired(dated(make_header, acquisition_datetime=stamp, **STUDIED), BERLIN, today=TODAY)
     assert (found.from_utc, found.doubts) == (start, ())
+
+
+@pytest.mark.parametrize(("birth", "doubt"), [("20261128", "birth"), ("20261129", "birth"), ("20261130", "of-study")])
+def test_a_birth_date_of_today_is_believed_and_one_in_the_future_is_not(
+    make_header: Maker, birth: str, doubt: str
+) -> None:
+    fields = {"study_date": "20261128", "acquisition_date": "20230305"}
+    found = acquired(dated(make_header, birth=birth, **fields), BERLIN, today=TODAY)
+    assert (found.local_date, found.doubts[0].endswith(doubt)) == (TODAY, True)
+
+
+@pytest.mark.parametrize(("birth", "doubts"), [
+    ("20230304", ()), ("20230305", ()), ("20230306", ()), ("20230307", ("date-before-birth",)),
+])  # fmt: skip
+def test_a_newborn_may_be_scanned_on_the_day_of_birth_and_by_another_zone_the_day_before(
+    make_header: Maker, birth: str, doubts: tuple[str, ...]
+) -> None:
+    found = acquired(dated(make_header, birth=birth, acquisition_date="20230305", **STUDIED), BERLIN, today=TODAY)
+    assert (found.local_date, found.doubts) == (date(2023, 3, 5), doubts)
+
+
+def test_slices_on_both_sides_of_midnight_outvote_nothing(make_header: Maker) -> None:
+    headers = [make_header(study_date="20230306" if i > 2 else "20230305") for i in range(5)]
+    found = acquired(headers, BERLIN, today=TODAY)
+    assert (found.local_date, found.doubts) == (date(2023, 3, 5), ())
 
 
 def test_a_derived_image_without_study_and_acquisition_date_has_none(make_header: Maker) -> None:
