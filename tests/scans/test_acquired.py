@@ -302,6 +302,15 @@ def test_slices_on_both_sides_of_midnight_outvote_nothing(make_header: Maker) ->
     assert (found.local_date, found.doubts) == (date(2023, 3, 5), ())
 
 
+@pytest.mark.parametrize(
+    ("day", "doubts"),
+    [("19711001", ()), ("19710930", ("date-before-modality",)), ("19710901", ("date-before-modality",))],
+)
+def test_no_ct_is_older_than_the_first_one(make_header: Maker, day: str, doubts: tuple[str, ...]) -> None:
+    found = acquired(dated(make_header, birth="19300101", study_date=day), BERLIN, today=TODAY)
+    assert (found.local_date, found.doubts) == (None if doubts else date(1971, 10, 1), doubts)
+
+
 def test_a_derived_image_without_study_and_acquisition_date_has_none(make_header: Maker) -> None:
     fields = {"study_date": "", "series_date": "20260601", "content_date": "20260601"}
     assert acquired(dated(make_header, image_type=("DERIVED",), **fields), BERLIN).precision == "unknown"
