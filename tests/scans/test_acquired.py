@@ -311,6 +311,21 @@ def test_no_ct_is_older_than_the_first_one(make_header: Maker, day: str, doubts:
     assert (found.local_date, found.doubts) == (None if doubts else date(1971, 10, 1), doubts)
 
 
+@pytest.mark.parametrize(("n_against", "day"), [(2, date(2023, 3, 5)), (3, date(2022, 3, 5))])
+def test_more_than_half_of_the_slices_outvote_the_study_date(make_header: Maker, n_against: int, day: date) -> None:
+    own = {"acquisition_date": "20220305", "series_date": "20220305"}
+    headers = [make_header(study_date="20230305", **(own if i < n_against else {})) for i in range(4)]
+    found = acquired(headers, BERLIN, today=TODAY)
+    assert (found.local_date, "study-date-outvoted" in found.doubts) == (day, n_against > 2)
+
+
+@pytest.mark.parametrize(("apart", "doubts"), [(6, ()), (7, ()), (8, ("date-outvoted",))])
+def test_without_a_study_date_a_week_is_one_study(make_header: Maker, apart: int, doubts: tuple[str, ...]) -> None:
+    headers = [make_header(study_date="", acquisition_date=f"202303{day:02d}") for day in (20, 20, 20, 20 - apart)]
+    found = acquired(headers, BERLIN, today=TODAY)
+    assert (found.local_date, found.doubts) == (date(2023, 3, 20 if doubts else 20 - apart), doubts)
+
+
 def test_a_derived_image_without_study_and_acquisition_date_has_none(make_header: Maker) -> None:
     fields = {"study_date": "", "series_date": "20260601", "content_date": "20260601"}
     assert acquired(dated(make_header, image_type=("DERIVED",), **fields), BERLIN).precision == "unknown"
