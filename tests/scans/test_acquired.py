@@ -240,6 +240,18 @@ def test_a_placeholder_that_nothing_contradicts_is_a_date(make_header: Maker, da
     assert (found.local_date, found.doubts) == (date(2000, 1, 1), ())
 
 
+@pytest.mark.parametrize(
+    ("own", "used", "doubts"),
+    [("20000103", "20000103", ()), ("20000108", "20000108", ()), ("20000109", "20000109", ("study-date-placeholder",)),
+     ("19900101", "20000101", ("date-not-of-study",))],
+)  # fmt: skip
+def test_a_study_date_like_a_placeholder_gives_way_to_a_day_of_more_than_a_week_apart_that_is_like_none(
+    make_header: Maker, own: str, used: str, doubts: tuple[str, ...]
+) -> None:
+    found = acquired(dated(make_header, study_date="20000101", acquisition_date=own), BERLIN, today=TODAY)
+    assert (f"{found.local_date:%Y%m%d}", found.doubts) == (used, doubts)
+
+
 @pytest.mark.parametrize("study", ["20230305", ""])
 def test_one_slice_with_another_date_is_outvoted(make_header: Maker, study: str) -> None:
     days = ["20230305"] * 9 + ["19990305"]
