@@ -114,6 +114,15 @@ def test_a_missing_or_short_secret_is_refused(tmp_path):
             read_keys(tmp_path / f"short{n}{len(text)}")
 
 
+def test_a_secret_that_cannot_be_read_is_named_with_the_reason_and_what_to_do(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        read_keys(tmp_path)
+    assert str(caught.value) == (
+        f"cannot read the secret at {tmp_path}: Is a directory; put the file there from your copy, or correct "
+        "[site] secret_file"
+    )
+
+
 def test_a_secret_that_is_no_text_is_refused_without_being_shown(tmp_path):
     path = tmp_path / "site.secret"
     path.write_bytes("ü".encode() * 32)
