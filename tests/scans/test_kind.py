@@ -320,6 +320,14 @@ def test_a_view_is_read_by_what_it_is_of(make_header: Maker, part: str, view: st
     assert kind_of(header, is_volume=False).key == key
 
 
+@pytest.mark.parametrize(("sop_class", "key"), [(DX, "xr/unknown/2d/frontal"), (CTImageStorage, "ct/wholebody/3d")])
+def test_wb_is_weight_bearing_on_a_radiograph_and_the_whole_body_elsewhere(
+    make_header: Maker, sop_class: str, key: str
+) -> None:
+    header = make_header(sop_class_uid=sop_class, body_part="", series_description="WB 2", view="AP")
+    assert kind_of(header, is_volume=sop_class != DX).key == key
+
+
 @pytest.mark.parametrize("view", ["CC", "MLO", "ML", "LM"])
 def test_a_view_of_the_breast_keeps_its_own_name(make_header: Maker, view: str) -> None:
     header = make_header(sop_class_uid=MG, body_part="BREAST", view=view, image_laterality="R")
