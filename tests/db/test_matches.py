@@ -378,3 +378,12 @@ def test_scans_are_counted_over_all_the_statements_that_many_of_them_take(scans)
         assert mark_matched(connection, "e", many, 1) == 2
         assert request_match(connection, many) == 2
         assert delete_lane_outcomes(connection, "e", many) == 2
+
+
+def test_only_the_scans_of_the_encoder_that_was_matched_are_marked(scans) -> None:
+    with scans.db.write() as connection:
+        scans.encoder(connection, "other", purpose="patient")
+        scans.embedding(connection, "a", "other")
+        assert mark_matched(connection, "e", ["a"], 1) == 1
+        found = connection.execute(select(Embedding.scan, Embedding.encoder).where(Embedding.matched_night == 1))
+        assert list(map(tuple, found)) == [("a", "e")]
