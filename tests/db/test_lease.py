@@ -264,6 +264,7 @@ def test_a_borrowed_lease_opens_no_night_and_lets_none_run_until_it_is_given_bac
     assert caught.value.night == 0
     assert caught.value.expires_at - datetime.now(UTC) > timedelta(seconds=30)
     give_back(db, Fence("night", 1))
+    assert [(lease.owner, lease.expires_at) for lease in rows(db, Lease)] == [(None, None)]
     assert rows(db, Night) == [] and begin(db) == Begun(1, 2)
 
 
