@@ -1,13 +1,26 @@
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
-from db.engine import Database, Fence
+from db.address import parse_url, sqlite_files
+from db.engine import Database, Fence, open_db
 from db.errors import Fenced, NightRunning
-from db.lease import Begun, begin_night, begin_stage, borrow, end_night, end_stage, give_back, renew
+from db.lease import (
+    Begun,
+    begin_night,
+    begin_stage,
+    borrow,
+    end_night,
+    end_stage,
+    give_back,
+    keep_nights_out,
+    refuse_while_running,
+    renew,
+)
 from db.tables import Lease, Night, Stage
 
 
@@ -248,8 +261,10 @@ def test_a_borrowed_lease_opens_no_night_and_lets_none_run_until_it_is_given_bac
     assert lend(db) == Begun(0, 1)
     with pytest.raises(NightRunning, match="two") as caught:
         begin(db)
+    assert caught.value.night == 0
     assert caught.value.expires_at - datetime.now(UTC) > timedelta(seconds=30)
     give_back(db, Fence("night", 1))
+    assert [(lease.owner, lease.expires_at) for lease in rows(db, Lease)] == [(None, None)]
     assert rows(db, Night) == [] and begin(db) == Begun(1, 2)
 
 
@@ -284,3 +299,56 @@ def test_lending_counts_on_from_the_newest_night(db: Database) -> None:
     for _ in range(2):
         end(db, begin(db))
     assert lend(db) == Begun(2, 3)
+
+
+def alive(owner: str) -> bool:
+    return False
+
+
+def test_what_no_night_may_run_beside_is_refused_by_the_living_alone(db: Database) -> None:
+    refuse_while_running(db, alive)
+    begun = begin(db, owner="ward 7")
+    with pytest.raises(NightRunning, match="ward 7"):
+        refuse_while_running(db, alive)
+    refuse_while_running(db, lambda owner: owner == "ward 7")
+    end(db, begun)
+    refuse_while_running(db, alive)
+
+
+def keep_out(db: Database, is_dead: Callable[[str], bool] = alive) -> None:
+    with db.write() as connection:
+        keep_nights_out(db, connection, is_dead)
+
+
+def test_a_night_that_lives_is_not_kept_out(db: Database) -> None:
+    begun = begin(db, owner="ward 7")
+    with pytest.raises(NightRunning, match="ward 7"):
+        keep_out(db)
+    with db.write(right(begun)):
+        pass
+
+
+@pytest.mark.parametrize("how", ["dead", "expired"])
+def test_whoever_held_the_lease_before_nights_were_kept_out_writes_no_more(db: Database, how: str) -> None:
+    lost = begin(db, ttl_s=60 if how == "dead" else -1)
+    keep_out(db, lambda owner: how == "dead" and owner == "one")
+    with pytest.raises(Fenced):
+        renew(db, right(lost), ttl_s=60)
+    (lease,) = rows(db, Lease)
+    assert (lease.owner, lease.expires_at, lease.fence) == (None, None, lost.fence + 1)
+
+
+def test_a_lease_that_nobody_holds_is_left_as_it_is(db: Database) -> None:
+    end(db, begin(db))
+    keep_out(db)
+    assert [(lease.owner, lease.fence) for lease in rows(db, Lease)] == [(None, 1)]
+
+
+def test_a_database_without_tables_keeps_nobody_out_and_refuses_nothing(empty_url: str, backend: str) -> None:
+    if backend == "sqlite":
+        for path in sqlite_files(parse_url(empty_url)):
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+    with closing(open_db(empty_url, must_be_current=False)) as empty:
+        refuse_while_running(empty, alive)
+        keep_out(empty)

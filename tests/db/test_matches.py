@@ -21,6 +21,7 @@ from db.matches import (
 )
 from db.rows import mapping_of
 from db.tables import Embedding, LaneOutcome, Match, Night
+from db.upsert import CHUNK
 
 
 def match(prior: str, rank: int | None = 1, **values: Any) -> dict[str, Any]:
@@ -375,3 +376,35 @@ def test_scans_that_go_to_another_patient_are_asked_for_again_by_every_encoder(s
         assert request_match(connection, ["a", "b"]) == 2  # b was never matched
         found = connection.execute(select(Embedding.scan, Embedding.encoder).where(Embedding.matched_night == 1))
         assert sorted(map(tuple, found)) == [("c", "e"), ("c", "other")]
+
+
+def test_only_the_outcomes_of_the_encoder_that_lost_its_lists_are_deleted(scans) -> None:
+    row = {"scan": "a", "encoder": "e", "lane": "own", "code": "no-prior", "gallery_patients": 0,
+           "n_matches": 0, "rules": "r", "night": 1, "reach": None}  # fmt: skip
+    with scans.db.write() as connection:
+        scans.encoder(connection, "other", purpose="patient")
+        scans.embedding(connection, "a", "other")
+        save_lane_outcomes(connection, [row, row | {"encoder": "other"}, row | {"scan": "b"}])
+        assert delete_lane_outcomes(connection, "e", ["a"]) == 1
+        left = connection.execute(select(LaneOutcome.scan, LaneOutcome.encoder))
+        assert sorted(map(tuple, left)) == [("a", "other"), ("b", "e")]
+
+
+def test_scans_are_counted_over_all_the_statements_that_many_of_them_take(scans) -> None:
+    many = ["a", *(f"b{number}" for number in range(CHUNK)), "c"]
+    row = {"encoder": "e", "lane": "own", "code": "no-prior", "gallery_patients": 0,
+           "n_matches": 0, "rules": "r", "night": 1, "reach": None}  # fmt: skip
+    with scans.db.write() as connection:
+        save_lane_outcomes(connection, [row | {"scan": scan} for scan in "ac"])
+        assert mark_matched(connection, "e", many, 1) == 2
+        assert request_match(connection, many) == 2
+        assert delete_lane_outcomes(connection, "e", many) == 2
+
+
+def test_only_the_scans_of_the_encoder_that_was_matched_are_marked(scans) -> None:
+    with scans.db.write() as connection:
+        scans.encoder(connection, "other", purpose="patient")
+        scans.embedding(connection, "a", "other")
+        assert mark_matched(connection, "e", ["a"], 1) == 1
+        found = connection.execute(select(Embedding.scan, Embedding.encoder).where(Embedding.matched_night == 1))
+        assert list(map(tuple, found)) == [("a", "e")]

@@ -13,6 +13,7 @@ from db.encoders import set_provisional
 from db.tables import Activation, Match, Night
 from db.verdicts import save_verdict
 from review import pictures
+from review.gather import headline
 from review.report import write_report
 
 PAIR = '<article class="pair">'
@@ -43,6 +44,17 @@ def seen(html):
     parser = Seen()
     parser.feed(html)
     return parser
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"used": (0, 9), "nothing-to-do": (0, 1)}, "Night 2 found nothing new: all 10 files are as they were."),
+        ({}, "Night 2 found an empty archive: there is nothing to read yet."),
+    ],
+)
+def test_a_night_without_a_new_file_counts_those_that_are_there(files, words):
+    assert headline(2, "nothing_new", files, {"new": 0, "patients": 0}, {"entered": 0}) == words
 
 
 @both

@@ -228,8 +228,9 @@ def test_acquisition_and_series_that_agree_go_before_the_study_date_but_not_a_ne
     fields = {"study_date": "20230305", "acquisition_date": own, "series_date": own, "content_date": own}
     found = acquired(dated(make_header, n=3, **fields), BERLIN, today=TODAY)
     assert (f"{found.local_date:%Y%m%d}", len(found.doubts)) == (used, 1)
-    derived = acquired(dated(make_header, image_type=("DERIVED",), **fields), BERLIN, today=TODAY)
-    assert (derived.local_date, derived.doubts) == (date(2023, 3, 5), ("date-not-of-study",))
+    for image_type in (("DERIVED",), ("DERIVED", "SECONDARY")):
+        derived = acquired(dated(make_header, image_type=image_type, **fields), BERLIN, today=TODAY)
+        assert (derived.local_date, derived.doubts) == (date(2023, 3, 5), ("date-not-of-study",))
 
 
 @pytest.mark.parametrize("day", PLACEHOLDERS[3:])
@@ -237,6 +238,18 @@ def test_a_placeholder_that_nothing_contradicts_is_a_date(make_header: Maker, da
     fields = {"study_date": day, "acquisition_date": day, "content_date": day}
     found = acquired(dated(make_header, **fields), BERLIN, today=TODAY)
     assert (found.local_date, found.doubts) == (date(2000, 1, 1), ())
+
+
+@pytest.mark.parametrize(
+    ("own", "used", "doubts"),
+    [("20000103", "20000103", ()), ("20000108", "20000108", ()), ("20000109", "20000109", ("study-date-placeholder",)),
+     ("19900101", "20000101", ("date-not-of-study",))],
+)  # fmt: skip
+def test_a_study_date_like_a_placeholder_gives_way_to_a_day_of_more_than_a_week_apart_that_is_like_none(
+    make_header: Maker, own: str, used: str, doubts: tuple[str, ...]
+) -> None:
+    found = acquired(dated(make_header, study_date="20000101", acquisition_date=own), BERLIN, today=TODAY)
+    assert (f"{found.local_date:%Y%m%d}", found.doubts) == (used, doubts)
 
 
 @pytest.mark.parametrize("study", ["20230305", ""])
@@ -274,6 +287,55 @@ def test_an_acquisition_near_the_study_date_is_its_own_and_no_contradiction(
 ) -> None:
     found = acquired(dated(make_header, acquisition_datetime=stamp, **STUDIED), BERLIN, today=TODAY)
     assert (found.from_utc, found.doubts) == (start, ())
+
+
+@pytest.mark.parametrize(("birth", "doubt"), [("20261128", "birth"), ("20261129", "birth"), ("20261130", "of-study")])
+def test_a_birth_date_of_today_is_believed_and_one_in_the_future_is_not(
+    make_header: Maker, birth: str, doubt: str
+) -> None:
+    fields = {"study_date": "20261128", "acquisition_date": "20230305"}
+    found = acquired(dated(make_header, birth=birth, **fields), BERLIN, today=TODAY)
+    assert (found.local_date, found.doubts[0].endswith(doubt)) == (TODAY, True)
+
+
+@pytest.mark.parametrize(("birth", "doubts"), [
+    ("20230304", ()), ("20230305", ()), ("20230306", ()), ("20230307", ("date-before-birth",)),
+])  # fmt: skip
+def test_a_newborn_may_be_scanned_on_the_day_of_birth_and_by_another_zone_the_day_before(
+    make_header: Maker, birth: str, doubts: tuple[str, ...]
+) -> None:
+    found = acquired(dated(make_header, birth=birth, acquisition_date="20230305", **STUDIED), BERLIN, today=TODAY)
+    assert (found.local_date, found.doubts) == (date(2023, 3, 5), doubts)
+
+
+def test_slices_on_both_sides_of_midnight_outvote_nothing(make_header: Maker) -> None:
+    headers = [make_header(study_date="20230306" if i > 2 else "20230305") for i in range(5)]
+    found = acquired(headers, BERLIN, today=TODAY)
+    assert (found.local_date, found.doubts) == (date(2023, 3, 5), ())
+
+
+@pytest.mark.parametrize(
+    ("day", "doubts"),
+    [("19711001", ()), ("19710930", ("date-before-modality",)), ("19710901", ("date-before-modality",))],
+)
+def test_no_ct_is_older_than_the_first_one(make_header: Maker, day: str, doubts: tuple[str, ...]) -> None:
+    found = acquired(dated(make_header, birth="19300101", study_date=day), BERLIN, today=TODAY)
+    assert (found.local_date, found.doubts) == (None if doubts else date(1971, 10, 1), doubts)
+
+
+@pytest.mark.parametrize(("n_against", "day"), [(2, date(2023, 3, 5)), (3, date(2022, 3, 5))])
+def test_more_than_half_of_the_slices_outvote_the_study_date(make_header: Maker, n_against: int, day: date) -> None:
+    own = {"acquisition_date": "20220305", "series_date": "20220305"}
+    headers = [make_header(study_date="20230305", **(own if i < n_against else {})) for i in range(4)]
+    found = acquired(headers, BERLIN, today=TODAY)
+    assert (found.local_date, "study-date-outvoted" in found.doubts) == (day, n_against > 2)
+
+
+@pytest.mark.parametrize(("apart", "doubts"), [(6, ()), (7, ()), (8, ("date-outvoted",))])
+def test_without_a_study_date_a_week_is_one_study(make_header: Maker, apart: int, doubts: tuple[str, ...]) -> None:
+    headers = [make_header(study_date="", acquisition_date=f"202303{day:02d}") for day in (20, 20, 20, 20 - apart)]
+    found = acquired(headers, BERLIN, today=TODAY)
+    assert (found.local_date, found.doubts) == (date(2023, 3, 20 if doubts else 20 - apart), doubts)
 
 
 def test_a_derived_image_without_study_and_acquisition_date_has_none(make_header: Maker) -> None:

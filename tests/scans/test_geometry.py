@@ -131,6 +131,22 @@ def test_uneven_slices_are_mended_in_steps_near_their_median_gap(z: tuple[float,
     assert place(axial(*z), AXIAL, repair={"uneven-spacing"}).spacing_z_mm == pytest.approx(step_mm)
 
 
+@pytest.mark.parametrize(
+    ("gaps", "is_refused"),
+    [
+        ((1, 1.2, 1, 1, 2), False), ((1, 1.2, 1, 1, 2.03), True),  # no plane further than a step from a slice
+        ((*[1] * 15, 1.5), False), ((*[1] * 12, *[1.5] * 4), True),  # 1 of 18 planes made up, 2 of 19
+    ],
+)  # fmt: skip
+def test_uneven_slices_are_mended_as_long_as_a_small_part_is_made_up(gaps: tuple[float, ...], is_refused: bool) -> None:
+    positions = axial(0, *np.cumsum(gaps))
+    if is_refused:
+        with pytest.raises(UnevenSpacing, match="a repair mends no gap wider than 2 steps"):
+            place(positions, AXIAL, repair={"uneven-spacing"})
+    else:
+        assert len(place(positions, AXIAL, repair={"uneven-spacing"}).order) == len(positions)
+
+
 def test_two_repairs_are_both_told() -> None:
     positions = [(0.0, 0.1 * z, float(z)) for z in range(30) if z != 7]
     found = place(positions, AXIAL, repair={"tilt", "missing-slices"})

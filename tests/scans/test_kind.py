@@ -305,6 +305,35 @@ def test_only_a_frontal_view_is_made_oblique_by_the_description(
     assert kind_of(header, is_volume=False).key == key
 
 
+@pytest.mark.parametrize(
+    ("part", "view", "key"),
+    [
+        ("CHEST", "L", "xr/chest/2d/lateral"), ("CHEST", "R", "xr/chest/2d/lateral"),
+        ("HAND", "L", "xr/hand/2d/unknown/right"), ("HAND", " r ", "xr/hand/2d/unknown/right"),
+        ("HAND", "LL", "xr/hand/2d/lateral/right"),
+        ("HAND", "ML", "xr/hand/2d/lateral/right"), ("HAND", "LM", "xr/hand/2d/lateral/right"),
+        ("HAND", "CC", "xr/hand/2d/unknown/right"), ("HAND", "MLO", "xr/hand/2d/unknown/right"),
+    ],
+)  # fmt: skip
+def test_a_view_is_read_by_what_it_is_of(make_header: Maker, part: str, view: str, key: str) -> None:
+    header = make_header(sop_class_uid=DX, body_part=part, view=view, image_laterality="R")
+    assert kind_of(header, is_volume=False).key == key
+
+
+@pytest.mark.parametrize(("sop_class", "key"), [(DX, "xr/unknown/2d/frontal"), (CTImageStorage, "ct/wholebody/3d")])
+def test_wb_is_weight_bearing_on_a_radiograph_and_the_whole_body_elsewhere(
+    make_header: Maker, sop_class: str, key: str
+) -> None:
+    header = make_header(sop_class_uid=sop_class, body_part="", series_description="WB 2", view="AP")
+    assert kind_of(header, is_volume=sop_class != DX).key == key
+
+
+@pytest.mark.parametrize("view", ["CC", "MLO", "ML", "LM"])
+def test_a_view_of_the_breast_keeps_its_own_name(make_header: Maker, view: str) -> None:
+    header = make_header(sop_class_uid=MG, body_part="BREAST", view=view, image_laterality="R")
+    assert kind_of(header, is_volume=False).key == f"mg/breast/2d/{view.lower()}/right"
+
+
 def test_the_classes_are_the_standard_s() -> None:
     names = [UID(uid).name for uid in (CTImageStorage, MR, CR, DX, MG, US)]
     assert [name.split(" Image")[0] for name in names] == [

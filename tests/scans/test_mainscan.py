@@ -20,6 +20,7 @@ def candidate(key: str, **fields: Any) -> MainCandidate:
     ("worse", "rule"),
     [
         ({"image_type": "DERIVED\\SECONDARY\\REFORMATTED"}, "original before derived"),
+        ({"image_type": "ORIGINAL\\PRIMARY\\AXIAL\\VMI"}, "original before derived"),  # computed for one energy
         ({"orientation": "coronal"}, "native plane"),
         ({"coverage_mm": 200.0}, "coverage"),
         ({"kernel": "LUNG"}, "standard kernel"),

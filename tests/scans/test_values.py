@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
+from pydicom.uid import CTImageStorage
 
 from scans.header import Header, read_header
 from scans.outcome import BadValue, ConstantImage, NotFinite
@@ -46,6 +47,15 @@ def test_rescale_does_not_wrap_at_sixteen_bits(header):
 def test_without_rescale_the_values_of_an_mr_are_as_stored(header):
     changed = dataclasses.replace(header, sop_class_uid=MR, rescale_slope=None, rescale_intercept=None)
     assert real_values(np.array([7, -7], dtype=np.int16), NOWHERE, changed).tolist() == [7.0, -7.0]
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "slope", "intercept"), [(MR, None, -10.0), (MR, 2.0, None), (CTImageStorage, None, None)]
+)
+def test_half_a_rescale_and_a_ct_without_one_are_refused(header, sop_class, slope, intercept):
+    changed = dataclasses.replace(header, sop_class_uid=sop_class, rescale_slope=slope, rescale_intercept=intercept)
+    with pytest.raises(BadValue, match="is absent"):
+        real_values(np.array([7, -7], dtype=np.int16), NOWHERE, changed)
 
 
 def test_a_rescale_beyond_all_numbers_is_no_image(header):

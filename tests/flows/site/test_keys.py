@@ -32,6 +32,18 @@ def test_a_tombstone_stands_under_every_secret_and_for_what_is_known_alone():
     assert KEYS.tombstones("", "", "1.2") == KEYS.tombstones("1", "north", "1.2")[1:]
 
 
+def test_one_person_s_part_of_a_shared_study_has_a_tombstone_under_every_secret():
+    """Computed by hmac alone, as above: whoever was forgotten stays so under a new secret."""
+    former = Keys(b"y" * 32)
+    both = Keys(KEYS.secret, (former.secret,))
+    assert KEYS.tombstones_in_study("1.2", "1", "north") == ["9da69a70b7a24e8e65f32096"]
+    assert both.tombstones_in_study("1.2", "1", "north") == [
+        *KEYS.tombstones_in_study("1.2", "1", "north"), *former.tombstones_in_study("1.2", "1", "north")
+    ]  # fmt: skip
+    assert KEYS.tombstones_in_study("1.2", "1", "south") != KEYS.tombstones_in_study("1.2", "1", "north")
+    assert KEYS.tombstones_in_study("1.3", "1", "north") != KEYS.tombstones_in_study("1.2", "1", "north")
+
+
 def test_two_numbers_of_one_issuer_are_two_patients():
     assert KEYS.patient("1", "north", "s") != KEYS.patient("2", "north", "s")
 
@@ -100,6 +112,15 @@ def test_a_missing_or_short_secret_is_refused(tmp_path):
         write_secret(tmp_path / f"short{n}{len(text)}", text)
         with pytest.raises(ConfigError, match=f" {n} characters"):
             read_keys(tmp_path / f"short{n}{len(text)}")
+
+
+def test_a_secret_that_cannot_be_read_is_named_with_the_reason_and_what_to_do(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        read_keys(tmp_path)
+    assert str(caught.value) == (
+        f"cannot read the secret at {tmp_path}: Is a directory; put the file there from your copy, or correct "
+        "[site] secret_file"
+    )
 
 
 def test_a_secret_that_is_no_text_is_refused_without_being_shown(tmp_path):

@@ -205,6 +205,74 @@ def test_blocks_and_batches_change_no_bit(crowd, metric, monkeypatch):
     assert [nearest_priors(crowd, [row], k=20, metric=metric)[0] for row in rows[:20]] == whole[:20]
 
 
+@pytest.fixture
+def measured(monkeypatch):
+    """How many distances were computed in float64, a number for each go."""
+    counts = []
+    exact = nearest.distances_of_known
+
+    def counted(left, *rest):
+        counts.append(len(left))
+        return exact(left, *rest)
+
+    monkeypatch.setattr(nearest, "distances_of_known", counted)
+    return counts
+
+
+def at_angles(*degrees, patients=None):
+    """A query at 0 degrees that comes last, and earlier scans at these angles to it."""
+    angles = np.radians([0, *degrees])
+    days = [(9, 10), *[(0, 1)] * len(degrees)]
+    return made(days, patients, np.stack([np.cos(angles), np.sin(angles)], axis=1))
+
+
+def test_only_the_nearest_scan_of_each_of_the_k_nearest_patients_is_measured_exactly(measured):
+    gallery = at_angles(10, 50, 20, 60, 30, 70, 40, 80, patients=[0, 1, 1, 2, 2, 3, 3, 4, 4])
+    assert [entry.index for entry in nearest_priors(gallery, [0], k=2)[0]] == [1, 3]
+    assert measured == [2]
+
+
+def test_what_lies_behind_a_full_list_is_not_measured(measured):
+    gallery = at_angles(10, 20, 30)
+    assert [entry.index for entry in nearest_priors(gallery, [0], k=1, block=1)[0]] == [1]
+    assert sum(measured) == 1
+
+
+@pytest.mark.parametrize(("at_once", "goes"), [(1, [1, 1, 1]), (4, [2, 1]), (6, [3])])
+def test_few_vectors_are_widened_at_a_time(measured, monkeypatch, at_once, goes):
+    monkeypatch.setattr(nearest, "NUMBERS_AT_ONCE", at_once)
+    assert len(nearest_priors(at_angles(10, 20, 30), [0], k=3)[0]) == 3
+    assert measured == goes
+
+
+def test_many_candidates_are_taken_up_some_at_a_time(measured, monkeypatch):
+    monkeypatch.setattr(nearest, "MAX_HITS", 2)
+    gallery = at_angles(10, 20, 30, 40, 50)
+    assert [entry.index for entry in nearest_priors(gallery, [0], k=5)[0]] == [1, 2, 3, 4, 5]
+    assert measured == [1, 2, 2]  # the first was the query itself
+
+
+def test_scans_that_rounding_makes_equally_far_go_by_key_although_float32_tells_them_apart(monkeypatch):
+    monkeypatch.setattr(nearest, "float32_error", lambda n_dimensions, deviation: 0.0)
+    farther = np.float32(0.003)
+    nearer = np.nextafter(farther, np.float32(1))  # by 2e-10, less than what a distance keeps
+    vectors = [[1, 0], *([cosine, np.sqrt(1 - cosine**2)] for cosine in (farther, nearer))]
+    gallery = made([(9, 10), (0, 1), (0, 1)], vectors=vectors)
+    assert distance(*gallery.vectors[:2]) == distance(*gallery.vectors[::2])
+    assert [entry.index for entry in nearest_priors(gallery, [0], k=1)[0]] == [1]
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "block", "sizes"),
+    [(0, 8, []), (5, 2, [2, 2, 1]), (130, 128, [128, 2]), (1300, 4096, [128, 1024, 148]),
+     (10_000, 2000, [128, 1024, 2000, 2000, 2000, 2000, 848])],
+)  # fmt: skip
+def test_a_gallery_is_read_once_in_blocks_that_grow_to_the_size_asked_for(n_rows, block, sizes):
+    blocks = list(nearest._blocks(n_rows, block))
+    assert [stop - start for start, stop in blocks] == sizes
+    assert [row for start, stop in blocks for row in range(start, stop)] == list(range(n_rows))
+
+
 def test_a_scan_outside_the_gallery_gets_the_list_it_would_get_inside(crowd):
     for row in range(0, 1500, 300):
         outside = SimpleNamespace(patient=int(crowd.patients[row]), from_us=int(crowd.from_us[row]))
@@ -230,6 +298,17 @@ def test_the_patient_s_own_scans_are_left_out_of_the_others_lane_of_a_scan_outsi
     gallery = made([(0, 1), (2, 3), (4, 5)], [7, 8, 7])
     assert [entry.index for entry in nearest_to(gallery, gallery.vectors[0], patient=7, from_us=9, k=5)] == [1]
     assert eligible_patients_of(gallery, patient=7, from_us=9) == 1
+
+
+def test_a_patient_who_is_new_to_the_gallery_may_be_listed_with_all_who_are_in_it():
+    gallery = made([(0, 1), (2, 3), (4, 5)], [7, 8, 7])
+    assert [eligible_patients_of(gallery, patient=who, from_us=9) for who in (0, 9)] == [2, 2]
+
+
+@pytest.mark.parametrize("kth", [[0.5, 0.5], [np.nan], [np.nan, 0.5], [[0.5]]])
+def test_distances_that_are_not_those_of_the_lists_are_refused(kth):
+    with pytest.raises(ValueError, match=r"^kth_distance must be \(1,\) without NaN, got \(\d"):
+        may_enter(made([(0, 1), (2, 3)]), [0], [1], kth_distance=np.array(kth))
 
 
 def test_a_gallery_without_studies_leaves_out_no_study():
