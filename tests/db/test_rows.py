@@ -51,7 +51,11 @@ WHOLE = [
     (PersonRow, IdentityPerson), (ScanRow, Scan), (ShardRow, Shard), (StageRow, Stage), (TombstoneRow, Tombstone),
 ]  # fmt: skip
 
-LEFT_OUT = {(EvaluationRow, "result")}  # a whole report, which is read by who shows it
+LEFT_OUT = {
+    (EvaluationRow, "result"),
+    (MatchRow, "former_moved_night"),
+    (MatchRow, "former_rank_before"),
+}  # read elsewhere
 
 
 def plain(kind):
