@@ -36,10 +36,14 @@ def embed(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     """Embed what is not embedded yet, here or on the gpu pool; then what candidates lack, and switch to those done."""
     counts = embed_backlog(site, ticket, backlog(site), call) + embed_candidates(site, ticket, call)
     counts["inputs_to_make"] += ask_for_own_inputs(site, ticket)
-    counts += judge_active(site, ticket)
     if counts[f"{MARK}tensor-damaged"]:
         counts["inputs_to_make_again"] += make_again(site, ticket)
     return counts
+
+
+def compare(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
+    """Bring the lists up to date; then measure whether what made them has earned its place."""
+    return match(site, ticket, call) + judge_active(site, ticket)
 
 
 STAGES: dict[str, Stage] = {
@@ -47,7 +51,7 @@ STAGES: dict[str, Stage] = {
     "encoder": choose_encoders,
     "train": train_now,
     "embed": embed,
-    "match": match,
+    "match": compare,
 }
 WHOLE = ("ingest", "encoder", "embed", "match")
 

@@ -133,11 +133,11 @@ def test_vectors_come_with_what_the_search_filters_by(scans) -> None:
     assert empty == Vectors((), (), (), (), (), (), (), ())
 
 
-def test_examples_are_main_scans_with_the_input_asked_for(scans) -> None:
+def test_examples_are_main_scans_with_an_input(scans) -> None:
     with scans.db.write() as connection:
-        scans.scan(connection, "a", patient="pa", recipe="older")
+        scans.scan(connection, "a", patient="pa", tensor=None)
         scans.scan(connection, "b", patient="pb", is_main=False)
-        rows = eligible_scans(connection, "3d", "r")
+        rows = eligible_scans(connection, "3d")
     assert [row.key for row in rows] == ["c", "d", "e", "f"]
     assert rows[0].split == 0.5
 

@@ -15,7 +15,8 @@ from flows.site.errors import NotFound
 from siamese.training.fit import fit
 
 FEW = {"n_resamples": 50, "n_permutations": 20}
-SMALL = {"epochs": "1", "steps_per_epoch": "1", "dim": "64", "fewest_patients": "1000"}
+SMALL = {"epochs": "1", "steps_per_epoch": "1", "dim": "64", "fewest_patients": "1000",
+         "backbone": '"small"', "loss": '"triplet"'}  # fmt: skip
 N_PATIENTS = 30
 
 

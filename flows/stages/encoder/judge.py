@@ -11,6 +11,7 @@ from flows.records.cohort import FEWEST_PATIENTS, baselines_of, read_encoder_coh
 from flows.records.readings import record, report_of
 from flows.site.errors import NotFound
 from flows.site.opened import Site
+from flows.site.settings import new_scans_wanted
 from flows.work import interrupt
 from flows.work.lease import Ticket
 from siamese.pairs import VALIDATION_BELOW
@@ -25,6 +26,8 @@ def judge_active(site: Site, ticket: Ticket) -> Counter[str]:
     Each reading of test is numbered and recorded, as that of `scantwin evaluate` is.
     """
     counts: Counter[str] = Counter()
+    if new_scans_wanted(site.settings.siamese.train_when) is None:  # a person decides about encoders here
+        return counts
     with site.db.read() as connection:
         provisional = [row for row in active_encoders(connection) if row.provisional]
     for row in provisional:

@@ -14,7 +14,8 @@ from flows.evaluate.request import EvaluationRequest
 from flows.site.errors import NotFound, WrongUsage
 from siamese.training.fit import fit
 
-SMALL = {"epochs": "1", "steps_per_epoch": "1", "dim": "64", "fewest_patients": "1000"}
+SMALL = {"epochs": "1", "steps_per_epoch": "1", "dim": "64", "fewest_patients": "1000",
+         "backbone": '"small"', "loss": '"triplet"'}  # fmt: skip
 N_PATIENTS = 60
 SIZES = (8, 16)
 
