@@ -62,12 +62,12 @@ def test_a_killed_run_goes_on_with_the_fold_it_stood_at(site, monkeypatch):
         trained.append(more["work"].name)
         return fit(examples, **more)
 
-    monkeypatch.setattr("siamese.training.fit.fit", watched)
+    monkeypatch.setattr("siamese.training.make.fit", watched)
     with pytest.raises(KeyboardInterrupt):
         evaluate_folds(site, EvaluationRequest(**FEW))
     assert evaluations(site) == [] and trained == ["fold-1", "fold-2"]
     monkeypatch.setattr(
-        "siamese.training.fit.fit", lambda examples, **more: trained.append(more["work"].name) or fit(examples, **more)
+        "siamese.training.make.fit", lambda examples, **more: trained.append(more["work"].name) or fit(examples, **more)
     )
     evaluate_folds(site, EvaluationRequest(**FEW))
     assert trained == ["fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
@@ -110,5 +110,5 @@ def test_the_command_says_that_five_encoders_were_asked(site, call):
 
 
 def test_the_budget_of_a_training_is_the_one_asked_for(site):
-    assert folds.settings_of(site, 2.0, 7).time_budget_s == 120
-    assert folds.settings_of(site, None, 7).seed == 7
+    assert folds.settings_of(site, "2d", 2.0, 7).time_budget_s == 120
+    assert folds.settings_of(site, "2d", None, 7).seed == 7
