@@ -42,7 +42,7 @@ def active(site):
 
 def test_a_candidate_is_compared_on_the_same_queries_and_stays_in_the_shadow_unless_it_earns_the_place(site):
     before = active(site)
-    candidate = SimpleNamespace(id=CANDIDATE, cover="2d", purpose=before.purpose, figures={})
+    candidate = SimpleNamespace(id=CANDIDATE, cover="2d", purpose=before.purpose, figures={}, is_fitted=False)
     with night_ticket(site, version="0", tick_at=None) as ticket:
         assert promote(site, ticket, candidate, [before]) == 0
     assert active(site).id == before.id
@@ -60,7 +60,7 @@ def test_a_candidate_that_earned_the_place_takes_it_with_the_reasons_and_is_not_
     decision = Decision(True, False, ("better than every baseline",))
     monkeypatch.setattr("flows.stages.encoder.promote.decide_on", lambda *_: decision)
     before = active(site)
-    candidate = SimpleNamespace(id=CANDIDATE, cover="2d", purpose=before.purpose, figures={})
+    candidate = SimpleNamespace(id=CANDIDATE, cover="2d", purpose=before.purpose, figures={}, is_fitted=False)
     with night_ticket(site, version="0", tick_at=None) as ticket:
         assert promote(site, ticket, candidate, [before]) == 1
         assert active(site).id == before.id
