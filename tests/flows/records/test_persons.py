@@ -49,7 +49,7 @@ def test_people_under_one_id_are_one_unless_date_sex_or_name_forbids_it(rows, wh
 NOBODY = [
     "", "0", "0000", "000-00", " anon ", "Unknown", "no  id", "REMOVED", "[removed]", "XXXXXX", "xxx-xx", "ANONYMOUS",
     "Anonymous^", "999-99-9999", "1111", "N/A", "n.a.", "<none>", "De-Identified", "TEST", "test patient",
-    "^^^HOSPITAL", "UNKNOWN^^^HOSPITAL", "ＮＯＮＥ", "QA", "Daily QA", "phantom", "NEW", "?", "SITE WORD",
+    "^^^HOSPITAL", "UNKNOWN^^^HOSPITAL", "ＮＯＮＥ", "QA", "Daily QA", "phantom", "?", "SITE WORD",
 ]  # fmt: skip
 SOMEBODY = [
     "TEST1",
