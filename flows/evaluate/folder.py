@@ -21,6 +21,7 @@ from flows.stages.encoder.train import keep
 from flows.work.lease import day_ticket
 from flows.work.outputs import require_outside
 
+FEWEST_TO_FIT = 80  # patients; of fewer, hardly ten would be left whom a head has not seen
 PAGES = Path("evidence")  # where pages go when nobody says so
 
 
@@ -47,8 +48,11 @@ def evaluate_folder(
     require_outside(folder, out, "--out")
     kept = None if request.encoder is None else _encoder_folder(keeper, request.encoder)
     with _site_of(folder, dates, request.out, fits=kept is None) as site:
+        encoder = None
+        if kept is not None:  # before files are read: its inputs may be of its own sort
+            conduct(site, only=("encoder",))
+            encoder = _activate(site, kept)
         conduct(site, only=("ingest", "encoder"))
-        encoder = None if kept is None else _activate(site, kept)
         ended = conduct(site, only=("embed",))
         found = evaluate_site(site, replace(request, encoder=encoder, out=out))
     return filled(EvaluatedFolder, found, files=filled(FileCounts, ended.files), recorded=request.out is not None)
@@ -71,7 +75,16 @@ def _ready(folder: Path, dates: str, home: Path, *, fits: bool) -> Site:
     config = home / "config.toml"
     if not config.exists():
         when = "missing" if fits else "never"
-        new_site(folder, config, changes={"train_when": f'"{when}"', "dates": f'"{dates}"', "quiet_seconds": "0.0"})
+        new_site(
+            folder,
+            config,
+            changes={
+                "train_when": f'"{when}"',
+                "fewest_patients": str(FEWEST_TO_FIT),
+                "dates": f'"{dates}"',
+                "quiet_seconds": "0.0",
+            },
+        )
     site = ready_site(config)[0]
     if site.archive.resolve() != folder.resolve() or site.settings.scans.dates != dates:
         raise WrongUsage(f"{home} was made for another folder or other --dates; name another --out")
