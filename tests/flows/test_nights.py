@@ -23,7 +23,8 @@ def undisturbed(hospital, tmp_path_factory):
 
     home = tmp_path_factory.mktemp("undisturbed")
     (home / "archive").mkdir()
-    changes = {"quiet_seconds": "0.0", "train_when": '"never"', "k": "3", "threads": "1", "max_gone_fraction": "1.0"}
+    changes = {"quiet_seconds": "0.0", "train_when": '"never"', "k": "3", "threads": "1", "max_gone_fraction": "1.0",
+               "backbone": '"small"'}  # fmt: skip
     new_site(home / "archive", home / "config.toml", secret="test-test-test-test-test-test-test", changes=changes)
     upgrade_database(home / "config.toml")
     site = open_site(home / "config.toml")

@@ -42,7 +42,7 @@ def test_a_night_over_all_real_and_odd_files_accounts_for_each_of_them(make_site
 
 @needs_data
 def test_a_person_who_was_published_twice_is_found(make_site):
-    site = make_site(dates='"shifted_per_patient"')
+    site = make_site(dates='"shifted_per_patient"', backbone='"efficientnet-lite0"')
     out = site.archive.parent / "out"
     words = [sys.executable, str(DATA / "dicomise.py"), str(DATA / "retrieval_cxr" / "labels.csv"), str(out)]
     subprocess.run(words, check=True, capture_output=True)
