@@ -58,17 +58,19 @@ def fitted(people: list[Example]):
     return fit_on_trunk(people, cover="2d", backbone=BACKBONE, threads=1, budget=FEW)
 
 
-def test_a_person_is_nearer_than_others_and_more_so_than_by_the_trunk_alone(people, fitted) -> None:
-    tensors = [load_tensor(e.tensor, fitted.recipe) for e in people if e.split_number >= 0.6]
+def test_people_never_seen_are_told_apart_better_than_by_the_trunk_alone(fitted) -> None:
+    """Five draws of people gave 0.97 to 1.00 against 0.66 to 0.86."""
+    tensors = [view_of(_person(person), f"{person}", visit) for person in range(100, 112) for visit in (0, 1)]
 
-    def contrast(encoder) -> float:
-        """Mean distance to others, in units of that between two visits."""
+    def auc(encoder) -> float:
+        """How often two visits of a person are nearer than two people are."""
         vectors = embed(encoder, tensors).astype(np.float64)
         distances = 1.0 - vectors @ vectors.T
         same = np.arange(len(vectors))[:, None] // 2 == np.arange(len(vectors))[None] // 2
-        return float(distances[~same].mean() / distances[same & ~np.eye(len(vectors), dtype=bool)].mean())
+        visits = distances[same & ~np.eye(len(vectors), dtype=bool)]
+        return float((visits[:, None] < distances[~same]).mean())
 
-    assert contrast(fitted) > 1.3 * contrast(starter_of(BACKBONE, "2d"))
+    assert auc(fitted) > max(0.93, auc(starter_of(BACKBONE, "2d")) + 0.05)
 
 
 def test_it_tells_what_it_was_fitted_to(fitted) -> None:
