@@ -33,11 +33,6 @@ MINERS = {  # of siamese.training.mining.Miner
 }
 
 
-def backbone_for(name: str, cover: str) -> str:
-    """Return the backbone of a cover for the one in the settings: efficientnet-lite0 sees pictures only."""
-    return "small" if cover == "3d" and name.startswith("efficientnet-lite0") else name
-
-
 def chosen(what: str, choices: Mapping[str, str], name: str) -> Any:
     """Return what stands at the place of a name.
 

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from siamese.choices import PRETRAINED
+
 Cover = Literal["2d", "3d"]
 COVERS: tuple[Cover, ...] = ("3d", "2d")
 LATER: Mapping[str, object] = MappingProxyType({"fit": "centre", "n_levels": 0})  # told only where a recipe says else
@@ -123,12 +125,23 @@ _FILM_2D = Recipe(
     n_levels=256,
 )
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType({r.name: r for r in (_BODY_3D, _PROJECTION_2D, _FILM_2D)})
+# Slices spread over what is covered, cut and squashed as films are. Finer pictures cost more and tell people apart no
+# better on phantoms, the only volumes of many people that are at hand.
+_SLICES_3D = Recipe(
+    name="slices-3d",
+    cover="3d",
+    shape=(24, 128, 128),
+    spacings=(),
+    windows=_BODY_3D.windows,
+    version=1,
+    fit="squash",
+    n_levels=256,
+)
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType({r.name: r for r in (_BODY_3D, _PROJECTION_2D, _FILM_2D, _SLICES_3D)})
 BY_DIGEST: Mapping[str, Recipe] = MappingProxyType({r.digest(): r for r in RECIPES.values()})
 _PLAIN: Mapping[str, Recipe] = MappingProxyType({"3d": _BODY_3D, "2d": _PROJECTION_2D})
-_OWN: Mapping[tuple[str, str], Recipe] = MappingProxyType(
-    {("efficientnet-lite0", "2d"): _FILM_2D, ("efficientnet-lite0-2x2", "2d"): _FILM_2D}
-)
+_SQUASHED: Mapping[str, Recipe] = MappingProxyType({"3d": _SLICES_3D, "2d": _FILM_2D})  # what pretrained trunks see
 
 
 def recipe_for(cover: str, backbone: str = "") -> Recipe:
@@ -139,4 +152,4 @@ def recipe_for(cover: str, backbone: str = "") -> Recipe:
     """
     if cover not in COVERS:
         raise ValueError(f"cover {cover!r}: wanted '2d' or '3d'")
-    return _OWN.get((backbone, cover), _PLAIN[cover])
+    return (_SQUASHED if backbone in PRETRAINED else _PLAIN)[cover]

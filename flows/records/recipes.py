@@ -6,7 +6,6 @@ from sqlalchemy import Connection
 
 from db.encoders import active_encoders, chosen_encoders, newest_held
 from flows.site.opened import Site
-from siamese.choices import backbone_for
 from siamese.recipe import BY_DIGEST, COVERS, Recipe, recipe_for
 
 
@@ -22,4 +21,4 @@ def wanted_recipes(site: Site, connection: Connection) -> Mapping[str, Sequence[
 
 def own_recipe(site: Site, cover: str) -> Recipe:
     """Return the recipe of the inputs that the settings' backbone sees."""
-    return recipe_for(cover, backbone_for(site.settings.siamese.backbone, cover))
+    return recipe_for(cover, site.settings.siamese.backbone)

@@ -6,8 +6,9 @@ drawn numbers.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -34,15 +35,17 @@ class TooFewPatients(ValueError):
 
 @dataclass(frozen=True)
 class Budget:
-    """How much is looked at. The defaults are what a first night can pay: half a minute of one core."""
+    """How much is looked at."""
 
-    scans: int = 200
-    viewed: int = 100  # of these
-    views: int = 12  # of each
-    passes: int = 600  # through the trunk
+    scans: int
+    viewed: int  # of these
+    views: int  # of each
+    passes: int  # through the trunk
 
 
-FIRST_NIGHT = Budget()
+FIRST_NIGHT: Mapping[str, Budget] = MappingProxyType(  # what one can pay: twenty seconds of one core for each cover
+    {"2d": Budget(scans=200, viewed=100, views=12, passes=600), "3d": Budget(scans=60, viewed=20, views=4, passes=100)}
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def fit_on_trunk(
     backbone: str,
     threads: int = 2,
     batch_size: int = 8,
-    budget: Budget = FIRST_NIGHT,
+    budget: Budget | None = None,
 ) -> Encoder:
     """Return an encoder whose head is fitted to the training patients of these examples, signed and in eval mode.
 
@@ -85,7 +88,7 @@ def fit_on_trunk(
         BadTensor: A tensor's file is damaged.
     """
     learned_from = split(examples)["train"]
-    sample = sample_of(learned_from, budget)
+    sample = sample_of(learned_from, budget or FIRST_NIGHT[cover])
     with repeatable(threads):
         trunk = initialise(build(backbone, cover, head="none"))
         plain = features(trunk, _plain(trunk, sample), batch_size=batch_size).astype(np.float64)
@@ -113,7 +116,7 @@ def fit_on_trunk(
     return encoder.eval()
 
 
-def sample_of(learned_from: Sequence[Example], budget: Budget = FIRST_NIGHT) -> Sample:
+def sample_of(learned_from: Sequence[Example], budget: Budget) -> Sample:
     """Return the scans of the patients with the lowest numbers, and how many views of how many of them.
 
     Raises:

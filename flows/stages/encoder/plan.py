@@ -9,7 +9,7 @@ from db.encoders import EncoderRow, active_encoders, encoders_of
 from flows.records.labelled import read_examples
 from flows.site.opened import Site
 from flows.site.settings import new_scans_wanted
-from siamese.choices import NO_LOSS, PRETRAINED, backbone_for
+from siamese.choices import NO_LOSS, PRETRAINED
 from siamese.example import Example
 from siamese.limits import Purpose
 from siamese.manifest import Manifest
@@ -35,9 +35,9 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
     wanted = new_scans_wanted(site.settings.siamese.train_when)
     if not asked and wanted is None:
         return Plan(None, 'train_when = "never"')
-    if is_fitted(site) and backbone_of(site, cover) not in PRETRAINED:
-        return Plan(None, f"backbone {backbone_of(site, cover)} brings no weights, so it needs a loss to learn by")
-    backbone = backbone_of(site, cover)
+    backbone = site.settings.siamese.backbone
+    if is_fitted(site) and backbone not in PRETRAINED:
+        return Plan(None, f"backbone {backbone} brings no weights, so it needs a loss to learn by")
     with site.db.read() as connection:
         trained = [r for r in encoders_of(connection, cover) if r.origin == "trained" and r.backbone == backbone]
         nothing_serves = not any(row.cover == cover for row in active_encoders(connection))
@@ -59,11 +59,6 @@ def is_fitted(site: Site) -> bool:
     return site.settings.siamese.loss == NO_LOSS
 
 
-def backbone_of(site: Site, cover: str) -> str:
-    """The backbone of a cover's new encoders."""
-    return backbone_for(site.settings.siamese.backbone, cover)
-
-
 def _too_early(site: Site, trained: Sequence[EncoderRow], examples: Sequence[Example], wanted: int) -> str:
     """Why the archive has not grown enough since the newest training; "" when it has."""
     newest = max(trained, key=lambda row: row.created_at)
@@ -76,12 +71,13 @@ def _too_early(site: Site, trained: Sequence[EncoderRow], examples: Sequence[Exa
 
 
 def _head(site: Site, cover: str, examples: Sequence[Example], nothing_serves: bool) -> Plan:
-    from siamese.training.head import TooFewPatients, sample_of
+    from siamese.training.head import FIRST_NIGHT, TooFewPatients, sample_of
 
     if site.settings.siamese.purpose not in ("auto", "patient"):
         return Plan(None, f'purpose = "{site.settings.siamese.purpose}" needs a loss to learn by')
     try:
-        sample_of([example for example in examples if split_of(example.split_number) == "train"])
+        learned_from = [example for example in examples if split_of(example.split_number) == "train"]
+        sample_of(learned_from, FIRST_NIGHT[cover])
     except TooFewPatients as error:
         return Plan(None, str(error))
     if refused_before(site, cover, "patient", examples):
@@ -121,7 +117,7 @@ def training_settings(site: Site, cover: str) -> TrainingSettings:
     """The configuration's [siamese] table as siamese.training wants it."""
     s = site.settings.siamese
     return TrainingSettings(
-        backbone=backbone_of(site, cover), dim=s.dim, loss=s.loss, miner=s.miner, margin=s.margin, metric=s.metric,
+        backbone=s.backbone, dim=s.dim, loss=s.loss, miner=s.miner, margin=s.margin, metric=s.metric,
         epochs=s.epochs, steps_per_epoch=s.steps_per_epoch, learning_rate=s.learning_rate, patience=s.patience,
         seed=s.seed, time_budget_s=s.time_budget_minutes * 60, threads=s.threads,
     )  # fmt: skip

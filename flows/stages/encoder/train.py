@@ -22,7 +22,7 @@ from db.encoders import (
 from evaluation.promotion import Decision
 from flows.records.recipes import own_recipe
 from flows.site.opened import Site
-from flows.stages.encoder.plan import ENCODER, REFUSED, Plan, backbone_of, plan, training_settings, work_folder
+from flows.stages.encoder.plan import ENCODER, REFUSED, Plan, plan, training_settings, work_folder
 from flows.work.batch import Call, direct
 from flows.work.lease import Ticket
 from scans.atomic import write_atomically
@@ -58,7 +58,7 @@ def register_starter(site: Site, ticket: Ticket, cover: str) -> int:
     """Activate the starter of a cover that has no active encoder; returns how many were."""
     if _active(site, cover):
         return 0
-    manifest = _trunk(site, ticket, cover) if backbone_of(site, cover) in PRETRAINED else _shipped(site, ticket, cover)
+    manifest = _trunk(site, ticket, cover) if site.settings.siamese.backbone in PRETRAINED else _shipped(site, ticket, cover)
     _activate(site, ticket, manifest, "starter: nothing trained on this archive yet")
     return 1
 
@@ -69,7 +69,7 @@ def _trunk(site: Site, ticket: Ticket, cover: str) -> Manifest:
     from siamese.training.head import starter_of
 
     with tempfile.TemporaryDirectory(dir=site.store, prefix=".starter-") as draft:
-        manifest = save(starter_of(backbone_of(site, cover), cover), Path(draft))
+        manifest = save(starter_of(site.settings.siamese.backbone, cover), Path(draft))
         keep(site, ticket, Path(draft), manifest)
     return manifest
 

@@ -21,7 +21,7 @@ from siamese.training.head import (
 from siamese.training.views import view_of
 
 BACKBONE = "efficientnet-lite0-2x2"
-FEW = Budget(views=4)
+FEW = Budget(scans=200, viewed=100, views=4, passes=600)
 NOTHING: frozenset[str] = frozenset()
 
 
@@ -109,15 +109,17 @@ def test_an_archive_of_one_patient_has_no_head(people) -> None:
         fit_on_trunk([_example("a", 1, people[0].tensor, 0.1)], cover="2d", backbone=BACKBONE)
 
 
-@pytest.mark.parametrize("n", [5, 100, 150, 200, 5000])
-def test_a_first_night_pays_no_more_than_it_can(n: int) -> None:
+@pytest.mark.parametrize("cover", ["2d", "3d"])
+@pytest.mark.parametrize("n", [5, 20, 60, 100, 150, 200, 5000])
+def test_a_first_night_pays_no_more_than_it_can(n: int, cover: str) -> None:
     examples = [_example(f"{i:05}", i, Path("none"), 0.5 * i / n) for i in range(n)]
-    sample = sample_of(examples)
-    assert len(sample.scans) == min(n, FIRST_NIGHT.scans) and sample.n_viewed == min(n, FIRST_NIGHT.viewed)
-    assert len(sample.scans) + sample.n_viewed * sample.n_views <= FIRST_NIGHT.passes and sample.n_views >= 4
+    budget = FIRST_NIGHT[cover]
+    sample = sample_of(examples, budget)
+    assert len(sample.scans) == min(n, budget.scans) and sample.n_viewed == min(n, budget.viewed)
+    assert len(sample.scans) + sample.n_viewed * sample.n_views <= budget.passes and sample.n_views >= 2
     assert [e.scan for e in sample.scans] == [f"{i:05}" for i in range(len(sample.scans))]  # the lowest numbers
 
 
 def test_too_few_people_are_no_ground_for_a_head() -> None:
     with pytest.raises(TooFewPatients, match="4 patients for training, a head is fitted to at least 5"):
-        sample_of([_example(str(i), i % 4, Path("none"), 0.1) for i in range(40)])
+        sample_of([_example(str(i), i % 4, Path("none"), 0.1) for i in range(40)], FEW)

@@ -8,7 +8,10 @@ import pytest
 from siamese.training.views import CHANGES, Changes, view_of
 
 NONE = Changes(
-    **{field.name: (1.0, 1.0) if field.name in ("size", "contrast") else (0.0, 0.0) for field in fields(Changes)}
+    **{
+        field.name: (1.0, 1.0) if field.name in ("size", "contrast", "length") else (0.0, 0.0)
+        for field in fields(Changes)
+    }
 )
 
 
@@ -18,6 +21,14 @@ def picture() -> np.ndarray:
     made = np.tile(np.linspace(0.1, 0.5, 64, dtype=np.float32), (64, 1))
     made[20:40, 24:36] = 0.9
     return made[None]
+
+
+@pytest.fixture
+def volume(picture: np.ndarray) -> np.ndarray:
+    """Twelve slices, the block in four of them, (1, 12, 64, 64)."""
+    made = np.full((1, 12, 64, 64), 0.2, np.float32)
+    made[0, 4:8] = picture
+    return made
 
 
 def _only(**ranges: tuple[float, float]) -> Changes:
@@ -71,6 +82,32 @@ def test_a_quarter_turn_lays_it_down(picture: np.ndarray) -> None:
 def test_beyond_the_border_its_last_pixels_go_on(picture: np.ndarray) -> None:
     view = view_of(np.full_like(picture, 0.6), "a", 3, _only(size=(0.5, 0.5)))
     assert np.allclose(view, 0.6, atol=1e-5)
+
+
+def test_slices_without_changes_are_the_volume_and_stay_in_their_order(volume: np.ndarray) -> None:
+    assert np.allclose(view_of(volume, "a", 0, NONE), volume, atol=1e-5)
+
+
+def test_slices_are_turned_and_resized_together_and_each_in_its_plane(volume: np.ndarray) -> None:
+    view = view_of(volume, "a", 0, _only(turn_deg=(90.0, 90.0), size=(0.5, 0.5)))
+    lively = [bool((slice_ > 0.7).any()) for slice_ in view[0]]
+    assert lively == [4 <= z < 8 for z in range(12)]
+    _, _, height, width = _block(view[:, 5])
+    assert abs(height - 6) <= 1 and abs(width - 10) <= 1
+
+
+def test_a_longer_body_takes_more_slices_and_a_shift_moves_them_along_it(volume: np.ndarray) -> None:
+    bright = lambda view: np.flatnonzero((view[0] > 0.5).any(axis=(1, 2)))  # noqa: E731
+    assert len(bright(view_of(volume, "a", 0, _only(length=(1.5, 1.5))))) == 6
+    moved = view_of(volume, "a", 0, _only(shift=(0.25, 0.25)))
+    assert bright(moved).tolist() == [1, 2, 3, 4]
+    row, column, _, _ = _block(moved[:, 2])
+    assert abs(row - (29.5 - 16)) < 0.6 and abs(column - (29.5 - 16)) < 0.6
+
+
+def test_blur_stays_within_a_slice(volume: np.ndarray) -> None:
+    view = view_of(volume, "a", 0, _only(blur=(1.5, 1.5)))
+    assert np.allclose(view[0, 3], 0.2, atol=1e-5) and not np.allclose(view[0, 4], volume[0, 4], atol=0.05)
 
 
 @pytest.mark.parametrize(
