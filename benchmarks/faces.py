@@ -65,7 +65,7 @@ def measure(data: Path) -> dict[str, dict[str, list[float]]]:
 def pair_figures(vectors: NDArray[np.float32], of: Sequence[str]) -> tuple[float, float]:
     """Return AUC and equal error rate over all pairs of unit vectors (N, D)."""
     first, second = np.triu_indices(len(of), 1)
-    alike = np.array([of[i] == of[j] for i, j in zip(first, second, strict=True)])
+    alike = np.array([of[i] == of[j] for i, j in zip(first.tolist(), second.tolist(), strict=True)])
     figures = pair_metrics(distance_matrix(vectors, metric="cosine")[first, second], alike)
     auc, eer = figures["roc_auc"], figures["eer"]
     if auc is None or eer is None:

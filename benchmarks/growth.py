@@ -84,21 +84,21 @@ def make_archive(site: Site, ticket: Ticket, n_scans: int) -> None:
     from db.scans import save_patients, save_scans, save_studies
 
     with site.db.read() as connection:
-        encoder = next(row for row in active_encoders(connection) if row["cover"] == "2d")
+        encoder = next(row for row in active_encoders(connection) if row.cover == "2d")
     rng = np.random.default_rng(0)
     for start in range(0, n_scans, ROWS_A_WRITE):
         numbers = range(start, min(start + ROWS_A_WRITE, n_scans))
-        vectors = rng.standard_normal((len(numbers), encoder["dim"])).astype("<f4")
+        vectors = rng.standard_normal((len(numbers), encoder.dim)).astype("<f4")
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         with site.db.write(ticket.right) as connection:
             identity.save_files(connection, [_file_of(site, number) for number in numbers])
         with site.db.write(ticket.right) as connection:
             save_patients(connection, [_patient(ticket, n) for n in numbers])
             save_studies(connection, [_study(ticket, n) for n in numbers])
-            save_scans(connection, [_scan(ticket, n, str(encoder["recipe"])) for n in numbers])
+            save_scans(connection, [_scan(ticket, n, encoder.recipe) for n in numbers])
             save_files(connection, [_core_file(site, ticket, n) for n in numbers])
             save_embeddings(connection, [
-                {"scan": f"{n:024x}", "encoder": encoder["id"], "dim": encoder["dim"], "vector": vector.tobytes(),
+                {"scan": f"{n:024x}", "encoder": encoder.id, "dim": encoder.dim, "vector": vector.tobytes(),
                  "device": "cpu", "night": ticket.night} for n, vector in zip(numbers, vectors, strict=True)
             ])  # fmt: skip
 

@@ -82,7 +82,7 @@ def table(modules: Sequence[Module]) -> list[str]:
     """Return the lines of a Markdown table: a module a line, and the sum."""
     lines = ["| module | viable | killed | survived | share | not run |", "|---|---|---|---|---|---|"]
     counts = [(m.path, m.n_viable, len(m.named(KILLED)), len(m.states) - m.n_viable) for m in modules]
-    total = ("all", *(sum(row[i] for row in counts) for i in (1, 2, 3)))
+    total = ("all", sum(row[1] for row in counts), sum(row[2] for row in counts), sum(row[3] for row in counts))
     for name, viable, killed, left in (*counts, total):
         share = f"{killed / viable:.1%}" if viable else "–"
         lines.append(f"| {name} | {viable} | {killed} | {viable - killed} | {share} | {left} |")

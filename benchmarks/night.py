@@ -116,7 +116,7 @@ def whole_night(archive: Path, home: Path) -> dict[str, float]:
     from flows.night.run import whole_night as run_night
 
     summary = run_night(bench_site(home, archive).config)
-    return {"work": sum(summary["seconds"].values()) - summary["seconds"]["report"]}
+    return {"work": sum(summary.seconds.values()) - summary.seconds["report"]}
 
 
 def plain_loop(archive: Path, home: Path) -> dict[str, float]:

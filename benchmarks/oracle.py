@@ -95,7 +95,8 @@ def features(spot: Spot) -> Floats:
     depth /= depth.max()
     energy = float(np.sqrt(max((bright[used] ** 2).mean() - NOISE_ENERGY, LEAST_ENERGY)))
     found = [*_outline(mask, spot.spacing_mm), *_brightness(bright, depth, used, energy)]
-    return np.clip(np.nan_to_num([*found, *_unevenness(mask, bright, depth, used, energy)]), -30.0, 30.0)
+    numbers = np.array([*found, *_unevenness(mask, bright, depth, used, energy)], np.float64)
+    return np.clip(np.nan_to_num(numbers), -30.0, 30.0)
 
 
 def _outline(mask: Flags, spacing_mm: tuple[float, float, float]) -> list[float]:
@@ -105,7 +106,8 @@ def _outline(mask: Flags, spacing_mm: tuple[float, float, float]) -> list[float]
     long, middle, short = np.sort(np.linalg.eigvalsh(spread))[::-1]
     volume = len(places) * float(np.prod(spacing_mm))
     ellipsoid = 4 / 3 * np.pi * np.sqrt(125 * long * middle * short)
-    return np.log([volume, middle / long, short / long, volume / ellipsoid]).tolist()
+    ratios = (volume, middle / long, short / long, volume / ellipsoid)
+    return [float(np.log(ratio)) for ratio in ratios]
 
 
 def _brightness(bright: Floats, depth: Floats, used: Flags, energy: float) -> list[float]:

@@ -230,7 +230,7 @@ def simpleitk(folder: Path) -> Voxels:
 def monai(folder: Path) -> Voxels:
     import logging
 
-    from monai.data import PydicomReader
+    from monai.data.image_reader import PydicomReader
 
     logging.getLogger("monai").setLevel(logging.ERROR)
     reader = PydicomReader(swap_ij=False)
@@ -253,7 +253,7 @@ def dcm2niix(folder: Path) -> Voxels:
         words = ["-z", "n", "-b", "n", "-v", "n", "-o", out, str(folder)]
         subprocess.run([DCM2NIIX, *words], check=True, capture_output=True)
         (only,) = Path(out).glob("*.nii")
-        voxels = np.asarray(nibabel.load(only).dataobj, np.float32)
+        voxels = np.asarray(nibabel.nifti1.load(only).dataobj, np.float32)
     return np.ascontiguousarray(voxels.transpose(2, 1, 0))
 
 

@@ -42,7 +42,7 @@ def measure(n: int, n_rounds: int) -> list[Figure]:
     """Return both figures for n queries."""
     rng = np.random.default_rng(SEED)
     patients = np.arange(n) // SCANS_PER_PATIENT
-    values = (rng.random(n) < 0.4).astype(float)
+    values = (rng.random(n) < 0.4).astype(np.float64)
     times = in_turns(
         {
             "ours": _timed(lambda: mean_of(values, resample(patients, seed=SEED))),
@@ -75,7 +75,7 @@ def _timed(work: Callable[[], object]) -> Callable[[], float]:
     return timer
 
 
-def _loop(values: Vectors, patients: Vectors) -> tuple[float, float]:
+def _loop(values: NDArray[np.float64], patients: NDArray[np.int64]) -> tuple[float, float]:
     """The same interval, drawn patient by patient."""
     rng = np.random.default_rng(SEED)
     of_patient = [values[patients == patient] for patient in np.unique(patients)]
@@ -118,7 +118,7 @@ def made(n: int) -> tuple[Cohort, Fold, dict[str, Baseline]]:
     return cohort, Fold("test", np.arange(n), _unit(seen), frozenset()), baselines
 
 
-def _unit(rows: Vectors) -> Vectors:
+def _unit(rows: NDArray[np.float64]) -> Vectors:
     return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 

@@ -74,8 +74,8 @@ class LiteTrunk(nn.Module):
         maps = self.blocks(nn.functional.relu6(self.stem(self.padding(coloured))))
         if len(self.cells) == len(VOLUME):
             maps = maps.unflatten(0, (len(scans), -1)).transpose(1, 2)  # (N, 112, z, y, x)
-            return nn.functional.adaptive_avg_pool3d(maps, self.cells).flatten(1)
-        return nn.functional.adaptive_avg_pool2d(maps, self.cells).flatten(1)
+            return nn.functional.adaptive_avg_pool3d(maps, list(self.cells)).flatten(1)
+        return nn.functional.adaptive_avg_pool2d(maps, list(self.cells)).flatten(1)
 
 
 def with_neighbours(volumes: torch.Tensor) -> torch.Tensor:
@@ -155,6 +155,15 @@ def _fold(module: nn.Module) -> None:
         if isinstance(before, nn.Conv2d):
             setattr(module, convolution, fuse_conv_bn_eval(before, getattr(module, norm)))
             setattr(module, norm, nn.Identity())
+            _take_padding(module, convolution)
+
+
+def _take_padding(module: nn.Module, convolution: str) -> None:
+    """Let a convolution pad by itself where it pads alike on all sides: without a copy of what it sees."""
+    padding = getattr(module, f"{convolution}_padding")
+    if isinstance(padding, nn.ConstantPad2d) and len(set(padding.padding)) == 1:
+        getattr(module, convolution).padding = padding.padding[:2]
+        setattr(module, f"{convolution}_padding", nn.Identity())
 
 
 def _build(n_dims: int, *, picture: tuple[int, ...], volume: tuple[int, ...]) -> tuple[nn.Module, int]:

@@ -44,7 +44,7 @@ class Budget:
 
 
 FIRST_NIGHT: Mapping[str, Budget] = MappingProxyType(  # what one can pay: twenty seconds of one core for each cover
-    {"2d": Budget(scans=200, viewed=100, views=12, passes=600), "3d": Budget(scans=60, viewed=20, views=4, passes=100)}
+    {"2d": Budget(scans=200, viewed=100, views=12, passes=600), "3d": Budget(scans=40, viewed=16, views=4, passes=80)}
 )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamese.backbones import WeightsMissing, build_backbone
+from siamese.backbones import WeightsMissing
 from siamese.efficientnet import DEVIATION, MEAN, N_STAGES, installed_weights, read_weights, whole_network
 from siamese.embedding import embed, features
 from siamese.encoder import EncoderMismatch, build, initialise, load, save
@@ -104,6 +104,31 @@ def test_missing_weights_name_the_package(monkeypatch: pytest.MonkeyPatch, tmp_p
         installed_weights()
 
 
-def test_volumes_are_refused() -> None:
-    with pytest.raises(ValueError, match="sees pictures, found 3 dimensions"):
-        build_backbone("efficientnet-lite0", n_dims=3)
+@pytest.fixture(scope="module")
+def volumes() -> list[np.ndarray]:
+    """Two of twenty-four slices that get brighter, with a block that moves."""
+    rng = np.random.default_rng(5)
+    made = rng.random((2, 1, 24, 128, 128), np.float32) * np.linspace(0.3, 0.9, 24, dtype=np.float32)[:, None, None]
+    for z in range(24):
+        made[:, :, z, 4 * z : 4 * z + 20, 30:60] = 1.0
+    return list(made)
+
+
+def test_a_volume_is_its_slices_each_between_its_neighbours_and_pooled_along_the_body(volumes, whole) -> None:
+    trunk = starter_of("efficientnet-lite0", "3d")
+    for volume, ours in zip(volumes, features(trunk, volumes), strict=True):
+        places = np.clip(np.arange(24)[:, None] + np.array([-1, 0, 1]), 0, 23)
+        pictures = torch.from_numpy(volume[0][places])  # (24, 3, y, x)
+        with torch.inference_mode():
+            stem = whole._bn0(whole._conv_stem(whole._conv_stem_padding((pictures - MEAN) / DEVIATION)))
+            maps = whole._blocks[:N_STAGES](torch.nn.functional.relu6(stem))
+        assert maps.shape == (24, 112, 8, 8)
+        by_hand = maps.numpy().reshape(4, 6, 112, 2, 4, 2, 4).mean(axis=(1, 4, 6)).transpose(1, 0, 2, 3).reshape(-1)
+        assert np.abs(ours - by_hand).max() < 1e-3 * np.abs(by_hand).max()
+
+
+def test_a_volume_has_one_vector_whatever_stands_beside_it(volumes) -> None:
+    trunk = starter_of("efficientnet-lite0-2x2", "3d")
+    assert trunk.manifest.dim == 112 * 8
+    alone = np.concatenate([embed(trunk, [volume]) for volume in volumes])
+    assert np.array_equal(alone, embed(trunk, volumes, batch_size=8))

@@ -27,12 +27,15 @@ def test_digests_are_those_that_stored_encoders_name() -> None:
     digests = {name: recipe.digest() for name, recipe in RECIPES.items()}
     assert digests == {
         "body-3d": "f9208eb9c6edc55b", "projection-2d": "56b07bab6bf4a52d", "film-2d": "3a6a86769deddf1b",
+        "slices-3d": "ff771bc657aa50f6",
     }  # fmt: skip
 
 
 def test_a_backbone_may_see_scans_in_its_own_way() -> None:
     assert recipe_for("2d", "efficientnet-lite0").shape == (320, 320)
-    assert recipe_for("2d", "small") == recipe_for("2d") != recipe_for("2d", "efficientnet-lite0")
+    assert recipe_for("3d", "efficientnet-lite0-2x2").shape == (24, 128, 128)
+    for cover in ("2d", "3d"):
+        assert recipe_for(cover, "small") == recipe_for(cover) != recipe_for(cover, "efficientnet-lite0")
 
 
 def test_ct_has_its_own_window_and_mr_that_of_all_others() -> None:
