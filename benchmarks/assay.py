@@ -180,7 +180,7 @@ def _cohort(preset: Preset, studies: list[Study]) -> Cohort:
 
 def _plain_ways(studies: list[Study], tensors: list[NDArray[np.float32]]) -> dict[str, Baseline]:
     grids = [ct_size(study) for study in studies]
-    metadata = {
+    metadata: dict[str, list[str | float | None]] = {
         "scanner": [study.scanner.name for study in studies],
         "kernel": [study.scanner.kernels[0] for study in studies],
         "step": [step for step, _ in grids],
@@ -188,7 +188,10 @@ def _plain_ways(studies: list[Study], tensors: list[NDArray[np.float32]]) -> dic
         "field of view": [study.scanner.fov_mm[0] for study in studies],
         "noise": [study.scanner.noise for study in studies],
     }
-    people = {"age": [age_years(study) for study in studies], "sex": [study.patient.sex for study in studies]}
+    people: dict[str, list[str | float | None]] = {
+        "age": [age_years(study) for study in studies],
+        "sex": [study.patient.sex for study in studies],
+    }
     return {
         "metadata": by_columns("metadata", metadata),
         "demographics": by_columns("demographics", people),

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import bootstrap
 
 from benchmarks.figure import Figure, in_turns, report

@@ -14,7 +14,6 @@ SECRET = "demo-demo-demo-demo-demo-demo-demo-demo"  # fixed, for figures that re
 PATIENTS, VISITS, SEED = 20, 3, 7
 SETTINGS = {
     "quiet_seconds": "0.0",
-    "threads": "1",
 }
 
 

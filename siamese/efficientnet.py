@@ -31,7 +31,7 @@ BLOCKS = (
 N_STAGES = 5  # that are kept: blocks 0 to 10
 N_CHANNELS = 112
 MEAN, DEVIATION = 0.498, 0.502  # of a grey value in [0, 1], as the weights were trained: (x - 127) / 128
-PICTURE, VOLUME = (4, 4), (4, 2, 2)  # cells of the grids: 1,792 numbers both
+Cells = tuple[int, int] | tuple[int, int, int]  # of a grid along y, x, or z, y, x
 SIDE = 320  # of the picture: the padding of MONAI's layers is worked out for it
 
 PACKAGE = PRETRAINED["efficientnet-lite0"]
@@ -48,7 +48,7 @@ PROVENANCE: Mapping[str, str] = MappingProxyType(
 
 
 class LiteTrunk(nn.Module):
-    """Grey scans in [0, 1] to means of 112 channels over a grid: of a picture (N, 1, y, x), or of the slices (N, 1, z, y, x).
+    """Grey scans in [0, 1], pictures (N, 1, y, x) or slices (N, 1, z, y, x), to means of 112 channels over a grid.
 
     Batch normalisation is folded into the convolutions before it, and channels lie last in memory: three times as fast
     on a CPU, and nothing is left that could look at the other scans of a batch.
@@ -57,7 +57,7 @@ class LiteTrunk(nn.Module):
         cells: Of the grid, along y, x, or z, y, x.
     """
 
-    def __init__(self, cells: tuple[int, ...]) -> None:
+    def __init__(self, cells: Cells) -> None:
         super().__init__()
         whole = whole_network()
         self.padding: nn.Module = whole._conv_stem_padding
@@ -69,13 +69,14 @@ class LiteTrunk(nn.Module):
 
     def forward(self, scans: torch.Tensor) -> torch.Tensor:
         """Return the pooled features, channel by channel."""
-        slices = with_neighbours(scans[:, 0]) if len(self.cells) == len(VOLUME) else scans.expand(-1, 3, -1, -1)
+        cells = self.cells
+        slices = scans.expand(-1, 3, -1, -1) if len(cells) == 2 else with_neighbours(scans[:, 0])
         coloured = ((slices - MEAN) / DEVIATION).contiguous(memory_format=torch.channels_last)
         maps = self.blocks(nn.functional.relu6(self.stem(self.padding(coloured))))
-        if len(self.cells) == len(VOLUME):
-            maps = maps.unflatten(0, (len(scans), -1)).transpose(1, 2)  # (N, 112, z, y, x)
-            return nn.functional.adaptive_avg_pool3d(maps, list(self.cells)).flatten(1)
-        return nn.functional.adaptive_avg_pool2d(maps, list(self.cells)).flatten(1)
+        if len(cells) == 2:
+            return nn.functional.adaptive_avg_pool2d(maps, cells).flatten(1)
+        along = maps.unflatten(0, (len(scans), -1)).transpose(1, 2)  # (N, 112, z, y, x)
+        return nn.functional.adaptive_avg_pool3d(along, cells).flatten(1)
 
 
 def with_neighbours(volumes: torch.Tensor) -> torch.Tensor:
@@ -166,8 +167,8 @@ def _take_padding(module: nn.Module, convolution: str) -> None:
         setattr(module, f"{convolution}_padding", nn.Identity())
 
 
-def _build(n_dims: int, *, picture: tuple[int, ...], volume: tuple[int, ...]) -> tuple[nn.Module, int]:
-    cells = picture if n_dims == len(picture) else volume
+def _build(n_dims: int, *, picture: Cells, volume: Cells) -> tuple[nn.Module, int]:
+    cells = picture if n_dims == 2 else volume
     return LiteTrunk(cells), N_CHANNELS * prod(cells)
 
 
@@ -178,5 +179,5 @@ def _initialise(network: nn.Module) -> None:
     network.get_submodule("blocks").load_state_dict(whole._blocks[:N_STAGES].state_dict())
 
 
-LITE0 = Backbone(partial(_build, picture=PICTURE, volume=VOLUME), _initialise, PROVENANCE, largest_batch=1)
+LITE0 = Backbone(partial(_build, picture=(4, 4), volume=(4, 2, 2)), _initialise, PROVENANCE, largest_batch=1)
 LITE0_COARSE = Backbone(partial(_build, picture=(2, 2), volume=(2, 2, 2)), _initialise, PROVENANCE, largest_batch=1)

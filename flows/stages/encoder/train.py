@@ -58,7 +58,9 @@ def register_starter(site: Site, ticket: Ticket, cover: str) -> int:
     """Activate the starter of a cover that has no active encoder; returns how many were."""
     if _active(site, cover):
         return 0
-    manifest = _trunk(site, ticket, cover) if site.settings.siamese.backbone in PRETRAINED else _shipped(site, ticket, cover)
+    manifest = (
+        _trunk(site, ticket, cover) if site.settings.siamese.backbone in PRETRAINED else _shipped(site, ticket, cover)
+    )
     _activate(site, ticket, manifest, "starter: nothing trained on this archive yet")
     return 1
 
