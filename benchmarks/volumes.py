@@ -1,8 +1,8 @@
 """Volumes of phantom people, task patient: how often the nearest of all scans is the same person's.
 
 `python -m benchmarks.volumes [--json]`: phantoms `hard`, three cohorts of sixty people with two visits each. The head
-is fitted to the training patients as a first night does it; the others are asked among the scans of all of them that the
-head never saw. Beside it the trunk alone and thumbnails.
+is fitted to the training patients as a first night does it; the others are asked, among the scans of all whom it
+never saw. Beside it the trunk alone and thumbnails.
 """
 
 from __future__ import annotations
