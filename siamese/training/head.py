@@ -44,7 +44,7 @@ class Budget:
 
 
 FIRST_NIGHT: Mapping[str, Budget] = MappingProxyType(  # what one can pay: twenty seconds of one core for each cover
-    {"2d": Budget(scans=200, viewed=100, views=12, passes=600), "3d": Budget(scans=40, viewed=16, views=4, passes=80)}
+    {"2d": Budget(scans=160, viewed=80, views=12, passes=400), "3d": Budget(scans=40, viewed=16, views=4, passes=80)}
 )
 
 
