@@ -48,13 +48,9 @@ def evaluate(
         raise wrong("--dates belongs to --folder; the site's own are in its configuration")
     if folds and learning_curve:
         raise wrong("--folds and --learning-curve: one at a time")
-    trains = folds or learning_curve
-    if trains and (folder is not None or encoder is not None):
+    if (folds or learning_curve) and (folder is not None or encoder is not None):
         raise wrong("--folds and --learning-curve train on the site's archive: leave out --folder and --encoder")
-    if not trains and (seeds, time_budget_minutes) != (None, None):
-        raise wrong("--seeds and --time-budget-minutes belong to --folds and --learning-curve, which train")
-    if (seeds is not None and seeds < 1) or (time_budget_minutes is not None and time_budget_minutes <= 0):
-        raise wrong("--seeds and --time-budget-minutes: wanted numbers above 0")
+    _check_training_words(seeds, time_budget_minutes, trains=folds or learning_curve)
     with progress_bar("evaluating", quiet=quiet or as_json) as step:
         request = EvaluationRequest(
             task=task, against=against, encoder=encoder, kind=kind, out=out, step=step,
@@ -81,3 +77,11 @@ def evaluate(
     else:
         show_evaluation(found, quiet=quiet)
     return 0
+
+
+def _check_training_words(seeds: int | None, time_budget_minutes: float | None, *, trains: bool) -> None:
+    """Refuse words of a training where nothing is trained, and numbers that are none."""
+    if not trains and (seeds, time_budget_minutes) != (None, None):
+        raise wrong("--seeds and --time-budget-minutes belong to --folds and --learning-curve, which train")
+    if (seeds is not None and seeds < 1) or (time_budget_minutes is not None and time_budget_minutes <= 0):
+        raise wrong("--seeds and --time-budget-minutes: wanted numbers above 0")

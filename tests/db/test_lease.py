@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import inspect, select, text
 
 from db.address import parse_url, sqlite_files
 from db.engine import Database, Fence, open_db
@@ -352,3 +352,5 @@ def test_a_database_without_tables_keeps_nobody_out_and_refuses_nothing(empty_ur
     with closing(open_db(empty_url, must_be_current=False)) as empty:
         refuse_while_running(empty, alive)
         keep_out(empty)
+        with empty.read() as connection:
+            assert not inspect(connection).get_table_names()  # nor does asking make any
