@@ -10,7 +10,7 @@ from db.embeddings import kinds_of
 from db.encoders import EncoderRow, active_encoders
 from db.rows import columns_of, count_of, rows_as
 from db.scans import ACCEPTED, may_be_listed
-from db.tables import EMBEDDING, LANE, MATCH, SCAN
+from db.tables import EMBEDDING, ENCODER, LANE, MATCH, SCAN
 from db.upsert import chunks
 
 
@@ -125,6 +125,7 @@ class NewMatch:
     prior: str
     scan_date: date | None
     prior_date: date | None
+    provisional: bool
 
 
 LANE_COLUMNS = tuple(field.name for field in fields(LaneRow))
@@ -291,13 +292,19 @@ def history_of_scan(connection: Connection, scan: str) -> list[MatchHistory]:
 
 
 def nearest_entered(connection: Connection, night: int, n: int) -> list[NewMatch]:
-    """Return the n nearest current matches that entered in a night, each scan's first one only."""
+    """Return the n nearest current matches that entered in a night, each scan's first one only.
+
+    Those of encoders that have earned their place stand before the provisional ones.
+    """
     scan, prior = SCAN.alias("scan"), SCAN.alias("prior")
     columns = (
         MATCH.c.id, MATCH.c.kind, MATCH.c.lane, MATCH.c.rank, MATCH.c.distance, MATCH.c.scan, MATCH.c.prior,
         scan.c.acquired_local_date.label("scan_date"), prior.c.acquired_local_date.label("prior_date"),
+        ENCODER.c.provisional,
     )  # fmt: skip
     entered = select(*columns).join(scan, scan.c.key == MATCH.c.scan).join(prior, prior.c.key == MATCH.c.prior)
+    entered = entered.join(ENCODER, ENCODER.c.id == MATCH.c.encoder)
     first = and_(MATCH.c.lane == "others", MATCH.c.rank == 1)
     entered = entered.where(MATCH.c.entered_night == night, MATCH.c.left_night.is_(None), first)
-    return rows_as(connection, entered.order_by(MATCH.c.distance, MATCH.c.scan).limit(n), NewMatch)
+    nearest = entered.order_by(ENCODER.c.provisional, MATCH.c.distance, MATCH.c.scan).limit(n)
+    return rows_as(connection, nearest, NewMatch)

@@ -17,6 +17,7 @@ Vectors = NDArray[np.float32]
 
 FEWEST_FOR_SPLIT = 300  # patients; below it a test fifth says too little, so five folds are pooled
 N_FOLDS = 5
+FEWEST_PATIENTS = 10  # whom an encoder never saw; the intervals of fewer say nothing at all
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ Run again, it finds nothing new. A fixed secret and seed make its figures repeat
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from flows.cli import app
@@ -11,7 +12,9 @@ from flows.operator.new_site import new_site
 from flows.verbs.terminal import progress_bar
 
 SECRET = "demo-demo-demo-demo-demo-demo-demo-demo"  # fixed, for figures that repeat; never for a real site
-PATIENTS, VISITS, SEED = 20, 3, 7
+PATIENTS, VISITS, SEED = 90, 3, 7
+WORKERS = 2
+SHARES = (("ct", 0.12), ("mr", 0.12), ("dx", 0.9))  # so many films that their encoder can be judged
 SETTINGS = {
     "quiet_seconds": "0.0",
 }
@@ -40,11 +43,13 @@ def main(words: list[str]) -> int:
 
 def _write_visits(out: Path, first: int, last: int) -> None:
     from scans.phantoms.archive import write_archive
+    from scans.phantoms.preset import EASY
 
+    preset = replace(EASY, name="demo", modality_share=SHARES)
     with progress_bar("phantoms", quiet=False) as step:
         write_archive(
-            out, n_patients=PATIENTS, n_visits=VISITS, seed=SEED, preset="easy", first_visit=first, last_visit=last,
-            progress=step,
+            out, n_patients=PATIENTS, n_visits=VISITS, seed=SEED, preset=preset, first_visit=first,
+            last_visit=last, n_workers=WORKERS, progress=step,
         )  # fmt: skip
 
 

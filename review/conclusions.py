@@ -1,9 +1,12 @@
 """What may and what may not be concluded from an evaluation, in plain words."""
 
+from collections.abc import Mapping
+
 from evaluation.figures import HEADLINE
+from evaluation.questions import Task
 from evaluation.report import NumberedReport
 
-RIGHT = {
+RIGHT: Mapping[Task, str] = {
     "finding": "shares a finding with the scan that asks",
     "patient": "is of the same patient",
 }
@@ -17,11 +20,14 @@ def headline(report: NumberedReport) -> str:
     first = report.metrics[HEADLINE]
     if first.value is None or first.low is None or first.high is None:
         return "No search had anything relevant to find: nothing was measured"
-    told = (
-        f"In {percent(first.value)} of {report.queries:,} searches ({percent(first.low)} to "
-        f"{percent(first.high)}) the first answer {RIGHT[report.task]}"
-    )
-    return told + "; " + _beside(report)
+    told = share_right(report.task, first.value, first.low, first.high, report.queries)
+    return f"{told[0].upper()}{told[1:]}; {_beside(report)}"
+
+
+def share_right(task: Task, share: float, low: float, high: float, n_queries: int) -> str:
+    """Say how often the first answer is right, with its interval."""
+    often = f"in {percent(share)} of {n_queries:,} searches ({percent(low)} to {percent(high)})"
+    return f"{often} the first answer {RIGHT[task]}"
 
 
 def _beside(report: NumberedReport) -> str:
@@ -29,7 +35,7 @@ def _beside(report: NumberedReport) -> str:
     if lift is None:
         return "there is no plain way to hold this against"
     other = report.evaluation.main.headline.others[lift.over][HEADLINE].value or 0.0  # known, as its lift is
-    said = f"{_name(lift.over)}, of the plain ways the hardest to beat, reaches {percent(other)}"
+    said = f"{plain_way(lift.over)}, of the plain ways the hardest to beat, reaches {percent(other)}"
     if report.folds > 1:
         ahead = "five encoders, one a fold, " + ("are not shown to beat" if report.provisional else "beat")
     else:
@@ -43,12 +49,13 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %" if whole in (0, 100) and share not in (0.0, 1.0) else f"{whole} %"
 
 
-def _name(baseline: str) -> str:
+def plain_way(baseline: str) -> str:
+    """Name a baseline in a sentence."""
     names = {
         "chance": "guessing",
         "untrained": "the same network untrained",
-        "demographics": "age and sex",
-        "metadata": "metadata",
+        "demographics": "going by age and sex",
+        "metadata": "going by metadata",
         "histogram": "a grey-value histogram",
         "thumbnail": "a thumbnail",
     }

@@ -37,6 +37,7 @@ from review.page import (
     Training,
     Trouble,
 )
+from review.standing import standing
 from review.words import code_words, moment, plain, short
 from scans.outcome import OUTCOMES as OUTCOME_WORDS
 
@@ -241,6 +242,7 @@ def _encoders(connection: Connection, encoders: Sequence[EncoderRow]) -> tuple[E
             backbone=f"{plain(row.backbone)}, {row.dim} numbers, {row.metric}",
             origin=row.origin,
             is_provisional=row.provisional,
+            standing=standing(connection, row),
             since=_since(switches.get(row.id)),
         )
         for row in encoders

@@ -112,6 +112,7 @@ class EncoderLine:
     backbone: str
     origin: str
     is_provisional: bool
+    standing: str  # what it has shown here
     since: str
 
 

@@ -30,6 +30,7 @@ class Encoder(JsonObject):
     validation: Annotated[Mapping[str, float | None], "its figures on patients of validation"]
     waiting: Annotated[int, "scans that need its vector before it becomes active"]
     vector_kernels: Annotated[Mapping[str, int], "level of the processor -> vectors made at it"]
+    standing: Annotated[str, "what it has shown here, or why nothing yet"] = ""
 
 
 @dataclass(frozen=True)

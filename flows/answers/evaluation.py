@@ -35,6 +35,7 @@ class Evaluated(EvaluatedCover):
 
     labels: Annotated[LabelSource, "what was held against the lists"]
     further: Annotated[Sequence[EvaluatedCover], "the other covers"]
+    left_out: Annotated[Sequence[str], "covers that were not evaluated, and why"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +49,6 @@ class EvaluatedFolder(Evaluated):
 @dataclass(frozen=True, kw_only=True)
 class EvaluatedFolds(Evaluated):
     """What a training is worth by five folds (--folds)."""
-
-    left_out: Annotated[Sequence[str], "covers that were not evaluated, and why"]
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class NightEncoder(JsonObject):
     cover: Annotated[str, "2d or 3d"]
     purpose: Annotated[str, "what it learned to see"]
     provisional: Annotated[bool, "it has not been shown to beat plain baselines here"]
+    standing: Annotated[str, "what it has shown here, or why nothing yet"] = ""
 
 
 SUMMARY: Mapping[str, str] = {

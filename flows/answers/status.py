@@ -53,6 +53,7 @@ class ActiveEncoder(JsonObject):
     purpose: Annotated[str, "what it learned to see"]
     origin: Annotated[str, "starter or trained"]
     provisional: Annotated[bool, "it has not been shown to beat plain baselines here"]
+    standing: Annotated[str, "what it has shown here, or why nothing yet"] = ""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from db.encoders import EncoderRow
 from db.labels import read_labels
 from db.scans import EligibleScan, eligible_scans
-from evaluation.cohort import N_FOLDS, Fold
+from evaluation.cohort import FEWEST_PATIENTS, N_FOLDS, Fold
 from evaluation.folds import dealt
 from evaluation.questions import Task
 from flows.answers.answer import filled
@@ -32,7 +32,7 @@ from flows.evaluate.request import (
     most_asked_first,
     opened,
 )
-from flows.records.cohort import FEWEST_PATIENTS, EncoderCohort, Labels, cohort_of, is_of_kind
+from flows.records.cohort import EncoderCohort, Labels, cohort_of, is_of_kind
 from flows.records.labelled import examples_of
 from flows.records.recipes import own_recipe
 from flows.site.errors import NotFound
@@ -80,7 +80,7 @@ def evaluate_folds(site: Site, request: EvaluationRequest) -> EvaluatedFolds:
         return _evaluate_pool(opening, pool, settings, done)
 
     reports, reasons = each_cover(pools, one, n_steps=lambda _: FOLD_STEPS, step=request.step)
-    return filled(EvaluatedFolds, most_asked_first(reports, opening), left_out=reasons)
+    return filled(EvaluatedFolds, most_asked_first(reports, reasons, opening))
 
 
 def _evaluate_pool(opening: Opening, pool: Pool, settings: TrainingSettings, done: Count) -> EvaluatedCover:

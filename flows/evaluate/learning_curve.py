@@ -9,7 +9,7 @@ from pathlib import Path
 from db.evaluations import EvaluationFacts, save_evaluation
 from db.rows import mapping_of
 from db.scans import eligible_scans
-from evaluation.cohort import Cohort
+from evaluation.cohort import FEWEST_PATIENTS, Cohort
 from evaluation.figures import HEADLINE
 from evaluation.learning import CLASSIFIER, SIZES, TWIN, UNTRAINED, Point, ask_learners, curve_of, sizes_of, with_fewer
 from evaluation.learning_curve import Budget, CurvePoint, LearningCurve, NumberedCurve
@@ -19,7 +19,7 @@ from flows.answers.evaluation import KeptCurve, LearningCurves
 from flows.evaluate.folds import Pool, digest_of, read_pools, settings_of
 from flows.evaluate.one import curve_name
 from flows.evaluate.request import Count, EvaluationRequest, LeftOut, Opening, each_cover, opened
-from flows.records.cohort import FEWEST_PATIENTS, cohort_of
+from flows.records.cohort import cohort_of
 from flows.records.readings import ALL_RELEVANT
 from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site

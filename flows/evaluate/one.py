@@ -42,13 +42,13 @@ def evaluate_site(site: Site, request: EvaluationRequest) -> Evaluated:
     opening = opened(site, request)
     with site.db.read() as connection:
         task = request.task or task_of(connection, opening.labels)
-        asked = _encoder_cohorts(opening, connection, task)
+        asked, too_few = _encoder_cohorts(opening, connection, task)
 
     def one(asked: EncoderCohort, done: Count) -> EvaluatedCover:
         return evaluate_cohort(site, asked, task, request, done)
 
     reports, _ = each_cover(asked, one, n_steps=lambda _: STEPS, step=request.step)
-    return most_asked_first(reports, opening)
+    return most_asked_first(reports, too_few, opening)
 
 
 def task_of(connection: Connection, labels: Labels | None) -> Task:
@@ -57,25 +57,33 @@ def task_of(connection: Connection, labels: Labels | None) -> Task:
     return "finding" if any(row.value == "present" for row in rows) else "patient"
 
 
-def _encoder_cohorts(opening: Opening, connection: Connection, task: Task) -> list[EncoderCohort]:
-    """Read what is asked of each encoder; those without any scan or finding stay out unless all do."""
-    kind, rows = opening.request.kind, _encoders(connection, task, opening.request.encoder)
-    found = [
-        read_encoder_cohort(opening.site, connection, row, task=task, kind=kind, labels=opening.labels) for row in rows
-    ]
-    embedded = [one for one in found if one is not None]
+def _encoder_cohorts(opening: Opening, connection: Connection, task: Task) -> tuple[list[EncoderCohort], list[str]]:
+    """Read what is asked of each encoder, and why encoders have too few patients.
+
+    Those without any scan or finding stay out unless all do.
+    """
+    kind, embedded, too_few = opening.request.kind, [], []
+    for row in _encoders(connection, task, opening.request.encoder):
+        try:
+            one = read_encoder_cohort(opening.site, connection, row, task=task, kind=kind, labels=opening.labels)
+        except NotFound as error:
+            too_few.append(str(error))
+            continue
+        embedded += [] if one is None else [one]
+    if not embedded and too_few:
+        raise NotFound("; ".join(too_few))
     if not embedded:
         what = f"scan of kind {kind!r}" if kind else "main scan"
         raise NotFound(f"no {what} has a vector of these encoders yet: run scantwin night, then evaluate again")
     if task == "patient":
-        return embedded
+        return embedded, too_few
     labelled = [one for one in embedded if any(one.cohort.present)]
     if not labelled:
         raise NotFound(
             "no label says of these scans that a finding is present, so nothing can be relevant: "
             "scantwin labels import labels.csv, or name a CSV by --against, or ask for --task patient"
         )
-    return labelled
+    return labelled, too_few
 
 
 def _encoders(connection: Connection, task: Task, encoder: str | None) -> list[EncoderRow]:

@@ -115,7 +115,7 @@ def counted(step: Step | None, before: int, total: int) -> Count:
     return lambda done: None if step is None else step(before + done, total)
 
 
-def most_asked_first(reports: Sequence[EvaluatedCover], opening: Opening) -> Evaluated:
-    """Return the report of the cover with most queries, the others within it."""
+def most_asked_first(reports: Sequence[EvaluatedCover], left_out: Sequence[str], opening: Opening) -> Evaluated:
+    """Return the report of the cover with most queries, the others within it, and why some have none."""
     first, *further = sorted(reports, key=lambda report: -report.queries)
-    return filled(Evaluated, first, labels=opening.label_source(), further=further)
+    return filled(Evaluated, first, labels=opening.label_source(), further=further, left_out=left_out)

@@ -23,6 +23,7 @@ from flows.site.opened import Site
 from flows.stages.match.lists import spaces_to_match
 from flows.work.lease import Ticket
 from flows.work.undone import of_stages, told
+from review.standing import standing
 
 STAGE_NAMES = ("preflight", "ingest", "encoder", "embed", "match", "report")
 
@@ -88,7 +89,9 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         n_embedded = embedding_count(connection, ticket.night)
         backlog = work_left(connection) or (len(spaces_to_match(site, connection)) if ticket.is_late() else 0)
         trained = last_stage_counts(connection, "encoder", night=ticket.night).get("trained", 0)
-        encoders = [filled(NightEncoder, row) for row in active_encoders(connection)]
+        encoders = [
+            filled(NightEncoder, row, standing=standing(connection, row)) for row in active_encoders(connection)
+        ]
         seconds = _seconds(connection, ticket.night)
         watched = last_stage_counts(connection, "match", night=ticket.night).get("watch", {})
         held = held_encoders(connection)

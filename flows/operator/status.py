@@ -33,6 +33,7 @@ from flows.answers.status import (
 from flows.operator.verdict_statistics import review_figures
 from flows.site.errors import WrongUsage
 from flows.site.opened import Site, open_site
+from review.standing import standing as shown_by
 from scans.outcome import OUTCOMES, outcome
 
 N_NIGHTS = 10
@@ -54,7 +55,9 @@ def standing(site: Site) -> Status:
             running=running_night(connection),
             files=FileCounts(**counted(file_counts(connection))),
             backlog=work_left(connection) if reads_identity(connection) else None,
-            encoders=[filled(ActiveEncoder, row) for row in active_encoders(connection)],
+            encoders=[
+                filled(ActiveEncoder, row, standing=shown_by(connection, row)) for row in active_encoders(connection)
+            ],
             codes=[_code(row) for row in files_by_code(connection)],
             watch=[filled(Alarm, alarm) for alarm in alarms],
             held=[filled(HeldEncoder, row) for row in held_encoders(connection)],

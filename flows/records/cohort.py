@@ -16,7 +16,7 @@ from db.evaluations import patients_shown_to
 from db.labels import LabelFacts, read_labels
 from db.scans import EligibleScan, eligible_scans
 from evaluation.baselines import Baseline, by_columns, by_pictures, untrained
-from evaluation.cohort import Cohort, Fold
+from evaluation.cohort import FEWEST_PATIENTS, Cohort, Fold
 from evaluation.questions import Task
 from evaluation.strata import contrast_classes, newest_quarter, size_classes
 from flows.records.labelled import described, findings_of, labels_by_subject
@@ -31,7 +31,6 @@ from siamese.vector_bytes import from_bytes
 
 Labels = Sequence[LabelFacts]
 
-FEWEST_PATIENTS = 10  # whom an encoder never saw; the intervals of fewer say nothing at all
 OLDEST_DECADE = 90
 TEXTS = ("manufacturer", "model", "kernel", "sequence", "contrast", "transfer_syntax", "photometric", "image_type",
          "orientation")  # fmt: skip

@@ -12,9 +12,8 @@ from flows.site.errors import WrongUsage
 
 KEY = 10  # characters of a key that are shown
 WIDTH_WITHOUT_TERMINAL = 120
-PROVISIONAL = (
-    "provisional: this encoder has not been shown to beat plain baselines on this archive; not for diagnostic use"
-)
+NOT_DIAGNOSTIC = "not for diagnostic use"
+PROVISIONAL = f"provisional: this encoder has not been shown to beat plain baselines on this archive; {NOT_DIAGNOSTIC}"
 
 
 def console() -> Console:

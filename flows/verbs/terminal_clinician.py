@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 
 from flows.answers.lanes import Comparison, Expectation, Lane, ListedScan, PastMatch, Similar, SimilarWithHistory
-from flows.verbs.terminal import KEY, PROVISIONAL, console, table_of
+from flows.verbs.terminal import KEY, NOT_DIAGNOSTIC, PROVISIONAL, console, table_of
 from review.words import ILL_ONES
 from scans.outcome import outcome
 
@@ -23,7 +23,11 @@ def show_similar(answers: Sequence[Similar]) -> None:
         for lane in answer.lanes:
             _show_lane(out, lane, answer.prior_date_doubts)
         _show_history(out, answer.history if isinstance(answer, SimilarWithHistory) else ())
-    out.print(PROVISIONAL, style="dim", soft_wrap=True)
+    _show_use(out, any(match.provisional for answer in answers for lane in answer.lanes for match in lane.matches))
+
+
+def _show_use(out: Console, is_provisional: bool) -> None:
+    out.print(PROVISIONAL if is_provisional else NOT_DIAGNOSTIC, style="dim", soft_wrap=True)
 
 
 def _show_lane(out: Console, lane: Lane, doubts: Mapping[str, Sequence[str]]) -> None:
@@ -93,4 +97,4 @@ def show_comparison(answer: Comparison, *, quiet: bool) -> None:
             continue
         shares = f"{row.alike_nearer:.0%} of its alike pairs and {row.unlike_nearer:.0%} of its unlike pairs"
         out.print(f"    {shares} are nearer; cut-off {row.cutoff:.4f}: {'alike' if row.is_alike else 'unlike'}")
-    out.print(PROVISIONAL, style="dim", soft_wrap=True)
+    _show_use(out, any(row.provisional for row in answer.encoders))

@@ -9,7 +9,6 @@ from flows.answers.evaluation import (
     Evaluated,
     EvaluatedCover,
     EvaluatedFolder,
-    EvaluatedFolds,
     EvaluatedSeeds,
     KeptCurve,
     LearningCurves,
@@ -29,8 +28,7 @@ def show_evaluation(found: Evaluated, *, quiet: bool) -> None:
         return
     for report in (found, *found.further):
         _show(report)
-    if isinstance(found, EvaluatedFolds):
-        _show_left_out(found.left_out)
+    _show_left_out(found.left_out)
     if isinstance(found, EvaluatedSeeds):
         _show_spread(found.seeds)
     labels = found.labels

@@ -14,11 +14,11 @@ from db.backlog import work_left
 from db.lists import NewMatch
 from db.nights import running_stage
 from flows.answers.answer import filled
-from flows.answers.nights import DryNight
+from flows.answers.nights import DryNight, NightEncoder
 from flows.answers.status import Alarm, HeldEncoder, Undone
 from flows.night.nearest import nearest_new
 from flows.site.opened import open_site
-from flows.verbs.terminal import KEY, PROVISIONAL, console, table_of
+from flows.verbs.terminal import KEY, NOT_DIAGNOSTIC, console, table_of
 from flows.verbs.words import opened
 from scans.outcome import outcome
 
@@ -67,6 +67,7 @@ def show_night(config: Path, summary: "Summary", *, quiet: bool) -> None:
     out.print(table)
     if summary.matches["entered"]:
         _show_nearest(out, nearest_new(opened(config), summary.night))
+        show_evidence(out, summary.encoders)
     show_undone(out, summary.undone)
     show_watched(out, [filled(Alarm, row) for row in summary.watch], summary.held)
     took = ", ".join(f"{name} {seconds:.1f}" for name, seconds in summary.seconds.items())
@@ -87,16 +88,23 @@ def _sentence(summary: "Summary") -> str:
 
 
 def _show_nearest(out: Console, rows: Sequence[NewMatch]) -> None:
-    table = table_of("match", "kind", "scan", "acquired", "prior", "acquired", "lane", "rank", "distance",
+    table = table_of("match", "kind", "scan", "acquired", "prior", "acquired", "lane", "rank", "distance", "evidence",
                    title="nearest new matches")  # fmt: skip
     for row in rows:
         table.add_row(
             str(row.id), str(row.kind), str(row.scan)[:KEY], str(row.scan_date or "?"),
             str(row.prior)[:KEY], str(row.prior_date or "?"), str(row.lane), str(row.rank or "-"),
-            f"{row.distance:.4f}",
+            f"{row.distance:.4f}", "provisional" if row.provisional else "earned",
         )  # fmt: skip
     out.print(table)
-    out.print(PROVISIONAL, style="dim", soft_wrap=True)
+
+
+def show_evidence(out: Console, encoders: Sequence[NightEncoder]) -> None:
+    """What each encoder that serves has shown on this archive."""
+    for encoder in encoders:
+        word = "provisional" if encoder.provisional else "earned"
+        out.print(f"{encoder.cover} {encoder.purpose}, {word}: {encoder.standing}", soft_wrap=True, markup=False)
+    out.print(NOT_DIAGNOSTIC, style="dim")
 
 
 def show_dry(found: DryNight, *, quiet: bool) -> None:

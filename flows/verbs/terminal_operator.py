@@ -30,7 +30,8 @@ def show_standing(found: Status, *, quiet: bool) -> None:
     out.print(table)
     for encoder in found.encoders:
         out.print(f"encoder {encoder.id[:KEY]} serves {encoder.cover} for {encoder.purpose} ({encoder.origin}"
-                  + (", provisional)" if encoder.provisional else ")"))  # fmt: skip
+                  + f", {'provisional' if encoder.provisional else 'earned'}): {encoder.standing}",
+                  soft_wrap=True, markup=False)  # fmt: skip
     files = found.files
     ends = (f"{getattr(files, name)} {name}" for name in ("used", "skipped", "quarantined", "waiting", "gone"))
     out.print(f"files: {files.seen} seen = " + " + ".join(ends))
@@ -136,7 +137,8 @@ def show_encoders(found: Encoders, *, quiet: bool) -> None:
         told = (
             f"in the shadow: {row.held_reason}" if row.held_reason and not row.active else "",
             f"chosen, {row.waiting} scans to embed: {row.chosen_reason}" if row.chosen_reason else "",
-            "provisional" if row.provisional else "",
+            "provisional" if row.provisional else "earned",
+            row.standing,
             f"learned from {row.forgotten_patients} forgotten people" if row.forgotten_patients else "",
             f"vectors by {len(row.vector_kernels)} kernel levels" if len(row.vector_kernels) > 1 else "",
         )

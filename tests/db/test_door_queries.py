@@ -15,12 +15,12 @@ from db.tables import Match, Night
 from db.verdicts import save_verdict, wrong_patient_verdicts
 
 
-def put(archive, connection, scan: str, *priors: str, night: int, lane: str = "others") -> None:
+def put(archive, connection, scan: str, *priors: str, night: int, lane: str = "others", encoder: str = "e") -> None:
     matches = [
         {"prior": prior, "rank": rank, "code": "prior", "distance": rank * ord(scan) / 1000, "kind": "k"}
         for rank, prior in enumerate(priors, 1)
     ]
-    replace_lane(connection, encoder="e", scan=scan, lane=lane, matches=matches, night=night)
+    replace_lane(connection, encoder=encoder, scan=scan, lane=lane, matches=matches, night=night)
 
 
 def test_files_are_listed_with_their_paths_by_outcome_or_code(archive) -> None:
@@ -56,6 +56,18 @@ def test_an_id_that_two_issuers_gave_is_two_patients(db) -> None:
         identity.save_patients(connection, rows)
         found = patients_by_id(connection)
     assert {number: sorted(keys) for number, keys in found.items()} == {"7": ["a", "b"]}
+
+
+def test_matches_of_an_encoder_that_has_earned_its_place_come_before_nearer_ones(scans, new_night) -> None:
+    night = new_night()
+    with scans.db.write() as connection:
+        scans.encoder(connection, "earned", cover="2d", provisional=False)
+        for key in "abf":
+            scans.embedding(connection, key, "earned")
+        put(scans, connection, "e", "a", night=night)
+        put(scans, connection, "f", "b", "a", night=night, encoder="earned")
+        rows = nearest_entered(connection, night, 5)
+    assert [(row.scan, row.provisional) for row in rows] == [("f", False), ("e", True)]
 
 
 def test_the_nearest_new_matches_come_first_one_a_scan(scans, new_night: Callable[[], int]) -> None:

@@ -5,16 +5,17 @@ from collections import Counter
 from db.encoders import EncoderRow, active_encoders, set_provisional
 from db.evaluations import patients_measured
 from db.scans import count_patients
+from evaluation.cohort import FEWEST_PATIENTS
 from evaluation.protocol import evaluate
 from evaluation.questions import Task
-from flows.records.cohort import FEWEST_PATIENTS, baselines_of, read_encoder_cohort
+from flows.records.cohort import baselines_of, read_encoder_cohort
 from flows.records.readings import record, report_of
 from flows.site.errors import NotFound
 from flows.site.opened import Site
 from flows.site.settings import new_scans_wanted
 from flows.work import interrupt
 from flows.work.lease import Ticket
-from siamese.pairs import VALIDATION_BELOW
+from review.standing import never_seen_since
 
 MOST_PATIENTS = 300  # that a night asks about: those with the lowest drawn numbers
 GROWN = 2  # times the patients of the last reading: then it is asked again
@@ -39,8 +40,8 @@ def judge_active(site: Site, ticket: Ticket) -> Counter[str]:
 
 def _is_due(site: Site, row: EncoderRow) -> bool:
     with site.db.read() as connection:
-        since = VALIDATION_BELOW if row.origin == "trained" else 0.0
-        n_now = min(count_patients(connection, row.cover, since=since), MOST_PATIENTS)
+        n_known = count_patients(connection, row.cover, since=never_seen_since(row.origin))
+        n_now = min(n_known, MOST_PATIENTS)
         n_then = patients_measured(connection, row.id)
     return n_now >= FEWEST_PATIENTS and (n_then is None or n_now >= GROWN * n_then)
 

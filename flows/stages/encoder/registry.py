@@ -18,6 +18,7 @@ from flows.answers.encoders import Activated, Encoder, Encoders, Switch
 from flows.records.lookup import find_encoder
 from flows.site.errors import NotFound
 from flows.site.opened import Site
+from review.standing import standing
 from siamese.manifest import Manifest
 from siamese.recipe import BY_DIGEST
 
@@ -28,6 +29,7 @@ def list_encoders(site: Site) -> Encoders:
     """Every encoder with its evidence, and every switch, newest first."""
     with site.db.read() as connection:
         active = {row.id for row in active_encoders(connection)}
+        shown = {row.id: standing(connection, row) for row in active_encoders(connection)}
         rows = all_encoders(connection)
         switches = encoder_switches(connection)
         n_vectors = vector_counts(connection)
@@ -45,6 +47,7 @@ def list_encoders(site: Site) -> Encoders:
             validation=dict(Manifest.from_json(row.manifest).figures.get("validation", {})),
             waiting=n_waiting.get(row.id, 0),
             vector_kernels=dict(made_by.get(row.id, {})),
+            standing=shown.get(row.id, ""),
         )
         for row in rows
     ]

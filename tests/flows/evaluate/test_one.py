@@ -157,6 +157,20 @@ def test_too_few_patients_are_refused_and_nothing_is_recorded(make_site, write_d
     assert evaluations(site) == [] and not (site.store / "evidence").exists()
 
 
+def test_a_cover_of_too_few_people_is_left_out_and_said(make_site, people, write_dicom):
+    site = make_site()
+    for z in range(6):
+        names = "1.2.8"
+        write_dicom(
+            site.archive / f"ct-{z}.dcm", patient="E1", study=names, series=f"{names}.1", instance=f"{names}.1.{z + 1}",
+            date="20200301", modality="CT", ImagePositionPatient=[0, 0, 5.0 * z],
+        )  # fmt: skip
+    found = evaluate_site(filled(site, people), EvaluationRequest(**FEW))
+    assert (found.cover, len(found.further)) == ("2d", 0)
+    (why,) = found.left_out
+    assert "1 of 1 patients with embedded 3d scans" in why
+
+
 def test_an_archive_without_vectors_says_what_to_run(make_site, people):
     site = make_site()
     with pytest.raises(NotFound, match="run scantwin night"):
