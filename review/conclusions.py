@@ -1,15 +1,9 @@
 """What may and what may not be concluded from an evaluation, in plain words."""
 
-from collections.abc import Mapping
-
 from evaluation.figures import HEADLINE
-from evaluation.questions import Task
 from evaluation.report import NumberedReport
+from review.words import percent, plain_way, share_right
 
-RIGHT: Mapping[Task, str] = {
-    "finding": "shares a finding with the scan that asks",
-    "patient": "is of the same patient",
-}
 GALLERY = {"prior": "among earlier scans", "open": "among all other studies, whatever their date"}
 FEW = 100  # patients; below it the page says how wide an interval is
 SMALL_RISE = 0.02  # of P@1: an identity leak that is worth a sentence
@@ -24,12 +18,6 @@ def headline(report: NumberedReport) -> str:
     return f"{told[0].upper()}{told[1:]}; {_beside(report)}"
 
 
-def share_right(task: Task, share: float, low: float, high: float, n_queries: int) -> str:
-    """Say how often the first answer is right, with its interval."""
-    often = f"in {percent(share)} of {n_queries:,} searches ({percent(low)} to {percent(high)})"
-    return f"{often} the first answer {RIGHT[task]}"
-
-
 def _beside(report: NumberedReport) -> str:
     lift = report.lift
     if lift is None:
@@ -41,25 +29,6 @@ def _beside(report: NumberedReport) -> str:
     else:
         ahead = "the encoder " + ("is not shown to beat" if report.provisional else "beats")
     return f"{said}; {ahead} every one of them"
-
-
-def percent(share: float) -> str:
-    """Write a share as whole per cent, or with a digit where rounding would say none or all."""
-    whole = round(100 * share)
-    return f"{100 * share:.1f} %" if whole in (0, 100) and share not in (0.0, 1.0) else f"{whole} %"
-
-
-def plain_way(baseline: str) -> str:
-    """Name a baseline in a sentence."""
-    names = {
-        "chance": "guessing",
-        "untrained": "the same network untrained",
-        "demographics": "going by age and sex",
-        "metadata": "going by metadata",
-        "histogram": "a grey-value histogram",
-        "thumbnail": "a thumbnail",
-    }
-    return names[baseline]
 
 
 def conclusions(report: NumberedReport) -> tuple[list[str], list[str]]:

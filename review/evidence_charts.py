@@ -7,10 +7,9 @@ from evaluation.figures import HEADLINE, Section
 from evaluation.learning_curve import LearningCurve
 from evaluation.reliability import Checked
 from review.chart import Chart, interval_chart, line_chart, step_chart
-from review.conclusions import percent
 from review.page import Training
 from review.points import interval_points, map_chart
-from review.words import plain
+from review.words import percent, plain
 from siamese.statistics.intervals import Estimate
 
 Captioned = tuple[str, Chart]

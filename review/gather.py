@@ -37,7 +37,6 @@ from review.page import (
     Training,
     Trouble,
 )
-from review.standing import standing
 from review.words import code_words, moment, plain, short
 from scans.outcome import OUTCOMES as OUTCOME_WORDS
 
@@ -58,6 +57,7 @@ def gather(
     state: str = "",
     zone: tzinfo = UTC,
     undone: Mapping[str, int] = MappingProxyType({}),
+    standings: Mapping[str, str] = MappingProxyType({}),
 ) -> NightPage:
     """Read everything that the page of a night says; arguments as in `review.report.write_report`.
 
@@ -94,7 +94,7 @@ def gather(
         training=_training(connection, night),
         stages=tuple(StageLine(plain(stage.name), stage.state, stage.seconds) for stage in stages),
         nights=_nights(connection, night, state, zone),
-        encoders=_encoders(connection, encoders),
+        encoders=_encoders(connection, encoders, standings),
         watched=_watched(stages),
         held=tuple(
             (_named(row.id, row.cover, row.purpose), plain(row.held_reason)) for row in held_encoders(connection)
@@ -232,7 +232,9 @@ def _nights(connection: Connection, night: int, state: str, zone: tzinfo) -> tup
     )
 
 
-def _encoders(connection: Connection, encoders: Sequence[EncoderRow]) -> tuple[EncoderLine, ...]:
+def _encoders(
+    connection: Connection, encoders: Sequence[EncoderRow], standings: Mapping[str, str]
+) -> tuple[EncoderLine, ...]:
     switches = pages.activations(connection)
     return tuple(
         EncoderLine(
@@ -242,7 +244,7 @@ def _encoders(connection: Connection, encoders: Sequence[EncoderRow]) -> tuple[E
             backbone=f"{plain(row.backbone)}, {row.dim} numbers, {row.metric}",
             origin=row.origin,
             is_provisional=row.provisional,
-            standing=standing(connection, row),
+            standing=plain(standings.get(row.id, "")),
             since=_since(switches.get(row.id)),
         )
         for row in encoders

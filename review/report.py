@@ -50,6 +50,7 @@ def write_report(
     state: str = "",
     zone: tzinfo = UTC,
     undone: Mapping[str, int] = MappingProxyType({}),
+    standings: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     """Write the page of one night to the file `out` and return it; equal rows and pictures give equal bytes.
 
@@ -62,11 +63,15 @@ def write_report(
         state: How the night is about to end, since its row says "running" until its last stage is over.
         zone: The zone of the night's own times; dates of scans are local to the scan.
         undone: Code -> how much work was left, because something failed.
+        standings: Encoder -> what it has shown here, in a sentence.
 
     Raises:
         LookupError: No such night.
     """
-    page = gather(connection, night, store=store, next_command=next_command, state=state, zone=zone, undone=undone)
+    page = gather(
+        connection, night, store=store, next_command=next_command, state=state, zone=zone, undone=undone,
+        standings=standings,
+    )  # fmt: skip
     return _write(out, render(page))
 
 

@@ -7,6 +7,10 @@ from datetime import UTC, date, datetime, tzinfo
 from scans.outcome import OUTCOMES
 
 ILL_ONES = "The unchanged pairs are of people who were scanned again soon, and these are the ill ones."
+RIGHT = {
+    "finding": "shares a finding with the scan that asks",
+    "patient": "is of the same patient",
+}
 KEY_SHOWN = 10  # characters; enough for `scantwin similar` to find a scan among millions
 OLDEST_SHOWN = 89  # years; above it the age is said as 90+
 
@@ -98,3 +102,28 @@ def changed(code: str, percentile: float | None, n_references: int | None, scann
         return "no reference"
     which = "the same sort of scanner" if scanner == "same-scanner" else "two sorts of scanner"
     return f"farther than {percentile:.0f} % of {n_references:,} unchanged pairs from {which}"
+
+
+def share_right(task: str, share: float, low: float, high: float, n_queries: int) -> str:
+    """Say how often the first answer is right, with its interval."""
+    often = f"in {percent(share)} of {n_queries:,} searches ({percent(low)} to {percent(high)})"
+    return f"{often} the first answer {RIGHT[task]}"
+
+
+def percent(share: float) -> str:
+    """Write a share as whole per cent, or with a digit where rounding would say none or all."""
+    whole = round(100 * share)
+    return f"{100 * share:.1f} %" if whole in (0, 100) and share not in (0.0, 1.0) else f"{whole} %"
+
+
+def plain_way(baseline: str) -> str:
+    """Name a baseline in a sentence."""
+    names = {
+        "chance": "guessing",
+        "untrained": "the same network untrained",
+        "demographics": "going by age and sex",
+        "metadata": "going by metadata",
+        "histogram": "a grey-value histogram",
+        "thumbnail": "a thumbnail",
+    }
+    return names[baseline]

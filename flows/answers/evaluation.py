@@ -35,7 +35,7 @@ class Evaluated(EvaluatedCover):
 
     labels: Annotated[LabelSource, "what was held against the lists"]
     further: Annotated[Sequence[EvaluatedCover], "the other covers"]
-    left_out: Annotated[Sequence[str], "covers that were not evaluated, and why"]
+    left_out: Annotated[Sequence[str], "covers that were not evaluated, and why"] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,9 @@ from pathlib import Path
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from db.encoders import active_encoders
 from flows.night.summary import Summary
+from flows.records.standing import standing
 from flows.site.opened import Site
 from flows.work.lease import Ticket
 from review.report import write_report
@@ -30,5 +32,5 @@ def _page(
         zone = ZoneInfo(site.settings.flows.time_zone)
         return write_report(
             connection, night, store=site.store, out=out, next_command=next_command, state=state, zone=zone,
-            undone=undone,
+            undone=undone, standings={row.id: standing(connection, row) for row in active_encoders(connection)},
         )  # fmt: skip

@@ -19,11 +19,11 @@ from db.scans import scan_counts
 from flows.answers.answer import filled
 from flows.answers.nights import NightEncoder
 from flows.answers.status import HeldEncoder, Undone
+from flows.records.standing import standing
 from flows.site.opened import Site
 from flows.stages.match.lists import spaces_to_match
 from flows.work.lease import Ticket
 from flows.work.undone import of_stages, told
-from review.standing import standing
 
 STAGE_NAMES = ("preflight", "ingest", "encoder", "embed", "match", "report")
 

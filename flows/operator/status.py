@@ -31,9 +31,9 @@ from flows.answers.status import (
     WrongPatient,
 )
 from flows.operator.verdict_statistics import review_figures
+from flows.records.standing import standing as shown_by
 from flows.site.errors import WrongUsage
 from flows.site.opened import Site, open_site
-from review.standing import standing as shown_by
 from scans.outcome import OUTCOMES, outcome
 
 N_NIGHTS = 10

@@ -43,16 +43,25 @@ def written(answer: Any) -> Any:
     return json.loads(json.dumps(asdict(answer) if isinstance(answer, Summary) else answer.to_json()))
 
 
+def kept(before: Any, now: Any) -> Any:
+    """Return of an answer what an earlier one had: keys are added, never taken away."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return {name: kept(value, now[name]) for name, value in before.items()}
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        return [kept(*pair) for pair in zip(before, now, strict=True)]
+    return now
+
+
 @pytest.mark.parametrize("command", EARLIER)
 def test_an_answer_of_before_still_parses(command):
-    assert said_again(command, EARLIER[command]) == EARLIER[command]
+    assert kept(EARLIER[command], said_again(command, EARLIER[command])) == EARLIER[command]
 
 
 @pytest.mark.parametrize("kind", [kind for kinds in KEPT.values() for kind in kinds], ids=lambda kind: kind.__name__)
 def test_an_evaluation_that_was_kept_before_still_parses(kind):
-    kept = EVALUATIONS["kept"][kind.__name__]
-    again = written(TypeAdapter(kind).validate_python(kept))
-    assert again == kept and list(again) == list(kept)
+    before = EVALUATIONS["kept"][kind.__name__]
+    again = written(TypeAdapter(kind).validate_python(before))
+    assert again == before and list(again) == list(before)
 
 
 def test_an_answer_of_before_stands_for_every_command():

@@ -10,12 +10,12 @@ from evaluation.protocol import evaluate
 from evaluation.questions import Task
 from flows.records.cohort import baselines_of, read_encoder_cohort
 from flows.records.readings import record, report_of
+from flows.records.standing import never_seen_since
 from flows.site.errors import NotFound
 from flows.site.opened import Site
 from flows.site.settings import new_scans_wanted
 from flows.work import interrupt
 from flows.work.lease import Ticket
-from review.standing import never_seen_since
 
 MOST_PATIENTS = 300  # that a night asks about: those with the lowest drawn numbers
 GROWN = 2  # times the patients of the last reading: then it is asked again

@@ -16,9 +16,9 @@ from db.encoders import (
 from flows.answers.answer import filled
 from flows.answers.encoders import Activated, Encoder, Encoders, Switch
 from flows.records.lookup import find_encoder
+from flows.records.standing import standing
 from flows.site.errors import NotFound
 from flows.site.opened import Site
-from review.standing import standing
 from siamese.manifest import Manifest
 from siamese.recipe import BY_DIGEST
 

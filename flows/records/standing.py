@@ -7,7 +7,7 @@ from db.evaluations import EvaluationRow, evaluations
 from db.scans import count_patients
 from evaluation.cohort import FEWEST_PATIENTS
 from evaluation.questions import Task
-from review.conclusions import percent, plain_way, share_right
+from review.words import percent, plain_way, share_right
 from siamese.pairs import VALIDATION_BELOW
 
 
@@ -30,7 +30,8 @@ def _not_judged(connection: Connection, encoder: EncoderRow) -> str:
     n_patients = count_patients(connection, encoder.cover, since=never_seen_since(encoder.origin))
     if n_patients >= FEWEST_PATIENTS:
         return "not judged yet"
-    return f"not judged yet: {n_patients} patients are here whom it never saw, {FEWEST_PATIENTS} are wanted"
+    people = "1 patient is" if n_patients == 1 else f"{n_patients} patients are"
+    return f"not judged yet: {people} here whom it never saw, {FEWEST_PATIENTS} are wanted"
 
 
 def _measured(row: EvaluationRow, task: Task) -> str:
