@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from benchmarks.plain_pictures import BACKBONE
 from scans.acquired import Acquired, acquired
 from scans.archive import list_files, real_path
 from scans.atomic import write_atomically
@@ -15,12 +16,11 @@ from scans.picture import allowed, pictures
 from scans.stack import Member, Stack, group
 from scans.volume import read_volume
 from siamese.embedding import embed
-from siamese.encoder import load
-from siamese.manifest import starter
 from siamese.recipe import recipe_for
 from siamese.search.gallery import UNKNOWN_US, Gallery
 from siamese.search.lanes import nearest_priors, own_priors
 from siamese.tensor import load_tensor, save_tensor, to_tensor
+from siamese.training.head import starter_of
 
 
 def plain_night(archive: Path, home: Path) -> int:
@@ -33,7 +33,7 @@ def plain_night(archive: Path, home: Path) -> int:
         except Refusal:
             continue
     for cover, made in tensors.items():
-        encoder = load(starter(cover))
+        encoder = starter_of(BACKBONE, cover)
         vectors = embed(encoder, [load_tensor(path, encoder.recipe) for _, path in made])
         by_kind: dict[str, list[int]] = defaultdict(list)
         for index, (stack, _) in enumerate(made):
@@ -57,7 +57,7 @@ def _stacks(archive: Path) -> list[Stack]:
 def _prepare(stack: Stack, archive: Path, out: Path) -> Path:
     volume = read_volume(stack, archive)
     path = out.with_suffix(".npy")
-    save_tensor(path, to_tensor(volume, recipe_for(stack.kind.cover)))
+    save_tensor(path, to_tensor(volume, recipe_for(stack.kind.cover, BACKBONE)))
     if allowed(stack.members[0].header):
         for picture in pictures(volume):
             write_atomically(out.with_name(f"{out.name}-{picture.plane}.png"), picture.png)

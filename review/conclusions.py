@@ -49,6 +49,8 @@ def _may(report: NumberedReport) -> list[str]:
             if not report.provisional
             else "Such training has earned nothing yet."
         )
+    elif report.provisional and report.purpose not in ("none", report.task):
+        told.append(f"It was made to see the {report.purpose}; for this task it has shown nothing.")
     elif report.provisional:
         told.append("It has not earned its place: its matches stay provisional.")
     else:

@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from siamese.recipe import recipe_for
-
 MANIFEST = "manifest.json"
 SCHEMA = 1
 LATER = frozenset({"kernels", "head", "provenance"})  # keys that older manifests do not have
@@ -106,12 +104,3 @@ def read_manifest(folder: Path) -> Manifest:
             "it was edited or damaged. Restore it from a backup or train again."
         )
     return manifest
-
-
-def starter(cover: str) -> Path:
-    """Return the folder of the encoder that ships with the package for a cold start.
-
-    Raises:
-        ValueError: The cover is neither "2d" nor "3d".
-    """
-    return Path(__file__).parent / "starters" / recipe_for(cover).cover

@@ -15,18 +15,12 @@ def test_the_wheel_holds_the_rooms_and_nothing_else(wheel):
 def test_the_wheel_holds_what_is_read_at_run_time(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for name in ("flows/operator/config.template.toml", "db/migrations/env.py",
-                 "siamese/starters/2d/weights.safetensors",
-                 "siamese/starters/3d/manifest.json", "flows/operator/machines/prefect.yaml",
+                 "flows/operator/machines/prefect.yaml",
                  "flows/operator/machines/scantwin-worker@.service",
                  "flows/operator/machines/scantwin.timer"):  # fmt: skip
         assert name in names
     assert any(name.startswith("db/migrations/versions/v0001") for name in names)
     assert any(name.startswith("review/templates/") for name in names)
-
-
-def test_the_starters_are_small(wheel):
-    files = zipfile.ZipFile(wheel).infolist()
-    assert sum(f.file_size for f in files if f.filename.startswith("siamese/starters/")) <= 5 * 2**20
 
 
 def test_no_other_distribution_owns_a_room():

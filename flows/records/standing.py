@@ -27,6 +27,8 @@ def never_seen_since(origin: str) -> float:
 
 
 def _not_judged(connection: Connection, encoder: EncoderRow) -> str:
+    if not count_patients(connection, encoder.cover, since=0.0):
+        return "not judged yet: no scan of this cover is here"
     n_patients = count_patients(connection, encoder.cover, since=never_seen_since(encoder.origin))
     if n_patients >= FEWEST_PATIENTS:
         return "not judged yet"

@@ -10,11 +10,11 @@ from db.lease import end_night
 from db.scans import save_patients, save_scans, save_studies
 from flows.stages.match.lists import match
 from flows.work.lease import night_ticket
-from siamese.manifest import starter
+from siamese.training.head import starter_of
 
 KIND = "dx/chest/2d/frontal"
 DIM = 8
-MANIFEST = (starter("2d") / "manifest.json").read_text()
+MANIFEST = starter_of("small", "2d").manifest.to_json()
 
 
 def vectors(n, seed=0):

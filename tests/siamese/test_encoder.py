@@ -11,7 +11,7 @@ from torch import nn
 from siamese.backbones import build_backbone
 from siamese.choices import BACKBONES, PRETRAINED
 from siamese.encoder import build, load, save, sign
-from siamese.manifest import EncoderMismatch, Manifest, read_manifest, starter
+from siamese.manifest import EncoderMismatch, Manifest
 from siamese.recipe import RECIPES, recipe_for
 
 
@@ -193,13 +193,3 @@ def test_building_a_backbone_fetches_nothing(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     for name in BACKBONES:
         assert build_backbone(name, n_dims=2)[1] > 0
-
-
-def test_starter_of_each_cover_loads_and_is_small():
-    folders = [starter(cover) for cover in ("2d", "3d")]
-    for cover, folder in zip(("2d", "3d"), folders, strict=True):
-        manifest = load(folder).manifest
-        assert (manifest.cover, manifest.origin) == (cover, "starter")
-        assert read_manifest(folder) == manifest
-    size = sum(path.stat().st_size for folder in folders for path in folder.iterdir())
-    assert size <= 5_000_000

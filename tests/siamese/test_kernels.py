@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from siamese.embedding import embed
-from siamese.encoder import load
 from siamese.kernels import kernels, onednn_level
-from siamese.manifest import Manifest, starter
+from siamese.manifest import Manifest
 from siamese.recipe import recipe_for
+from siamese.training.head import starter_of
 
 ALL = {"amx_bf16": True, "avx512_bf16": True, "avx512_vnni": True, "avx512_bw": True, "avx2": True, "sse4_1": True}
 OLD = {"avx512_bw": False, "avx2": True, "sse4_1": True}
@@ -43,11 +43,10 @@ CHILD = """
 import sys
 import numpy as np
 from siamese.embedding import embed
-from siamese.encoder import load
-from siamese.manifest import starter
+from siamese.training.head import starter_of
 from siamese.kernels import kernels
 tensors, out = np.load(sys.argv[1]), sys.argv[2]
-np.savez(out, **{cover: embed(load(starter(cover)), list(tensors[cover])) for cover in tensors})
+np.savez(out, **{cover: embed(starter_of("small", cover), list(tensors[cover])) for cover in tensors})
 print(kernels("cpu"))
 """
 
@@ -66,7 +65,9 @@ def test_vectors_of_two_kernel_levels_are_near_and_those_of_one_are_equal(tmp_pa
     tensors = {cover: rng.random((2, 1, *recipe_for(cover).shape), dtype=np.float32) for cover in ("2d", "3d")}
     np.savez(tmp_path / "t.npz", **tensors)
     found = [vectors_by(limit, tmp_path / "t.npz") for limit in LIMITS]
-    found.append((kernels("cpu"), {cover: embed(load(starter(cover)), list(some)) for cover, some in tensors.items()}))
+    found.append(
+        (kernels("cpu"), {cover: embed(starter_of("small", cover), list(some)) for cover, some in tensors.items()})
+    )
     for (level, ours), (other, theirs) in combinations(found, 2):
         for cover in tensors:
             if level == other:
@@ -75,7 +76,7 @@ def test_vectors_of_two_kernel_levels_are_near_and_those_of_one_are_equal(tmp_pa
 
 
 def test_manifest_tells_the_level_and_one_of_before_is_read_without(tmp_path):
-    manifest = replace(load(starter("2d")).manifest, kernels="AVX2, oneDNN AVX2")
+    manifest = replace(starter_of("small", "2d").manifest, kernels="AVX2, oneDNN AVX2")
     assert Manifest.from_json(manifest.to_json()) == manifest
     assert manifest.fingerprint() == manifest.id  # where it was trained is no part of the name
     text = re.sub(r' "kernels": ".*",?\n', "", manifest.to_json())

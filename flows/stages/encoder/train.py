@@ -26,9 +26,8 @@ from flows.stages.encoder.plan import ENCODER, REFUSED, Plan, plan, training_set
 from flows.work.batch import Call, direct
 from flows.work.lease import Ticket
 from scans.atomic import write_atomically
-from siamese.choices import PRETRAINED
 from siamese.limits import Purpose
-from siamese.manifest import Manifest, read_manifest, starter
+from siamese.manifest import Manifest
 from siamese.recipe import COVERS
 
 
@@ -58,27 +57,18 @@ def register_starter(site: Site, ticket: Ticket, cover: str) -> int:
     """Activate the starter of a cover that has no active encoder; returns how many were."""
     if _active(site, cover):
         return 0
-    manifest = (
-        _trunk(site, ticket, cover) if site.settings.siamese.backbone in PRETRAINED else _shipped(site, ticket, cover)
-    )
-    _activate(site, ticket, manifest, "starter: nothing trained on this archive yet")
+    _activate(site, ticket, _starter(site, ticket, cover), "starter: nothing trained on this archive yet")
     return 1
 
 
-def _trunk(site: Site, ticket: Ticket, cover: str) -> Manifest:
-    """Keep the backbone with the weights that it brings."""
+def _starter(site: Site, ticket: Ticket, cover: str) -> Manifest:
+    """Keep the backbone as it is: with the weights that it brings, or with drawn ones."""
     from siamese.encoder import save
     from siamese.training.head import starter_of
 
     with tempfile.TemporaryDirectory(dir=site.store, prefix=".starter-") as draft:
         manifest = save(starter_of(site.settings.siamese.backbone, cover), Path(draft))
         keep(site, ticket, Path(draft), manifest)
-    return manifest
-
-
-def _shipped(site: Site, ticket: Ticket, cover: str) -> Manifest:
-    manifest = read_manifest(starter(cover))
-    keep(site, ticket, starter(cover), manifest)
     return manifest
 
 

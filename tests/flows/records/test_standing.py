@@ -66,6 +66,10 @@ def test_where_nothing_could_be_found_nothing_is_claimed(site):
     assert said(site, nothing, provisional=True) == "no search had anything relevant to find: nothing was measured"
 
 
+def test_without_any_scan_of_its_cover_it_says_so(site):
+    assert said(site, provisional=True) == "not judged yet: no scan of this cover is here"
+
+
 @pytest.mark.parametrize(("origin", "n_known"), [("trained", 1), ("starter", 3)])
 def test_before_anything_was_measured_it_says_who_is_missing(site, hospital, origin, n_known):
     hospital.deliver(site.archive)

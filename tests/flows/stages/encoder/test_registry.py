@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from nights import run, tables
@@ -14,7 +15,7 @@ from flows.site.opened import open_site
 from flows.stages.encoder.registry import activate_encoder, list_encoders, roll_back
 from flows.stages.encoder.train import held_reason
 from flows.stages.match.verify import verify_matches
-from siamese.manifest import Manifest, starter
+from siamese.training.head import starter_of
 
 OTHER = "f" * 16
 
@@ -94,8 +95,8 @@ def test_an_unknown_encoder_is_refused_with_the_known_ones(site):
 
 
 def test_a_candidate_in_the_shadow_says_why(site):
-    manifest = Manifest.from_json((starter("2d") / "manifest.json").read_text())
-    worse = Manifest(**{**vars(manifest), "figures": {"validation": {"auc": 0.6}, "reference": {"auc": 0.7}}})
+    manifest = starter_of("small", "2d").manifest
+    worse = replace(manifest, figures={"validation": {"auc": 0.6}, "reference": {"auc": 0.7}})
     assert held_reason(worse, is_trained=False).endswith("AUC 0.600 against 0.700")
     with site.db.write() as connection:
         hold_encoder(connection, OTHER, "why")

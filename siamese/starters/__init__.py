@@ -1,1 +1,0 @@
-"""The encoders for a cold start: trained on phantoms alone, so everything they find is provisional."""
