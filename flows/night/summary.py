@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from db.backlog import work_left
+from db.backlog import work_left, work_left_by_stage
 from db.embeddings import embedding_count, scans_to_embed
 from db.encoders import active_encoders, held_encoders
 from db.encoders import chosen_encoders as chosen
@@ -20,10 +20,13 @@ from flows.answers.answer import filled
 from flows.answers.nights import NightEncoder
 from flows.answers.status import HeldEncoder, Undone
 from flows.site.opened import Site
+from flows.stages.embed.inputs import LACKING, TO_MAKE
+from flows.stages.embed.quota import DROPPED, KEPT, KEPT_BYTES
 from flows.stages.match.lists import spaces_to_match
 from flows.work.lease import Ticket
 from flows.work.undone import of_stages, told
 
+INPUTS = {KEPT: "kept", KEPT_BYTES: "bytes", DROPPED: "dropped", TO_MAKE: "to_make"}  # of stages -> public keys
 STAGE_NAMES = ("preflight", "ingest", "encoder", "embed", "match", "report")
 
 
@@ -48,6 +51,7 @@ class Summary:
     watch: Sequence[Mapping[str, str]] = ()  # code and facts of what stands out from the nights before
     undone: Sequence[Undone] = ()  # work that was left because something failed
     held: Sequence[HeldEncoder] = ()
+    inputs: Mapping[str, int] = field(default_factory=dict)
     schema: int = field(default=1)
 
     def as_json(self) -> str:
@@ -93,6 +97,7 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         watched = last_stage_counts(connection, "match", night=ticket.night).get("watch", {})
         held = held_encoders(connection)
         undone = _undone(connection, ticket, backlog if whole else 0)
+        inputs = _counts(connection, ticket.night)
         refused = counted(file_counts(connection, changed_since=last_good(connection) or 0))
     did = bool(new["seen"] or n_embedded or moved["entered"] or moved["left"] or trained or any(scans.values()))
     state = "partial" if backlog or undone else "finished" if did else "nothing_new"
@@ -102,6 +107,7 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         embeddings={"new": n_embedded}, matches=moved, encoders=encoders, seconds=seconds,
         peak_rss_mib=peak_rss_mib(), backlog=backlog, report="",
         watch=watched.get("alarms", ()), held=[filled(HeldEncoder, row) for row in held], undone=told(undone),
+        inputs={public: inputs[name] for name, public in INPUTS.items()},
         next=_next(state, code, moved["current"]),
     )  # fmt: skip
 
@@ -113,8 +119,25 @@ def _undone(connection: Connection, ticket: Ticket, backlog: int) -> Counter[str
     found["files-unread"] = files_with_code(connection, "disk-error", changed_since=since)
     if not +found and not ticket.is_late():
         waiting = (scans_to_embed(connection, row.id, row.cover) for row in chosen(connection))
-        found["work-left"] = max(0, backlog - sum(len(scans) for scans in waiting))
+        expected = sum(len(scans) for scans in waiting) + _asked_for(connection, ticket)
+        found["work-left"] = max(0, backlog - expected)
     return +found
+
+
+def _asked_for(connection: Connection, ticket: Ticket) -> int:
+    """Count the work that waits for inputs which this night asked for: series to read again, scans to embed."""
+    counts = _counts(connection, ticket.night)
+    series = work_left_by_stage(connection)["series"] if counts[TO_MAKE] else 0
+    return series + counts[LACKING]
+
+
+def _counts(connection: Connection, night: int) -> Counter[str]:
+    """Return what the stages of a night counted of encoder inputs, all stages together."""
+    found: Counter[str] = Counter()
+    for row in stages_of(connection, night):
+        counts = json.loads(row.counts or "{}")
+        found.update({name: counts[name] for name in (LACKING, *INPUTS) if name in counts})
+    return found
 
 
 def peak_rss_mib() -> int:

@@ -36,6 +36,9 @@ class SiteSettings(_Room):
     store: str = Field("store", description="our own files: encoder inputs, pictures, encoders, reports")
     secret_file: str = Field("site.secret", description="the site's secret, mode 0600; every key is made with it")
     time_zone: str = Field("UTC", description="IANA zone of scans that name no offset")
+    inputs_gib: Annotated[float, Field(ge=0, le=1_048_576)] = Field(
+        50.0, description="encoder inputs beyond this are dropped once they have their vectors; 0: as soon as they have"
+    )
 
     @field_validator("archive", "store", "secret_file")
     @classmethod

@@ -1,0 +1,66 @@
+"""Encoder inputs: who still needs them. Reads and writes."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection, delete, select
+
+from db.base import table_of
+from db.engine import database_time
+from db.rows import rows_as
+from db.scans import may_be_listed
+from db.tables import EMBEDDING, PATIENT, SCAN, InputRequest
+from db.upsert import chunks, upsert
+
+REQUEST = table_of(InputRequest)
+LAPSES = timedelta(days=7)  # whoever asked by hand has come back by then, or will ask again
+
+
+@dataclass(frozen=True, slots=True)
+class InputScan:
+    """A scan as whoever drops inputs sees it."""
+
+    key: str
+    cover: str
+    patient: str
+    split: float
+    is_listed: bool
+    withdrawn_night: int | None
+
+
+def scans_by_split(connection: Connection) -> list[InputScan]:
+    """Return every scan, those of the patients with the highest drawn numbers first."""
+    columns = (SCAN.c.key, SCAN.c.cover, SCAN.c.patient, PATIENT.c.split, SCAN.c.withdrawn_night,
+               may_be_listed().label("is_listed"))  # fmt: skip
+    rows = select(*columns).join(PATIENT, PATIENT.c.key == SCAN.c.patient)
+    order = (PATIENT.c.split.desc(), SCAN.c.patient.desc(), SCAN.c.key.desc())
+    return rows_as(connection, rows.order_by(*order), InputScan)
+
+
+def encoders_with_vector(connection: Connection, scans: Iterable[str]) -> Mapping[str, set[str]]:
+    """Return scan -> the encoders that have made its vector, of some scans."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for some in chunks(scans):
+        rows = select(EMBEDDING.c.scan, EMBEDDING.c.encoder).where(EMBEDDING.c.scan.in_(some))
+        for scan, encoder in connection.execute(rows).tuples():
+            found[scan].add(encoder)
+    return found
+
+
+def request_recipe(connection: Connection, recipe: str, reason: str) -> None:
+    """Ask for the inputs of a recipe, or ask again: from now on none of them is dropped."""
+    row = {"recipe": recipe, "reason": reason, "at": database_time(connection)}
+    upsert(connection, InputRequest, [row])
+
+
+def end_request(connection: Connection, recipe: str, reason: str) -> None:
+    """Note that what the inputs of a recipe were asked for is done."""
+    connection.execute(delete(REQUEST).where(REQUEST.c.recipe == recipe, REQUEST.c.reason == reason))
+
+
+def requested_recipes(connection: Connection) -> frozenset[str]:
+    """Return the recipes whose inputs somebody has asked for within the last week."""
+    recent = REQUEST.c.at > database_time(connection) - LAPSES
+    return frozenset(connection.scalars(select(REQUEST.c.recipe).where(recent)))
