@@ -24,7 +24,6 @@ class InputScan:
 
     key: str
     cover: str
-    patient: str
     split: float
     is_listed: bool
     withdrawn_night: int | None
@@ -32,9 +31,10 @@ class InputScan:
 
 def scans_by_split(connection: Connection) -> list[InputScan]:
     """Return every scan, those of the patients with the highest drawn numbers first."""
-    columns = (SCAN.c.key, SCAN.c.cover, SCAN.c.patient, PATIENT.c.split, SCAN.c.withdrawn_night,
-               may_be_listed().label("is_listed"))  # fmt: skip
-    rows = select(*columns).join(PATIENT, PATIENT.c.key == SCAN.c.patient)
+    listed = may_be_listed().label("is_listed")
+    rows = select(SCAN.c.key, SCAN.c.cover, PATIENT.c.split, listed, SCAN.c.withdrawn_night).join(
+        PATIENT, PATIENT.c.key == SCAN.c.patient
+    )
     order = (PATIENT.c.split.desc(), SCAN.c.patient.desc(), SCAN.c.key.desc())
     return rows_as(connection, rows.order_by(*order), InputScan)
 

@@ -50,6 +50,15 @@ class GalleryReport:
 
 
 @dataclass(frozen=True)
+class SameSource:
+    """Pairs of one person against pairs of two persons of the same source: what is left without its style."""
+
+    source: Annotated[str, "site where labels name any, else scanner"]
+    pairs: Annotated[Mapping[str, Figures], "encoder or baseline -> figure of these pairs"]
+    why_not: Annotated[str, "why there are no figures, or empty"]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What is known of an encoder's worth."""
 
@@ -61,6 +70,7 @@ class Evaluation:
     main_gallery: Annotated[str, "prior, or open where no search has a prior to find"]
     galleries: Annotated[Mapping[str, GalleryReport], "prior (earlier scans) and open (all others) -> what was asked"]
     pairs: Annotated[Mapping[str, Figures], "encoder or baseline -> figure of pairs"]
+    same_source: Annotated[SameSource | None, "the same pairs within a source, of task patient"]
     unavailable: Annotated[Mapping[str, str], "baselines that cannot be computed -> why"]
     earned: Annotated[bool, "the lift over each baseline excludes 0; else every match is provisional"]
     reasons: Annotated[tuple[str, ...], "why not"]

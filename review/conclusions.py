@@ -2,6 +2,7 @@
 
 from evaluation.figures import HEADLINE
 from evaluation.report import NumberedReport
+from siamese.statistics.intervals import Estimate
 
 RIGHT = {
     "finding": "shares a finding with the scan that asks",
@@ -53,6 +54,24 @@ def _name(baseline: str) -> str:
         "thumbnail": "a thumbnail",
     }
     return names[baseline]
+
+
+def of_pairs(report: NumberedReport) -> str:
+    """Return what the encoder makes of pairs, and of pairs within one source; "" for another task."""
+    same = report.evaluation.same_source
+    if same is None:
+        return ""
+    plain = report.evaluation.pairs["encoder"]["roc_auc"]
+    told = f"Pairs of one person against pairs of two: ROC AUC {shown(plain)}"
+    within = same.why_not or shown(same.pairs["encoder"]["roc_auc"])
+    return f"{told}; against two of the same {same.source}: {within}"
+
+
+def shown(estimate: Estimate) -> str:
+    """Write a figure with its interval."""
+    if estimate.value is None:
+        return "–"
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
 
 
 def conclusions(report: NumberedReport) -> tuple[list[str], list[str]]:

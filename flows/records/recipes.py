@@ -24,7 +24,9 @@ class InputsWanted:
         """Return the recipes of a scan's inputs; of one that is known only what somebody waits for."""
         if not is_known:
             return list(self.recipes[cover])
-        waiting = {row.recipe for row in self.encoders if row.cover == cover and row.id not in self.made_by.get(scan, ())}
+        waiting = {
+            row.recipe for row in self.encoders if row.cover == cover and row.id not in self.made_by.get(scan, ())
+        }
         needed = (waiting | self.requested) if is_accepted else set[str]()
         return [recipe for recipe in self.recipes[cover] if recipe.digest() in needed]
 

@@ -15,8 +15,6 @@ def upgrade() -> None:
         sa.Column("recipe", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint(
-            "reason IN ('training', 'judging', 'evaluation')", name=op.f("ck_input_request_reason")
-        ),
+        sa.CheckConstraint("reason IN ('training', 'judging', 'evaluation')", name=op.f("ck_input_request_reason")),
         sa.PrimaryKeyConstraint("recipe", "reason", name=op.f("pk_input_request")),
     )

@@ -54,8 +54,8 @@ def require_for_evaluation(site: Site, wanted: Mapping[str, Sequence[str]]) -> N
         asked = [require_inputs(site, ticket, recipe, scans, reason="evaluation") for recipe, scans in wanted.items()]
     if any(asked):
         raise NotFound(
-            f"the encoder inputs of {sum(asked)} scans are not kept any more ([site] inputs_gib) and are asked for: the "
-            f"next night makes them again from the archive, scantwin ingest does it now; then evaluate again"
+            f"the encoder inputs of {sum(asked)} scans are not kept any more ([site] inputs_gib), and are asked for: "
+            f"the next night makes them again from the archive, scantwin ingest does it now; then evaluate again"
         )
 
 
@@ -67,9 +67,10 @@ def missing_inputs(site: Site, recipe: str, scans: Sequence[str]) -> list[str]:
 def ask_for_lacking(
     site: Site, ticket: Ticket, waiting: Mapping[str, Sequence[str]]
 ) -> tuple[dict[str, list[str]], Counter[str]]:
-    """Ask for inputs that active encoders lack; returns encoder -> scans that can be embedded, and counts of the others.
+    """Ask for inputs that active encoders lack: dropped ones, and those of scans that came while another one served.
 
-    They were dropped, or came while another encoder with other inputs served.
+    Returns:
+        Encoder -> scans that can be embedded; and counts of the others.
     """
     with site.db.read() as connection:
         recipes = {row.id: row.recipe for row in active_encoders(connection)}

@@ -5,8 +5,9 @@ nothing to repair. An input that is needed once more is made again from the scan
 """
 
 import os
+import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class Needs:
     recipes: frozenset[str]  # of an encoder that serves, or of the settings
     whole: frozenset[str]  # recipes of which everything is kept
     inputs: Mapping[str, frozenset[str]]  # recipe -> scans: their vectors are not made, or a head is fitted to them
-    scans: Iterable[InputScan]  # which may lose theirs, in the order in which they do
+    scans: Sequence[InputScan]  # that may lose theirs, the first one first
 
 
 def drop_inputs(site: Site, ticket: Ticket) -> Counter[str]:
@@ -47,11 +48,18 @@ def drop_inputs(site: Site, ticket: Ticket) -> Counter[str]:
     quota = site.settings.site.inputs_gib * 2**30
     if n_bytes <= quota and stored.keys() <= _recipes(site):
         return counts
-    for recipe, scan in _droppable(stored, _needs(site, ticket), quota):
+    needs = _needs(site, ticket)
+    for recipe in sorted(stored.keys() - needs.recipes - needs.whole):
+        shutil.rmtree(site.store / "tensors" / recipe)
+        counts.update(_dropped(stored[recipe].values()))
+    for recipe, scan in _beyond(stored, needs, counts[KEPT_BYTES] - quota):
         site.tensor(recipe, scan).unlink(missing_ok=True)
-        counts += Counter({DROPPED: 1})
-        counts.subtract({KEPT: 1, KEPT_BYTES: stored[recipe][scan]})
+        counts.update(_dropped([stored[recipe][scan]]))
     return counts
+
+
+def _dropped(sizes: Collection[int]) -> Counter[str]:
+    return Counter({DROPPED: len(sizes), KEPT: -len(sizes), KEPT_BYTES: -sum(sizes)})
 
 
 def stored_inputs(store: Path) -> dict[str, dict[str, int]]:
@@ -96,7 +104,7 @@ def _needs(site: Site, ticket: Ticket) -> Needs:
     )
 
 
-def _samples(site: Site, scans: list[InputScan]) -> Iterator[tuple[str, list[str]]]:
+def _samples(site: Site, scans: Sequence[InputScan]) -> Iterator[tuple[str, list[str]]]:
     """Yield the recipe and the scans that the next head is fitted to; none where no encoder is made unasked."""
     if new_scans_wanted(site.settings.siamese.train_when) is None:
         return
@@ -105,19 +113,13 @@ def _samples(site: Site, scans: list[InputScan]) -> Iterator[tuple[str, list[str
         yield own_recipe(site, cover).digest(), train[-FIRST_NIGHT[cover].scans :]  # the lowest numbers come last
 
 
-def _droppable(stored: Stored, needs: Needs, quota: float) -> Iterator[tuple[str, str]]:
-    """Yield what is dropped, one by one: of unwanted recipes all, of the others as much as the quota is exceeded by."""
-    room = quota - sum(sum(sizes.values()) for sizes in stored.values())
-    unwanted = stored.keys() - needs.recipes - needs.whole
-    for recipe in sorted(unwanted):
-        for scan, size in stored[recipe].items():
-            room += size
-            yield recipe, scan
-    others = sorted(stored.keys() - unwanted - needs.whole)
+def _beyond(stored: Stored, needs: Needs, too_many: float) -> Iterator[tuple[str, str]]:
+    """Yield recipe and scan of inputs that nobody needs, until so many bytes are gone."""
+    recipes = sorted(stored.keys() & needs.recipes - needs.whole)
     for scan in needs.scans:
-        for recipe in others:
-            if room >= 0:
+        for recipe in recipes:
+            if too_many <= 0:
                 return
             if scan.key in stored[recipe] and scan.key not in needs.inputs.get(recipe, ()):
-                room += stored[recipe][scan.key]
+                too_many -= stored[recipe][scan.key]
                 yield recipe, scan.key
