@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from db.base import table_of
 from db.engine import database_time
+from db.identity import pending_series
 from db.rows import rows_as
-from db.scans import may_be_listed
+from db.scans import WITHDRAWN, may_be_listed
 from db.tables import EMBEDDING, PATIENT, SCAN, InputRequest
 from db.upsert import chunks, upsert
 
@@ -49,6 +50,14 @@ def encoders_with_vector(connection: Connection, scans: Iterable[str]) -> Mappin
     return found
 
 
+def scans_to_read_again(connection: Connection) -> int:
+    """Count the scans whose series wait to be looked at once more."""
+    mine = select(func.count()).select_from(SCAN).where(SCAN.c.state != WITHDRAWN)
+    return sum(
+        connection.scalar(mine.where(SCAN.c.series.in_(some))) or 0 for some in chunks(pending_series(connection))
+    )
+
+
 def request_recipe(connection: Connection, recipe: str, reason: str) -> None:
     """Ask for the inputs of a recipe, or ask again: from now on none of them is dropped."""
     row = {"recipe": recipe, "reason": reason, "at": database_time(connection)}
@@ -60,7 +69,8 @@ def end_request(connection: Connection, recipe: str, reason: str) -> None:
     connection.execute(delete(REQUEST).where(REQUEST.c.recipe == recipe, REQUEST.c.reason == reason))
 
 
-def requested_recipes(connection: Connection) -> frozenset[str]:
-    """Return the recipes whose inputs somebody has asked for within the last week."""
-    recent = REQUEST.c.at > database_time(connection) - LAPSES
-    return frozenset(connection.scalars(select(REQUEST.c.recipe).where(recent)))
+def requested_recipes(connection: Connection, *reasons: str) -> frozenset[str]:
+    """Return the recipes whose inputs somebody has asked for within the last week, for one of some reasons or any."""
+    recent = select(REQUEST.c.recipe).where(REQUEST.c.at > database_time(connection) - LAPSES)
+    wanted = recent.where(REQUEST.c.reason.in_(reasons)) if reasons else recent
+    return frozenset(connection.scalars(wanted))

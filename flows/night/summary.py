@@ -13,6 +13,7 @@ from db.embeddings import embedding_count, scans_to_embed
 from db.encoders import active_encoders, held_encoders
 from db.encoders import chosen_encoders as chosen
 from db.files import counted, file_counts, files_with_code
+from db.inputs import scans_to_read_again
 from db.lists import match_counts
 from db.nights import last_good, last_stage_counts, last_success, stages_of
 from db.scans import scan_counts
@@ -26,7 +27,7 @@ from flows.stages.match.lists import spaces_to_match
 from flows.work.lease import Ticket
 from flows.work.undone import of_stages, told
 
-INPUTS = {KEPT: "kept", KEPT_BYTES: "bytes", DROPPED: "dropped", TO_MAKE: "to_make"}  # of stages -> public keys
+INPUTS = {KEPT: "kept", KEPT_BYTES: "bytes", DROPPED: "dropped"}  # of stages -> public keys
 STAGE_NAMES = ("preflight", "ingest", "encoder", "embed", "match", "report")
 
 
@@ -98,6 +99,7 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         held = held_encoders(connection)
         undone = _undone(connection, ticket, backlog if whole else 0)
         inputs = _counts(connection, ticket.night)
+        n_to_make = scans_to_read_again(connection) if inputs[TO_MAKE] else 0
         refused = counted(file_counts(connection, changed_since=last_good(connection) or 0))
     did = bool(new["seen"] or n_embedded or moved["entered"] or moved["left"] or trained or any(scans.values()))
     state = "partial" if backlog or undone else "finished" if did else "nothing_new"
@@ -107,7 +109,7 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         embeddings={"new": n_embedded}, matches=moved, encoders=encoders, seconds=seconds,
         peak_rss_mib=peak_rss_mib(), backlog=backlog, report="",
         watch=watched.get("alarms", ()), held=[filled(HeldEncoder, row) for row in held], undone=told(undone),
-        inputs={public: inputs[name] for name, public in INPUTS.items()},
+        inputs={public: inputs[name] for name, public in INPUTS.items()} | {"to_make": n_to_make},
         next=_next(state, code, moved["current"]),
     )  # fmt: skip
 
@@ -136,7 +138,7 @@ def _counts(connection: Connection, night: int) -> Counter[str]:
     found: Counter[str] = Counter()
     for row in stages_of(connection, night):
         counts = json.loads(row.counts or "{}")
-        found.update({name: counts[name] for name in (LACKING, *INPUTS) if name in counts})
+        found.update({name: counts[name] for name in (TO_MAKE, LACKING, *INPUTS) if name in counts})
     return found
 
 

@@ -39,12 +39,13 @@ def inputs_wanted(site: Site, connection: Connection, scans: Iterable[str]) -> I
 
 def wanted_recipes(site: Site, connection: Connection) -> Mapping[str, Sequence[Recipe]]:
     """Return the recipes of each cover, that of the settings first; those of other versions are not known here."""
-    serving = serving_encoders(connection)
-    wanted: dict[str, list[Recipe]] = {}
-    for cover in COVERS:
-        known = [BY_DIGEST[row.recipe] for row in serving if row.cover == cover and row.recipe in BY_DIGEST]
-        wanted[cover] = list(dict.fromkeys([own_recipe(site, cover), *known]))
-    return wanted
+    served = [row.recipe for row in serving_encoders(connection)]
+    evaluated = sorted(requested_recipes(connection, "evaluation"))  # of any encoder that a person has named
+    known = [BY_DIGEST[digest] for digest in (*served, *evaluated) if digest in BY_DIGEST]
+    return {
+        cover: list(dict.fromkeys([own_recipe(site, cover), *(recipe for recipe in known if recipe.cover == cover)]))
+        for cover in COVERS
+    }
 
 
 def serving_encoders(connection: Connection) -> list[EncoderRow]:

@@ -412,5 +412,3 @@ def test_without_two_persons_of_one_source_nothing_can_be_told_and_no_finding_as
     assert found.same_source.pairs["encoder"]["roc_auc"].value is None
     found = evaluate(cohort, whole(cohort, blind(cohort, 1)), baselines(cohort), task="finding", **FAST)
     assert found.same_source is None
-        evaluate(cohort, whole(cohort, blind(cohort, 1)), baselines(cohort), task="finding", **FAST).same_source is None
-    )

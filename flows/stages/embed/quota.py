@@ -30,7 +30,7 @@ Stored = Mapping[str, Mapping[str, int]]  # recipe -> scan -> bytes
 class Needs:
     """What is not dropped."""
 
-    recipes: frozenset[str]  # of an encoder that serves, or of the settings
+    recipes: frozenset[str]  # that something wants
     whole: frozenset[str]  # recipes of which everything is kept
     inputs: Mapping[str, frozenset[str]]  # recipe -> scans: their vectors are not made, or a head is fitted to them
     scans: Sequence[InputScan]  # that may lose theirs, the first one first
@@ -49,7 +49,7 @@ def drop_inputs(site: Site, ticket: Ticket) -> Counter[str]:
     if n_bytes <= quota and stored.keys() <= _recipes(site):
         return counts
     needs = _needs(site, ticket)
-    for recipe in sorted(stored.keys() - needs.recipes - needs.whole):
+    for recipe in sorted(stored.keys() - needs.recipes):
         shutil.rmtree(site.store / "tensors" / recipe)
         counts.update(_dropped(stored[recipe].values()))
     for recipe, scan in _beyond(stored, needs, counts[KEPT_BYTES] - quota):
@@ -82,10 +82,11 @@ def _folders(home: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
 
 
 def _recipes(site: Site) -> frozenset[str]:
-    """Return the recipes of the settings, and of the encoders that serve."""
+    """Return the recipes of the settings, of the encoders that serve, and of one that a person evaluates."""
     with site.db.read() as connection:
         serving = {row.recipe for row in serving_encoders(connection)}
-    return frozenset(serving.union(own_recipe(site, cover).digest() for cover in COVERS))
+        evaluated = requested_recipes(connection, "evaluation")
+    return evaluated.union(serving, (own_recipe(site, cover).digest() for cover in COVERS))
 
 
 def _needs(site: Site, ticket: Ticket) -> Needs:

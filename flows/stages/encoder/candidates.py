@@ -15,12 +15,13 @@ from db.encoders import (
     active_encoders,
     choose_encoder,
     chosen_encoders,
+    encoders_of,
     newest_held,
     set_active_encoder,
     unchoose_encoders,
 )
 from db.scans import eligible_scans
-from flows.records.recipes import own_recipe, serving_encoders
+from flows.records.recipes import own_recipe
 from flows.site.errors import DeviceMissing, NotFound, OtherDevice
 from flows.site.opened import Site
 from flows.site.settings import new_scans_wanted
@@ -58,7 +59,7 @@ def embed_candidates(site: Site, ticket: Ticket, call: Call) -> Counter[str]:
 
 
 def ask_for_own_inputs(site: Site, ticket: Ticket) -> int:
-    """Ask for the inputs of the settings' backbone where no encoder with such inputs serves yet; returns how many.
+    """Ask for the inputs of the settings' backbone where there is no encoder with such inputs yet; returns how many.
 
     After an upgrade or a change of the settings: the next night makes them, and can then fit or train.
     """
@@ -68,9 +69,9 @@ def ask_for_own_inputs(site: Site, ticket: Ticket) -> int:
     for cover in COVERS:
         own = own_recipe(site, cover).digest()
         with site.db.read() as connection:
-            recipes = {row.recipe for row in serving_encoders(connection) if row.cover == cover}
-            scans = [row.key for row in eligible_scans(connection, cover)] if recipes and own not in recipes else []
-        if scans:
+            recipes = {row.recipe for row in encoders_of(connection, cover)}
+            scans = [row.key for row in eligible_scans(connection, cover)] if own not in recipes else []
+        if recipes and scans:
             n_asked += require_inputs(site, ticket, own, scans, reason="training")
     return n_asked
 
