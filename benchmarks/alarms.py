@@ -38,6 +38,7 @@ from siamese.training.head import fit_on_trunk
 Vectors = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
+SETTINGS = SiameseSettings.model_validate({})  # the defaults
 SEED, N_PEOPLE, N_TWICE = 1, 1200, 200
 MOST_CALIBRATED = 500  # patients, as the nights do it
 N_DRAWS, N_OWN = 20, 200
@@ -77,7 +78,7 @@ def main() -> None:
 
 def wanted_by_default() -> Wanted:
     """Return what the nights ask for."""
-    s = SiameseSettings()
+    s = SETTINGS
     return Wanted(s.cutoff_fpir, s.cutoff_patients, s.alarm_fpir, s.alarm_patients, True)
 
 
@@ -98,7 +99,7 @@ def paint(n_people: int) -> People:
     """Paint, fit the head as a first night does, and embed."""
     with tempfile.TemporaryDirectory() as folder:
         examples = list(_examples(n_people, Path(folder)))
-        encoder = fit_on_trunk(examples, cover="2d", backbone=SiameseSettings().backbone)
+        encoder = fit_on_trunk(examples, cover="2d", backbone=SETTINGS.backbone)
         vectors = embed(encoder, (load_tensor(e.tensor, encoder.recipe) for e in examples))
     names = {e.scan: name for name, part in split(examples).items() for e in part}
     return People(
@@ -107,7 +108,7 @@ def paint(n_people: int) -> People:
 
 
 def _examples(n_people: int, folder: Path) -> Iterator[Example]:
-    draw, recipe = Draw(SEED, f"{HARD.name} {HARD.version}"), recipe_for("2d", SiameseSettings().backbone)
+    draw, recipe = Draw(SEED, f"{HARD.name} {HARD.version}"), recipe_for("2d", SETTINGS.backbone)
     preset = replace(HARD, modality_share=tuple((name, 1.0) for name, _ in HARD.modality_share))
     numbers = np.random.default_rng(SEED).random(n_people)  # as sites draw them
     for person in draw_cohort(draw, preset, n_patients=n_people, n_visits=2, kinds=("dx",)):

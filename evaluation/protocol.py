@@ -237,7 +237,9 @@ def _pairs(run: _Run) -> tuple[dict[str, Figures], SameSource | None]:
     spaces: dict[str, list[Vectors]] = {OURS: [fold.vectors for fold in run.folds]}
     spaces |= {name: [vectors[fold.rows] for fold in run.folds] for name, vectors in run.others.items()}
     rows = [fold.rows for fold in run.folds]
-    every, within, has_unlike = {}, {}, False
+    every: dict[str, Figures] = {}
+    within: dict[str, Figures] = {}
+    has_unlike = False
     for name, vectors in spaces.items():  # one by one: there may be millions of pairs
         found = known_pairs(run.cohort, rows, vectors, run.task, metric=run.metric)
         every[name] = found.figures(n=run.n_resamples, seed=run.seed)

@@ -47,7 +47,8 @@ def embed(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
 def compare(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     """Bring the lists up to date; measure whether what made them has earned its place; then drop inputs."""
     counts = match(site, ticket, call) + judge_active(site, ticket)
-    return counts + drop_inputs(site, ticket)
+    counts.update(drop_inputs(site, ticket))  # with the zeros
+    return counts
 
 
 STAGES: dict[str, Stage] = {

@@ -27,7 +27,7 @@ class Tail:
 
     def distance_of(self, share: float) -> float:
         """Return the distance that this share of unrelated pairs lies within, at most that of the tail."""
-        return self.distance * min(1.0, (share / self.share) ** (1.0 / self.power))
+        return self.distance * min(1.0, float((share / self.share) ** (1.0 / self.power)))
 
 
 def tail_of(unrelated: Floats) -> Tail | None:

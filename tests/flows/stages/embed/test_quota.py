@@ -61,6 +61,7 @@ def test_lists_are_the_same_when_no_input_is_kept_longer_than_needed(hospital, m
     assert tables(site) == whole and kept(site) == 0
     assert verify_matches(site).wrong == 0
     again = run(site)
+    assert (standing(site).inputs.kept, standing(site).inputs.quota_gib) == (0, 0.0)
     assert (again.state, again.inputs) == ("nothing_new", {"kept": 0, "bytes": 0, "dropped": 0, "to_make": 0})
 
 
@@ -130,7 +131,9 @@ def test_the_inputs_that_a_head_is_fitted_to_stay_and_a_later_head_is_the_same(m
     assert found["none"] == found["much"] and len({row[1] for row in found["none"]["vectors"]}) == 2
 
 
-def test_after_a_switch_to_other_inputs_and_back_the_lists_are_the_same_and_nothing_is_read_for_ever(make_site, people, quick):
+def test_after_a_switch_to_other_inputs_and_back_the_lists_are_the_same_and_nothing_is_read_for_ever(
+    make_site, people, quick
+):
     found = {}
     for name, changes in (("much", MUCH), ("none", NONE)):
         site = make_site(name, **changes)
