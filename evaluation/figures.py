@@ -70,10 +70,10 @@ class Evaluation:
     main_gallery: Annotated[str, "prior, or open where no search has a prior to find"]
     galleries: Annotated[Mapping[str, GalleryReport], "prior (earlier scans) and open (all others) -> what was asked"]
     pairs: Annotated[Mapping[str, Figures], "encoder or baseline -> figure of pairs"]
-    same_source: Annotated[SameSource | None, "the same pairs within a source, of task patient"]
     unavailable: Annotated[Mapping[str, str], "baselines that cannot be computed -> why"]
     earned: Annotated[bool, "the lift over each baseline excludes 0; else every match is provisional"]
     reasons: Annotated[tuple[str, ...], "why not"]
+    same_source: Annotated[SameSource | None, "pairs within a source; the key is left out for task finding"] = None
 
     @property
     def main(self) -> GalleryReport:

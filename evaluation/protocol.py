@@ -98,7 +98,7 @@ def evaluate(
     reasons = _not_earned(reports[main].headline, [name for name in ("chance", *baselines) if name not in unavailable])
     return Evaluation(
         task, metric, sum(len(fold.rows) for fold in folds), sum(d.asked_patients for d in disjoint), disjoint, main,
-        reports, pairs, same_source, unavailable, not reasons, reasons,
+        reports, pairs, unavailable, not reasons, reasons, same_source,
     )  # fmt: skip
 
 

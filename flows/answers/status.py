@@ -166,7 +166,7 @@ class Status(Answer):
     chosen: Annotated[Sequence[ChosenEncoder], "encoders that are to become active"]
     review: Annotated[Review, "what people's judgements come to"]
     wrong_patient: Annotated[Sequence[WrongPatient], "tasks for the operator"]
-    inputs: Annotated[StoredInputs | None, "encoder inputs; empty before the first night"]
+    inputs: Annotated[StoredInputs | None, "encoder inputs; empty before the first night"] = None
 
 
 @dataclass(frozen=True)
