@@ -22,7 +22,8 @@ from evaluation.baselines import thumbnail_vector
 from siamese.embedding import embed
 from siamese.tensor import load_tensor
 from siamese.training.figures import distance_matrix
-from siamese.training.head import Budget, fit_on_trunk, starter_of
+from siamese.training.head import fit_on_trunk, starter_of
+from siamese.training.sample import Budget
 
 N_DRAWS = 200
 BUDGET = Budget(scans=180, viewed=180, views=6, passes=1260)

@@ -23,7 +23,8 @@ from siamese.example import Example
 from siamese.statistics.metrics import pair_metrics
 from siamese.tensor import load_tensor
 from siamese.training.figures import distance_matrix
-from siamese.training.head import Budget, fit_on_trunk, starter_of
+from siamese.training.head import fit_on_trunk, starter_of
+from siamese.training.sample import Budget
 
 N_UNSEEN, N_SPLITS = 10, 4
 BUDGET = Budget(scans=300, viewed=300, views=4, passes=1500)

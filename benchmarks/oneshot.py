@@ -25,7 +25,8 @@ from siamese.encoder import Encoder
 from siamese.example import Example
 from siamese.tensor import load_tensor
 from siamese.training.figures import distance_matrix
-from siamese.training.head import Budget, fit_on_trunk, starter_of
+from siamese.training.head import fit_on_trunk, starter_of
+from siamese.training.sample import Budget
 from siamese.training.views import view_of
 
 BACKGROUND = ("images_background_small1.zip", "images_background_small2.zip")

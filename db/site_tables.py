@@ -1,11 +1,13 @@
-"""Whose database this is, and who may read its core."""
+"""Whose database this is, who may read its core, and which encoder inputs somebody waits for."""
 
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.base import Base, Moment
+from db.base import Base, Moment, one_of
+
+REASONS = ("training", "judging", "evaluation")
 
 
 class SiteRow(Base):
@@ -27,3 +29,14 @@ class Analyst(Base):
 
     role: Mapped[str] = mapped_column(Text, primary_key=True, doc="name of the account")
     at: Mapped[datetime] = mapped_column(Moment, doc="when it was given the right")
+
+
+class InputRequest(Base):
+    """One row a recipe and reason: its encoder inputs are asked for, and none of them is dropped meanwhile."""
+
+    __tablename__ = "input_request"
+    __table_args__ = (one_of("reason", REASONS),)
+
+    recipe: Mapped[str] = mapped_column(Text, primary_key=True, doc="digest of the preprocessing")
+    reason: Mapped[str] = mapped_column(Text, primary_key=True, doc="what needs them")
+    at: Mapped[datetime] = mapped_column(Moment, doc="when they were last asked for; it lapses after a week")

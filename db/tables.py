@@ -7,7 +7,7 @@ from db.identity_tables import IdentityFile, IdentityPatient, IdentityRejection,
 from db.match_tables import Activation, Calibration, Control, Embedding, Encoder, Label, LaneOutcome, Match, Verdict
 from db.person_tables import BackupMade, IdentityMerge, IdentityPerson, IdentityScan, Tombstone
 from db.shard_tables import Shard
-from db.site_tables import Analyst, SiteRow
+from db.site_tables import Analyst, InputRequest, SiteRow
 
 __all__ = [
     "ACTIVATION",
@@ -48,6 +48,7 @@ __all__ = [
     "IdentityRejection",
     "IdentityScan",
     "IdentityStudy",
+    "InputRequest",
     "Label",
     "LaneOutcome",
     "Lease",

@@ -50,6 +50,15 @@ class GalleryReport:
 
 
 @dataclass(frozen=True)
+class SameSource:
+    """Pairs of one person against pairs of two persons of the same source: what is left without its style."""
+
+    source: Annotated[str, "site where labels name any, else scanner"]
+    pairs: Annotated[Mapping[str, Figures], "encoder or baseline -> figure of these pairs"]
+    why_not: Annotated[str, "why there are no figures, or empty"]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What is known of an encoder's worth."""
 
@@ -64,6 +73,7 @@ class Evaluation:
     unavailable: Annotated[Mapping[str, str], "baselines that cannot be computed -> why"]
     earned: Annotated[bool, "the lift over each baseline excludes 0; else every match is provisional"]
     reasons: Annotated[tuple[str, ...], "why not"]
+    same_source: Annotated[SameSource | None, "pairs within a source; the key is left out for task finding"] = None
 
     @property
     def main(self) -> GalleryReport:

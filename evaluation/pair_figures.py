@@ -1,13 +1,15 @@
 """The figures of pairs: alike or unlike, of one kind, within a fold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.cohort import Cohort, Vectors
+from evaluation.confounds import UNKNOWN as NO_SOURCE
+from evaluation.confounds import codes_of
 from evaluation.questions import Task
 from evaluation.relevance import agreed
 from siamese.example import Example
@@ -18,6 +20,9 @@ from siamese.statistics.intervals import N_RESAMPLES, Estimate, pair_estimates
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+SOURCES = ("site", "scanner")  # what a picture's style comes from; the first one that is known here
+NO_PAIRS = "cannot tell: no unlike pairs of one source"
+
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
@@ -27,19 +32,27 @@ class Pairs:
     alike: NDArray[np.bool_]  # (P,)
     left: Ints  # (P,) patient code of one end
     right: Ints  # (P,) of the other
+    one_source: NDArray[np.bool_]  # (P,) both ends are of the same one, and it is known
+
+    def figures(self, *, n: int = N_RESAMPLES, seed: int = 0) -> dict[str, Estimate]:
+        """Return roc_auc, eer and tmr_at_1_percent, from n resamples of patients."""
+        return pair_estimates(self.distances, self.alike, self.left, self.right, n=n, seed=seed)
+
+    def within_source(self) -> "Pairs":
+        """Return the alike pairs, and of the unlike ones those of one source: its style parts none of these."""
+        kept = self.alike | self.one_source
+        return Pairs(*(getattr(self, field.name)[kept] for field in fields(self)))
 
 
-def pair_figures(
-    cohort: Cohort,
-    folds: Sequence[Ints],
-    vectors: Sequence[Vectors],
-    task: Task,
-    *,
-    metric: Metric = "cosine",
-    n: int = N_RESAMPLES,
-    seed: int = 0,
-) -> dict[str, Estimate]:
-    """Return roc_auc, eer and tmr_at_1_percent over all pairs of known relation, folds pooled.
+def source_of(cohort: Cohort) -> str:
+    """Return which trait is taken for the source of a scan: "site" where any is known, else "scanner"."""
+    return next((trait for trait in SOURCES if any(cohort.traits.get(trait, ()))), SOURCES[-1])
+
+
+def known_pairs(
+    cohort: Cohort, folds: Sequence[Ints], vectors: Sequence[Vectors], task: Task, *, metric: Metric = "cosine"
+) -> Pairs:
+    """Return all pairs of known relation, folds pooled.
 
     Args:
         cohort: All scans.
@@ -47,30 +60,23 @@ def pair_figures(
         vectors: (n, D) for each fold; distances are made within a fold only.
         task: What makes a pair alike.
         metric: "cosine" or "euclidean".
-        n: Number of resamples.
-        seed: Of the resamples.
     """
-    found = known_pairs(cohort, folds, vectors, task, metric=metric)
-    return pair_estimates(found.distances, found.alike, found.left, found.right, n=n, seed=seed)
-
-
-def known_pairs(
-    cohort: Cohort, folds: Sequence[Ints], vectors: Sequence[Vectors], task: Task, *, metric: Metric = "cosine"
-) -> Pairs:
-    """Return all pairs of known relation, folds pooled; arguments as for `pair_figures`."""
+    sources = codes_of(cohort.traits.get(source_of(cohort), [None] * len(cohort)))
     lengths, alike, left, right = [np.empty(0)], [np.empty(0, bool)], [np.empty(0, int)], [np.empty(0, int)]
+    together = [np.empty(0, bool)]
     for rows, space in zip(folds, vectors, strict=True):
         place = {cohort.keys[row]: i for i, row in enumerate(rows.tolist())}
         for listed in by_kind([_example(cohort, row) for row in rows.tolist()]).values():
             some = np.array([place[e.scan] for e in listed], np.int64)
             relation = relations(listed, task)
             one, other = np.nonzero(np.triu(relation != UNKNOWN, 1))
-            patients = cohort.patient_codes[rows[some]]
+            patients, source = cohort.patient_codes[rows[some]], sources[rows[some]]
             lengths.append(all_distances(space[some], metric)[one, other])
             alike.append(relation[one, other] == ALIKE)
             left.append(patients[one])
             right.append(patients[other])
-    return Pairs(*(np.concatenate(parts) for parts in (lengths, alike, left, right)))
+            together.append((source[one] == source[other]) & (source[one] != NO_SOURCE))
+    return Pairs(*(np.concatenate(parts) for parts in (lengths, alike, left, right, together)))
 
 
 def all_distances(vectors: Vectors, metric: Metric) -> NDArray[np.float64]:

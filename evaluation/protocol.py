@@ -14,10 +14,10 @@ from evaluation.asking import OURS, Comparison, Opportunity, ask_all, opportunit
 from evaluation.baselines import Baseline, check_complete
 from evaluation.cohort import Cohort, Fold, Vectors, disjointness
 from evaluation.confounds import Confound, audit, label_links
-from evaluation.figures import HEADLINE, Evaluation, Figures, GalleryReport, Section
+from evaluation.figures import HEADLINE, Evaluation, Figures, GalleryReport, SameSource, Section
 from evaluation.hubness import hubness
 from evaluation.leaks import N_PERMUTATIONS, IdentityLeak, NullBand, identity_leak, null_band
-from evaluation.pair_figures import pair_figures
+from evaluation.pair_figures import NO_PAIRS, known_pairs, source_of
 from evaluation.questions import Task
 from siamese.search.distance import Metric
 from siamese.search.gallery import UNKNOWN_US, Order
@@ -93,11 +93,12 @@ def evaluate(
     run = _Run(cohort, tuple(folds), others, task, metric, n_resamples, n_permutations, seed)
     reports = {name: _gallery(run, order) for name, order in GALLERIES.items() if order == "any" or _has_dates(cohort)}
     main = "prior" if "prior" in reports and reports["prior"].headline.queries else "open"
+    pairs, same_source = _pairs(run)
     unavailable = {name: b.why_not for name, b in baselines.items() if b.vectors is None}
     reasons = _not_earned(reports[main].headline, [name for name in ("chance", *baselines) if name not in unavailable])
     return Evaluation(
         task, metric, sum(len(fold.rows) for fold in folds), sum(d.asked_patients for d in disjoint), disjoint, main,
-        reports, _pairs(run), unavailable, not reasons, reasons,
+        reports, pairs, unavailable, not reasons, reasons, same_source,
     )  # fmt: skip
 
 
@@ -231,16 +232,23 @@ def _identity_leak(run: _Run, asking: Comparison, order: Order) -> IdentityLeak:
     return identity_leak(run.cohort, run.folds, asking, order=order, metric=run.metric, seed=run.seed)
 
 
-def _pairs(run: _Run) -> dict[str, Figures]:
+def _pairs(run: _Run) -> tuple[dict[str, Figures], SameSource | None]:
+    """Return the figures of pairs of everybody, over all of them and within a source."""
     spaces: dict[str, list[Vectors]] = {OURS: [fold.vectors for fold in run.folds]}
     spaces |= {name: [vectors[fold.rows] for fold in run.folds] for name, vectors in run.others.items()}
     rows = [fold.rows for fold in run.folds]
-    return {
-        name: pair_figures(
-            run.cohort, rows, vectors, run.task, metric=run.metric, n=run.n_resamples, seed=run.seed
-        )
-        for name, vectors in spaces.items()
-    }  # fmt: skip
+    every: dict[str, Figures] = {}
+    within: dict[str, Figures] = {}
+    has_unlike = False
+    for name, vectors in spaces.items():  # one by one: there may be millions of pairs
+        found = known_pairs(run.cohort, rows, vectors, run.task, metric=run.metric)
+        every[name] = found.figures(n=run.n_resamples, seed=run.seed)
+        if run.task == "patient":
+            few = found.within_source()
+            within[name], has_unlike = few.figures(n=run.n_resamples, seed=run.seed), not few.alike.all()
+    if run.task != "patient":
+        return every, None
+    return every, SameSource(source_of(run.cohort), within, "" if has_unlike else NO_PAIRS)
 
 
 def _not_earned(part: Section, names: Sequence[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from evaluation.figures import HEADLINE, Evaluation, Figures, Section
 from evaluation.learning_curve import NumberedCurve
 from evaluation.questions import Task
 
-LEFT_OUT = ("site", "scan")  # keys that are not there where they have no value
+LEFT_OUT = ("site", "scan", "same_source")  # keys that are not there where they have no value
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from evaluation.figures import HEADLINE
 from evaluation.report import NumberedReport
 from review.words import percent, plain_way, share_right
+from siamese.statistics.intervals import Estimate
 
 GALLERY = {"prior": "among earlier scans", "open": "among all other studies, whatever their date"}
 FEW = 100  # patients; below it the page says how wide an interval is
@@ -29,6 +30,24 @@ def _beside(report: NumberedReport) -> str:
     else:
         ahead = "the encoder " + ("is not shown to beat" if report.provisional else "beats")
     return f"{said}; {ahead} every one of them"
+
+
+def of_pairs(report: NumberedReport) -> str:
+    """Return what the encoder makes of pairs, and of pairs within one source; "" for another task."""
+    same = report.evaluation.same_source
+    if same is None:
+        return ""
+    plain = report.evaluation.pairs["encoder"]["roc_auc"]
+    told = f"Pairs of one person against pairs of two: ROC AUC {shown(plain)}"
+    within = same.why_not or shown(same.pairs["encoder"]["roc_auc"])
+    return f"{told}; against two of the same {same.source}: {within}"
+
+
+def shown(estimate: Estimate) -> str:
+    """Write a figure with its interval."""
+    if estimate.value is None:
+        return "–"
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
 
 
 def conclusions(report: NumberedReport) -> tuple[list[str], list[str]]:

@@ -8,12 +8,12 @@ from sqlalchemy import Connection
 
 from evaluation.confounds import Confound
 from evaluation.evidence import Sheet
-from evaluation.figures import HEADLINE, Evaluation, Figures, GalleryReport, Section
+from evaluation.figures import HEADLINE, Evaluation, GalleryReport, Section
 from evaluation.learning_curve import LearningCurve
 from evaluation.report import EvidenceReport, MeasuredOn
 from evaluation.spread import Spread
 from review.chart import Chart, interval_chart
-from review.conclusions import conclusions, headline
+from review.conclusions import conclusions, headline, of_pairs, shown
 from review.evidence_charts import NAMES, at_first, ends, learning_chart, loss_chart, maps, pair_charts
 from review.lanes import CardMaker
 from review.page import ScanFacts, Training
@@ -106,8 +106,9 @@ def write_evidence(
         behind=_behind(report, main.headline),
         unavailable={NAMES.get(name, name): why for name, why in whole.unavailable.items()},
         at_first=at_first(main.headline),
-        pair_metrics=list(PAIR_METRICS.values()),
-        pairs=[_pair_line(name, found) for name, found in whole.pairs.items()],
+        of_pairs=of_pairs(report),
+        pair_metrics=_pair_titles(whole),
+        pairs=[_pair_line(whole, name) for name in whole.pairs],
         charts=pair_charts(drawn, whole.pairs.get("encoder", {}).get("roc_auc")),
         not_calibrated=drawn.reliability.why_not,
         maps=maps(drawn),
@@ -133,13 +134,6 @@ def write_evidence(
         learned=learning_lines(report.learning),
         shown=shown,
     )
-
-
-def shown(estimate: Estimate) -> str:
-    """Write a figure with its interval."""
-    if estimate.value is None:
-        return "–"
-    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
 
 
 def _over(report: EvidenceReport) -> str:
@@ -192,8 +186,17 @@ def signed(estimate: Estimate) -> str:
     return f"{estimate.value:+.3f} ({estimate.low:+.3f} to {estimate.high:+.3f})"
 
 
-def _pair_line(who: str, found: Figures) -> Line:
-    return Line(NAMES.get(who, who), tuple(shown(found[name]) for name in PAIR_METRICS), who == "encoder")
+def _pair_titles(whole: Evaluation) -> list[str]:
+    auc, *others = PAIR_METRICS.values()
+    same = whole.same_source
+    return [auc, *([] if same is None else [f"the same, unlike pairs of one {same.source} only"]), *others]
+
+
+def _pair_line(whole: Evaluation, who: str) -> Line:
+    auc, *others = (shown(whole.pairs[who][name]) for name in PAIR_METRICS)
+    same = whole.same_source
+    within = [] if same is None else [same.why_not or shown(same.pairs[who]["roc_auc"])]
+    return Line(NAMES.get(who, who), (auc, *within, *others), who == "encoder")
 
 
 def _other_lists(whole: Evaluation, main: str) -> list[Line]:

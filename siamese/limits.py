@@ -78,6 +78,7 @@ LIMITS: Mapping[str, Words | Number] = MappingProxyType(
         "cutoff_patients": whole(1, 1_000_000_000),
         "control_share": Number(0.0, 0.5),
         "alarm_fpir": Number(0.0, 1.0, above=True, below=True),
+        "alarm_patients": whole(1, 1_000_000_000),
     }
 )
 

@@ -49,5 +49,6 @@ SUMMARY: Mapping[str, str] = {
     "watch": "code and facts of what stands out from the nights before",
     "undone": "work that was left because something failed",
     "held": "encoders in the shadow, and why",
+    "inputs": "encoder inputs that are kept, their bytes, dropped by this night, to_make again by the next one",
     "schema": "version of this object's keys",
 }

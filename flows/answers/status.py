@@ -140,6 +140,16 @@ class WrongPatient(JsonObject):
 
 
 @dataclass(frozen=True)
+class StoredInputs(JsonObject):
+    """Encoder inputs in the store, as the newest night left them."""
+
+    kept: Annotated[int, "how many"]
+    gib: Annotated[float, "their size, GiB"]
+    quota_gib: Annotated[float, "[site] inputs_gib"]
+    dropped: Annotated[int, "by that night: they have their vectors, and are made again where needed"]
+
+
+@dataclass(frozen=True)
 class Status(Answer):
     """How the site stands."""
 
@@ -157,6 +167,7 @@ class Status(Answer):
     chosen: Annotated[Sequence[ChosenEncoder], "encoders that are to become active"]
     review: Annotated[Review, "what people's judgements come to"]
     wrong_patient: Annotated[Sequence[WrongPatient], "tasks for the operator"]
+    inputs: Annotated[StoredInputs | None, "encoder inputs; empty before the first night"] = None
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from flows.records.labelled import examples_of
 from flows.records.recipes import own_recipe
 from flows.site.errors import NotFound
 from flows.site.opened import Site
+from flows.stages.embed.inputs import require_for_evaluation
 from flows.stages.encoder.plan import ENCODER, training_settings
 from siamese.example import Example
 from siamese.manifest import Manifest
@@ -97,10 +98,10 @@ def _evaluate_pool(opening: Opening, pool: Pool, settings: TrainingSettings, don
 
 
 def read_pools(opening: Opening) -> list[Pool]:
-    """Read the main scans of each cover that has patients enough to ask about.
+    """Read the main scans of each cover that has patients enough to ask about, with their inputs.
 
     Raises:
-        NotFound: There is no such cover.
+        NotFound: There is no such cover, or inputs have to be made again first.
     """
     site, kind, labels = opening.site, opening.request.kind, opening.labels
     found, counts = [], []
@@ -117,6 +118,8 @@ def read_pools(opening: Opening) -> list[Pool]:
                 found.append(Pool(cover, task, rows, examples, used))
     if not found:
         raise NotFound(f"{' and '.join(counts)}, wanted at least {FEWEST_PATIENTS}: take in more scans")
+    wanted = {own_recipe(site, pool.cover).digest(): [e.scan for e in pool.examples] for pool in found}
+    require_for_evaluation(site, wanted)
     return found
 
 

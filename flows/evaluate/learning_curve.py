@@ -21,8 +21,10 @@ from flows.evaluate.one import curve_name
 from flows.evaluate.request import Count, EvaluationRequest, LeftOut, Opening, each_cover, opened
 from flows.records.cohort import cohort_of
 from flows.records.readings import ALL_RELEVANT
+from flows.records.recipes import own_recipe
 from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site
+from flows.stages.embed.inputs import done_with_inputs
 from flows.work.lease import day_ticket
 from scans.atomic import write_atomically
 from siamese.choices import NO_LOSS
@@ -107,6 +109,7 @@ def _recorded(opening: Opening, pool: Pool, curve: LearningCurve, work: Path) ->
         numbered = filled(NumberedCurve, curve, reading=reading)
         path = (request.out or site.store / "evidence") / curve_name(pool.cover, pool.task)
         write_atomically(path, json.dumps(numbered.to_json(), allow_nan=False, indent=1).encode())
+        done_with_inputs(site, ticket, own_recipe(site, pool.cover).digest(), reason="evaluation")
     shutil.rmtree(work, ignore_errors=True)
     return filled(KeptCurve, numbered, json=str(path))
 

@@ -22,6 +22,7 @@ from flows.records.lookup import find_encoder
 from flows.records.readings import record, report_of
 from flows.site.errors import NotFound
 from flows.site.opened import Site
+from flows.stages.embed.inputs import done_with_inputs, require_for_evaluation
 from flows.work.lease import day_ticket
 from review.evidence import write_evidence
 from review.manifest import training_of
@@ -43,6 +44,7 @@ def evaluate_site(site: Site, request: EvaluationRequest) -> Evaluated:
     with site.db.read() as connection:
         task = request.task or task_of(connection, opening.labels)
         asked, too_few = _encoder_cohorts(opening, connection, task)
+    require_for_evaluation(site, {one.encoder.recipe: one.cohort.keys for one in asked})
 
     def one(asked: EncoderCohort, done: Count) -> EvaluatedCover:
         return evaluate_cohort(site, asked, task, request, done)
@@ -114,6 +116,7 @@ def evaluate_cohort(
         _check_all_there(site, asked)
         numbered = filled(NumberedReport, report, reading=record(site, ticket, report))
         page = _publish(site, asked, numbered, drawn, request.out)
+        done_with_inputs(site, ticket, asked.encoder.recipe, reason="evaluation")
     done(4)
     return filled(EvaluatedCover, numbered, page=str(page), json=str(page.with_suffix(".json")))
 

@@ -15,6 +15,8 @@ from flows.night.summary import Summary, summarise
 from flows.site import belonging
 from flows.site.opened import Site
 from flows.site.rules import reading_rules
+from flows.stages.embed.inputs import TO_MAKE, ask_for_lacking
+from flows.stages.embed.quota import drop_inputs
 from flows.stages.embed.vectors import backlog, embed_backlog, make_again
 from flows.stages.encoder.candidates import ask_for_own_inputs, embed_candidates
 from flows.stages.encoder.judge import judge_active
@@ -34,16 +36,19 @@ RunStage = Callable[[str, Site, Ticket], Counter[str]]
 
 def embed(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     """Embed what is not embedded yet, here or on the gpu pool; then what candidates lack, and switch to those done."""
-    counts = embed_backlog(site, ticket, backlog(site), call) + embed_candidates(site, ticket, call)
-    counts["inputs_to_make"] += ask_for_own_inputs(site, ticket)
+    ready, counts = ask_for_lacking(site, ticket, backlog(site))
+    counts += embed_backlog(site, ticket, ready, call) + embed_candidates(site, ticket, call)
+    counts[TO_MAKE] += ask_for_own_inputs(site, ticket)
     if counts[f"{MARK}tensor-damaged"]:
-        counts["inputs_to_make_again"] += make_again(site, ticket)
+        counts[TO_MAKE] += make_again(site, ticket)
     return counts
 
 
 def compare(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
-    """Bring the lists up to date; then measure whether what made them has earned its place."""
-    return match(site, ticket, call) + judge_active(site, ticket)
+    """Bring the lists up to date; measure whether what made them has earned its place; then drop inputs."""
+    counts = match(site, ticket, call) + judge_active(site, ticket)
+    counts.update(drop_inputs(site, ticket))  # with the zeros
+    return counts
 
 
 STAGES: dict[str, Stage] = {

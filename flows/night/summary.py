@@ -8,11 +8,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from db.backlog import work_left
+from db.backlog import work_left, work_left_by_stage
 from db.embeddings import embedding_count, scans_to_embed
 from db.encoders import active_encoders, held_encoders
 from db.encoders import chosen_encoders as chosen
 from db.files import counted, file_counts, files_with_code
+from db.inputs import scans_to_read_again
 from db.lists import match_counts
 from db.nights import last_good, last_stage_counts, last_success, stages_of
 from db.scans import scan_counts
@@ -21,10 +22,13 @@ from flows.answers.nights import NightEncoder
 from flows.answers.status import HeldEncoder, Undone
 from flows.records.standing import standing
 from flows.site.opened import Site
+from flows.stages.embed.inputs import LACKING, TO_MAKE
+from flows.stages.embed.quota import DROPPED, KEPT, KEPT_BYTES
 from flows.stages.match.lists import spaces_to_match
 from flows.work.lease import Ticket
 from flows.work.undone import of_stages, told
 
+INPUTS = {KEPT: "kept", KEPT_BYTES: "bytes", DROPPED: "dropped"}  # of stages -> public keys
 STAGE_NAMES = ("preflight", "ingest", "encoder", "embed", "match", "report")
 
 
@@ -49,6 +53,7 @@ class Summary:
     watch: Sequence[Mapping[str, str]] = ()  # code and facts of what stands out from the nights before
     undone: Sequence[Undone] = ()  # work that was left because something failed
     held: Sequence[HeldEncoder] = ()
+    inputs: Mapping[str, int] = field(default_factory=dict)
     schema: int = field(default=1)
 
     def as_json(self) -> str:
@@ -96,6 +101,8 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         watched = last_stage_counts(connection, "match", night=ticket.night).get("watch", {})
         held = held_encoders(connection)
         undone = _undone(connection, ticket, backlog if whole else 0)
+        inputs = _counts(connection, ticket.night)
+        n_to_make = scans_to_read_again(connection) if inputs[TO_MAKE] else 0
         refused = counted(file_counts(connection, changed_since=last_good(connection) or 0))
     did = bool(new["seen"] or n_embedded or moved["entered"] or moved["left"] or trained or any(scans.values()))
     state = "partial" if backlog or undone else "finished" if did else "nothing_new"
@@ -105,6 +112,7 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         embeddings={"new": n_embedded}, matches=moved, encoders=encoders, seconds=seconds,
         peak_rss_mib=peak_rss_mib(), backlog=backlog, report="",
         watch=watched.get("alarms", ()), held=[filled(HeldEncoder, row) for row in held], undone=told(undone),
+        inputs={public: inputs[name] for name, public in INPUTS.items()} | {"to_make": n_to_make},
         next=_next(state, code, moved["current"]),
     )  # fmt: skip
 
@@ -116,8 +124,25 @@ def _undone(connection: Connection, ticket: Ticket, backlog: int) -> Counter[str
     found["files-unread"] = files_with_code(connection, "disk-error", changed_since=since)
     if not +found and not ticket.is_late():
         waiting = (scans_to_embed(connection, row.id, row.cover) for row in chosen(connection))
-        found["work-left"] = max(0, backlog - sum(len(scans) for scans in waiting))
+        expected = sum(len(scans) for scans in waiting) + _asked_for(connection, ticket)
+        found["work-left"] = max(0, backlog - expected)
     return +found
+
+
+def _asked_for(connection: Connection, ticket: Ticket) -> int:
+    """Count the work that waits for inputs which this night asked for: series to read again, scans to embed."""
+    counts = _counts(connection, ticket.night)
+    series = work_left_by_stage(connection)["series"] if counts[TO_MAKE] else 0
+    return series + counts[LACKING]
+
+
+def _counts(connection: Connection, night: int) -> Counter[str]:
+    """Return what the stages of a night counted of encoder inputs, all stages together."""
+    found: Counter[str] = Counter()
+    for row in stages_of(connection, night):
+        counts = json.loads(row.counts or "{}")
+        found.update({name: counts[name] for name in (TO_MAKE, LACKING, *INPUTS) if name in counts})
+    return found
 
 
 def peak_rss_mib() -> int:

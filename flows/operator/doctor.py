@@ -20,6 +20,7 @@ from flows.site.errors import ClusterTrouble, PreflightRefused
 from flows.site.opened import Site, database_url, open_site
 from flows.site.places import wrong_place
 from flows.site.settings import ConfigError, read_settings
+from flows.stages.embed.quota import stored_inputs
 
 CLOCK_SECONDS = 5.0
 
@@ -57,6 +58,7 @@ def _of_site(site: Site) -> Iterator[Finding]:
             yield Finding(name, False, str(error))
     yield _told("revision", lambda: revision(site))
     yield _told("disk", lambda: f"{shutil.disk_usage(site.store).free // 2**30} GiB free for the store")
+    yield _told("encoder inputs", lambda: encoder_inputs(site))
     yield _told("clock", lambda: clock(site))
     if site.settings.flows.pools and os.environ.get("PREFECT_API_URL"):
         yield _told("schedule", lambda: cluster.night_deployment_follows(site))
@@ -91,6 +93,14 @@ def revision(site: Site) -> str:
     if differences:
         raise ValueError("; ".join(differences) + "; run `scantwin db upgrade`")
     return "models and database agree"
+
+
+def encoder_inputs(site: Site) -> str:
+    """How much the encoder inputs take of what they may."""
+    sizes = [size for scans in stored_inputs(site.store).values() for size in scans.values()]
+    told = f"{len(sizes)} take {sum(sizes) / 2**30:.2f} GiB, inputs_gib = {site.settings.site.inputs_gib:g}"
+    over = sum(sizes) > site.settings.site.inputs_gib * 2**30
+    return told + ("; what is above it is still needed, or goes with the next night" if over else "")
 
 
 def clock(site: Site) -> str:

@@ -27,6 +27,7 @@ from flows.answers.status import (
     HeldEncoder,
     PastNight,
     Status,
+    StoredInputs,
     Undone,
     WrongPatient,
 )
@@ -34,6 +35,7 @@ from flows.operator.verdict_statistics import review_figures
 from flows.records.standing import standing as shown_by
 from flows.site.errors import WrongUsage
 from flows.site.opened import Site, open_site
+from flows.stages.embed.quota import DROPPED, KEPT, KEPT_BYTES
 from scans.outcome import OUTCOMES, outcome
 
 N_NIGHTS = 10
@@ -46,7 +48,8 @@ def standing(site: Site) -> Status:
         now = site.db.now(connection)
         nights = [_night(row) for row in last_nights(connection, last=N_NIGHTS)]
         last_good = last_success_at(connection)
-        alarms = last_stage_counts(connection, "match").get("watch", {}).get("alarms", [])
+        counts = last_stage_counts(connection, "match")
+        alarms = counts.get("watch", {}).get("alarms", [])
         return Status(
             nights=nights,
             hours_since_success=None if last_good is None else round((now - last_good).total_seconds() / 3600, 2),
@@ -64,7 +67,14 @@ def standing(site: Site) -> Status:
             chosen=[_chosen(connection, row) for row in chosen_encoders(connection)],
             review=review_figures(connection),
             wrong_patient=[filled(WrongPatient, row, at=str(row.at)) for row in wrong_patient_verdicts(connection)],
+            inputs=_inputs(counts, site.settings.site.inputs_gib),
         )
+
+
+def _inputs(counts: Mapping[str, int], quota_gib: float) -> StoredInputs | None:
+    if KEPT not in counts:
+        return None
+    return StoredInputs(counts[KEPT], round(counts.get(KEPT_BYTES, 0) / 2**30, 3), quota_gib, counts.get(DROPPED, 0))
 
 
 def _chosen(connection: Connection, row: EncoderRow) -> ChosenEncoder:

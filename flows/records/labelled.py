@@ -21,10 +21,9 @@ Scanned = EligibleScan | CalibrationScan
 
 
 def read_examples(site: Site, connection: Connection, cover: str) -> list[Example]:
-    """Read the eligible scans of a cover that the settings' backbone has an input of, in the order of their keys."""
+    """Read the eligible scans of a cover, whether their inputs are kept or not, in the order of their keys."""
     rows = eligible_scans(connection, cover)
-    examples = examples_of(site, connection, rows, read_labels(connection), own_recipe(site, cover))
-    return [example for example in examples if example.tensor.exists()]
+    return examples_of(site, connection, rows, read_labels(connection), own_recipe(site, cover))
 
 
 def examples_of(

@@ -36,6 +36,9 @@ class SiteSettings(_Room):
     store: str = Field("store", description="our own files: encoder inputs, pictures, encoders, reports")
     secret_file: str = Field("site.secret", description="the site's secret, mode 0600; every key is made with it")
     time_zone: str = Field("UTC", description="IANA zone of scans that name no offset")
+    inputs_gib: Annotated[float, Field(ge=0, le=1_048_576)] = Field(
+        50.0, description="encoder inputs beyond this are dropped once they have their vectors; 0: as soon as they have"
+    )
 
     @field_validator("archive", "store", "secret_file")
     @classmethod
@@ -122,13 +125,14 @@ class SiameseSettings(_Room):
     cutoff_fpir: float = Field(
         0.0, description="share of searches without a right answer that may show one; 0: no cut-off"
     )
-    cutoff_patients: int = Field(50, description="patients among whom cutoff_fpir and alarm_fpir hold")
+    cutoff_patients: int = Field(50, description="patients among whom cutoff_fpir holds")
     control_share: float = Field(
         0.0, description="share of random controls among the pairs of `similar --judge`; 0: none"
     )
     alarm_fpir: float = Field(
-        0.01, description="share of searches that may raise a false alarm (encoders of purpose patient)"
+        0.005, description="share of searches that may raise a false alarm (encoders of purpose patient)"
     )
+    alarm_patients: int = Field(4000, description="patients among whom alarm_fpir holds for possible-same-person")
 
     @field_validator("*", mode="before")
     @classmethod

@@ -15,8 +15,8 @@ from flows.answers.evaluation import (
     SeedSpread,
 )
 from flows.verbs.terminal import console
-from review.conclusions import conclusions, headline
-from review.evidence import METRICS, learning_lines, shown, signed
+from review.conclusions import conclusions, headline, of_pairs, shown
+from review.evidence import METRICS, learning_lines, signed
 from review.evidence_charts import NAMES
 
 SHOWN = ("p_at_1", "map_at_r")  # what fits a terminal; the page has all
@@ -46,6 +46,8 @@ def _show(report: EvaluatedCover) -> None:
     console().print(f"\n{report.cover} · task {report.task} · {_whose(report)}", markup=False)
     console().print(headline(report) + ".", markup=False, soft_wrap=True)
     console().print(_figures(report))
+    if pairs := of_pairs(report):
+        console().print(pairs + ".", markup=False, soft_wrap=True)
     for name, why in report.evaluation.unavailable.items():
         console().print(f"{NAMES.get(name, name)} could not be computed: {why}.", markup=False)
     console().print(report.never_seen, markup=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,7 @@ def show_night(config: Path, summary: "Summary", *, quiet: bool) -> None:
         _show_nearest(out, nearest_new(opened(config), summary.night))
         show_evidence(out, summary.encoders)
     show_undone(out, summary.undone)
+    _show_inputs(out, summary.inputs)
     show_watched(out, [filled(Alarm, row) for row in summary.watch], summary.held)
     took = ", ".join(f"{name} {seconds:.1f}" for name, seconds in summary.seconds.items())
     out.print(f"seconds: {took}", soft_wrap=True)
@@ -85,6 +86,16 @@ def _sentence(summary: "Summary") -> str:
     text += f", {matches['left']} left" if matches["left"] else ""
     text += f"; {summary.files_this_night['quarantined']} files need a look" if summary.exit == 3 else ""
     return text + (f"; {summary.backlog} left for the next night" if summary.state == "partial" else "")
+
+
+def _show_inputs(out: Console, inputs: Mapping[str, int]) -> None:
+    """Which encoder inputs went, and which are read again."""
+    if inputs.get("dropped"):
+        out.print(f"{inputs['dropped']} encoder inputs were dropped, {inputs['bytes'] / 2**30:.2f} GiB are kept: "
+                  "[site] inputs_gib", soft_wrap=True)  # fmt: skip
+    if inputs.get("to_make"):
+        out.print(f"{inputs['to_make']} encoder inputs are needed again: the next night makes them from the archive",
+                  soft_wrap=True)  # fmt: skip
 
 
 def _show_nearest(out: Console, rows: Sequence[NewMatch]) -> None:

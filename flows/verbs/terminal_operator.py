@@ -37,6 +37,10 @@ def show_standing(found: Status, *, quiet: bool) -> None:
     out.print(f"files: {files.seen} seen = " + " + ".join(ends))
     unknown = "not shown: this account of the database may not read the schema identity"
     out.print(f"backlog: {unknown if found.backlog is None else found.backlog}")
+    if found.inputs is not None:
+        dropped = f", {found.inputs.dropped} dropped by the newest night" if found.inputs.dropped else ""
+        out.print(f"encoder inputs: {found.inputs.kept} in {found.inputs.gib:.2f} GiB, "
+                  f"inputs_gib = {found.inputs.quota_gib:g}{dropped}", soft_wrap=True)  # fmt: skip
     show_undone(out, found.undone)
     table = table_of("outcome", "code", "files", "what to do", title="not used")
     for count in found.codes:

@@ -20,11 +20,12 @@ NEVER = -1.0  # a distance that nothing is within
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked for: false positives per search, among how many patients."""
+    """What is asked for: false positives per search, each among how many patients."""
 
     cutoff_fpir: float  # 0: no cut-off
     cutoff_patients: int
     alarm_fpir: float
+    alarm_patients: int
     has_alarms: bool  # only distances of purpose "patient" can tell persons apart
 
 
@@ -77,7 +78,7 @@ def measure(
         except NotCalibrated as reason:
             why_not.append(f"cut-off: {reason}")
     if wanted.has_alarms:
-        found = alarms(own, own_patients, unrelated, patients, n=wanted.cutoff_patients, wanted_fpir=wanted.alarm_fpir)
+        found = alarms(own, own_patients, unrelated, patients, n=wanted.alarm_patients, wanted_fpir=wanted.alarm_fpir)
         why_not += found.why_not
     return Worth(calibration, cutoff, found, tuple(why_not))
 

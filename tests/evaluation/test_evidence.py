@@ -13,7 +13,7 @@ from siamese.search.gallery import UNKNOWN_US
 def pairs(alike, unlike):
     values = np.array([*alike, *unlike], float)
     ends = np.zeros(len(values), np.int64)
-    return Pairs(values, np.arange(len(values)) < len(alike), ends, ends)
+    return Pairs(values, np.arange(len(values)) < len(alike), ends, ends, np.zeros(len(values), bool))
 
 
 def test_the_roc_by_hand():

@@ -8,7 +8,7 @@ from evaluation.asking import ask_all, opportunity
 from evaluation.baselines import REQUIRED, Baseline, MissingBaseline, by_columns
 from evaluation.cohort import Cohort, Fold, disjointness, fold_of
 from evaluation.leaks import identity_leak, null_band, shuffled
-from evaluation.pair_figures import all_distances, pair_figures
+from evaluation.pair_figures import NO_PAIRS, all_distances, known_pairs, source_of
 from evaluation.promotion import decide_by
 from evaluation.protocol import evaluate
 from evaluation.report import Unavailable, figures_of_baselines, lift_of
@@ -324,7 +324,7 @@ def test_pair_distances_by_one_product_are_those_of_the_one_definition(cohort):
         assert matrix[i, j] == pytest.approx(distance(vectors[i], vectors[j], "euclidean"), abs=1e-7)
     kinds = ["ct/chest/3d"] * 80 + ["ct/head/3d"] * 80
     two = replace(cohort, kinds=kinds)
-    counted = pair_figures(two, [np.arange(160)], [vectors], "patient", n=10)["roc_auc"]
+    counted = known_pairs(two, [np.arange(160)], [vectors], "patient").figures(n=10)["roc_auc"]
     assert counted.n == 2 * 80 * 79 // 2  # no pair across kinds
 
 
@@ -369,3 +369,46 @@ def test_no_scan_is_shown_more_often_than_it_could_be(task):
         shown = asking.answers["encoder"].rows[:, :10]
         times = np.bincount(shown[shown >= 0], minlength=24)
         assert (times <= opportunity(cohort, asking, order).n_eligible).all()
+
+
+def test_vectors_that_know_only_the_source_part_persons_until_these_are_of_one_source():
+    """Sixteen persons at two visits, each with a source of their own but for one who shares it."""
+    cohort = made(16, 2)
+    person = np.unique(cohort.patients, return_inverse=True)[1]
+    source = np.array([f"paper {p // 2}" for p in person], dtype=object)
+    cohort = replace(cohort, traits=dict(cohort.traits) | {"site": source.tolist()})
+    vectors = unit(np.eye(8)[person // 2])
+    found = evaluate(cohort, whole(cohort, vectors), baselines(cohort), task="patient", **FAST)
+    plain, within = found.pairs["encoder"]["roc_auc"], found.same_source.pairs["encoder"]["roc_auc"]
+    # 16 alike pairs at 0. Of 480 unlike ones 32 are of one source, at 0 as well: ties count as half.
+    assert plain.value == pytest.approx((448 + 32 / 2) / 480)
+    assert (within.value, within.n, found.same_source.source) == (0.5, 16 + 32, "site")
+    assert (within.low, within.high) == (0.5, 0.5) and plain.low < plain.value < plain.high
+    eye = evaluate(cohort, whole(cohort, unit(np.eye(16)[person])), baselines(cohort), task="patient", **FAST)
+    assert eye.same_source.pairs["encoder"]["roc_auc"].value == 1.0
+
+
+def test_within_a_source_by_hand():
+    """Persons a (two scans) and b of scanner x, c of scanner y, d of none that is known."""
+    cohort = replace(
+        made(5, 1), patients=list("aabcd"), traits={"scanner": ["x", "x", "x", "y", None]}, studies=list("12345")
+    )
+    vectors = unit([[1.0, 0.0], [0.8, 0.6], [0.96, 0.28], [1.0, 0.0], [1.0, 0.0]])
+    pairs = known_pairs(cohort, [np.arange(5)], [vectors], "patient")
+    few = pairs.within_source()
+    assert source_of(cohort) == "scanner" and (len(pairs.distances), len(few.distances)) == (10, 3)
+    assert sorted(zip(few.alike.tolist(), few.distances.round(4).tolist(), strict=True)) == [
+        (False, 0.04), (False, 0.064), (True, 0.2)]  # fmt: skip
+    assert few.figures(n=10)["roc_auc"].value == 0.0
+    # all ten: a's pair at 0.2 lies behind all nine unlike ones, two of which (a2 with c and with d) are as far
+    assert pairs.figures(n=10)["roc_auc"].value == pytest.approx((2 * 0.5) / 9)
+
+
+def test_without_two_persons_of_one_source_nothing_can_be_told_and_no_finding_asks():
+    cohort = made(12, 2)
+    alone = replace(cohort, traits={"scanner": list(cohort.patients)})
+    found = evaluate(alone, whole(alone, blind(alone, 1)), baselines(alone), task="patient", **FAST)
+    assert found.same_source.why_not == NO_PAIRS and found.pairs["encoder"]["roc_auc"].value is not None
+    assert found.same_source.pairs["encoder"]["roc_auc"].value is None
+    found = evaluate(cohort, whole(cohort, blind(cohort, 1)), baselines(cohort), task="finding", **FAST)
+    assert found.same_source is None

@@ -164,3 +164,16 @@ def matched(hospital, make_site):
     hospital.deliver(site.archive)
     run(site)
     return site
+
+
+@pytest.fixture
+def people(write_dicom):
+    """Put X-rays of people into an archive, one each, of the people with these numbers."""
+
+    def put(archive: Path, numbers: range, *, year: int = 2015) -> None:
+        for number in numbers:
+            names = f"1.3.{number}.{year}"
+            write_dicom(archive / f"{number}-{year}", patient=f"F{number}", study=names, series=f"{names}.1",
+                        instance=f"{names}.1.1", date=f"{year}0101", time="101500")  # fmt: skip
+
+    return put

@@ -22,6 +22,7 @@ ANSWERS: dict[str, Any] = {
         "watch": [],
         "undone": [],
         "held": [],
+        "inputs": {"kept": 15, "bytes": 1575360, "dropped": 0, "to_make": 0},
     },
     "night --dry-run": {
         "schema": 1,
@@ -263,6 +264,7 @@ ANSWERS: dict[str, Any] = {
                 "at": "2026-11-28 23:49:51.250000+00:00",
             }
         ],
+        "inputs": {"kept": 15, "gib": 0.001, "quota_gib": 50.0, "dropped": 0},
     },
     "kinds": {
         "schema": 1,

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from db import identity
 from db.embeddings import embedding_devices, save_embeddings, scans_to_embed
 from db.encoders import active_encoders, encoder_row, lock_encoder
-from db.scans import series_of_scans
 from flows.records.loaded_encoder import loaded_encoder
 from flows.site.errors import DeviceMissing, OtherDevice
 from flows.site.opened import Site
+from flows.stages.embed.inputs import ask_for_inputs
 from flows.work.batch import Call, run_batches
 from flows.work.batch_ids import scan_ids, scans_of_ids
 from flows.work.lease import Ticket
@@ -112,7 +111,7 @@ def _vectors(
 
 
 def make_again(site: Site, ticket: Ticket) -> int:
-    """Ask for inputs that are missing or damaged to be made from their files, by the next night; returns how many."""
+    """Ask for inputs that are damaged to be made from their files, by the next night; returns how many."""
     with site.db.read() as connection:
         recipes = {row.id: row.recipe for row in active_encoders(connection)}
     waiting = [(scan, recipes[encoder]) for encoder, scans in backlog(site).items() for scan in scans]
@@ -120,16 +119,6 @@ def make_again(site: Site, ticket: Ticket) -> int:
     for scan, recipe in bad:
         site.tensor(recipe, scan).unlink(missing_ok=True)
     return ask_for_inputs(site, ticket, [scan for scan, _ in bad])
-
-
-def ask_for_inputs(site: Site, ticket: Ticket, scans: Sequence[str]) -> int:
-    """Ask for the inputs of some scans to be made from their files, by the next night; returns how many scans."""
-    bad = sorted(set(scans))
-    with site.db.read() as connection:
-        series = series_of_scans(connection, bad)
-    with site.db.write(ticket.right) as connection:
-        identity.request_regroup_series(connection, series)
-    return len(bad)
 
 
 def _is_whole(path: Path, recipe: str) -> bool:

@@ -15,6 +15,7 @@ from db.encoders import (
     active_encoders,
     choose_encoder,
     chosen_encoders,
+    encoders_of,
     newest_held,
     set_active_encoder,
     unchoose_encoders,
@@ -24,7 +25,8 @@ from flows.records.recipes import own_recipe
 from flows.site.errors import DeviceMissing, NotFound, OtherDevice
 from flows.site.opened import Site
 from flows.site.settings import new_scans_wanted
-from flows.stages.embed.vectors import ask_for_inputs, embed_backlog, embed_scans
+from flows.stages.embed.inputs import ASKED_AT_ONCE, TO_MAKE, ask_for_inputs, missing_inputs, require_inputs
+from flows.stages.embed.vectors import embed_backlog, embed_scans
 from flows.stages.encoder.overlap import archive_overlap
 from flows.stages.encoder.registry import check_usable
 from flows.work import interrupt
@@ -57,22 +59,21 @@ def embed_candidates(site: Site, ticket: Ticket, call: Call) -> Counter[str]:
 
 
 def ask_for_own_inputs(site: Site, ticket: Ticket) -> int:
-    """Ask for the inputs of the settings' backbone where no encoder with such inputs serves yet; returns how many.
+    """Ask for the inputs of the settings' backbone where there is no encoder with such inputs yet; returns how many.
 
     After an upgrade or a change of the settings: the next night makes them, and can then fit or train.
     """
     if new_scans_wanted(site.settings.siamese.train_when) is None:
         return 0
-    missing: list[str] = []
-    with site.db.read() as connection:
-        serving = active_encoders(connection)
-        for cover in COVERS:
-            own = own_recipe(site, cover).digest()
-            recipes = {row.recipe for row in serving if row.cover == cover}
-            if recipes and own not in recipes:
-                scans = (row.key for row in eligible_scans(connection, cover))
-                missing += [scan for scan in scans if not site.tensor(own, scan).exists()]
-    return ask_for_inputs(site, ticket, missing) if missing else 0
+    n_asked = 0
+    for cover in COVERS:
+        own = own_recipe(site, cover).digest()
+        with site.db.read() as connection:
+            recipes = {row.recipe for row in encoders_of(connection, cover)}
+            scans = [row.key for row in eligible_scans(connection, cover)] if own not in recipes else []
+        if recipes and scans:
+            n_asked += require_inputs(site, ticket, own, scans, reason="training")
+    return n_asked
 
 
 def switch_if_done(site: Site, ticket: Ticket, row: EncoderRow) -> int:
@@ -109,12 +110,14 @@ def _embed(site: Site, ticket: Ticket, row: EncoderRow, ends: float, call: Call)
     check_usable(site, row)
     with site.db.read() as connection:
         every = scans_to_embed(connection, row.id, row.cover)
-    waiting = [scan for scan in every if site.tensor(row.recipe, scan).exists()]
-    if len(waiting) < len(every):  # of an encoder with other inputs than those before it: the archive is read again
-        ask_for_inputs(site, ticket, sorted(set(every) - set(waiting)))
-    if site.settings.flows.pools:
-        return embed_backlog(site, ticket, {row.id: waiting}, call)
+    missing = missing_inputs(site, row.recipe, every)
     counts: Counter[str] = Counter()
+    if missing:  # dropped since, or of an encoder with other inputs than those before it: the archive is read again
+        counts[TO_MAKE] += ask_for_inputs(site, ticket, missing[:ASKED_AT_ONCE])
+    lacking = frozenset(missing)
+    waiting = [scan for scan in every if scan not in lacking]
+    if site.settings.flows.pools:
+        return counts + embed_backlog(site, ticket, {row.id: waiting}, call)
     for some in slices(waiting, site.settings.flows.scans_per_task):
         interrupt.check()
         counts.update(call(embed_scans, site, ticket, scan_ids(row.id, some)))

@@ -14,6 +14,7 @@ from flows.records.standing import never_seen_since
 from flows.site.errors import NotFound
 from flows.site.opened import Site
 from flows.site.settings import new_scans_wanted
+from flows.stages.embed.inputs import TO_MAKE, done_with_inputs, missing_inputs, require_inputs
 from flows.work import interrupt
 from flows.work.lease import Ticket
 
@@ -53,12 +54,14 @@ def _judge(site: Site, ticket: Ticket, row: EncoderRow) -> Counter[str]:
             asked = read_encoder_cohort(site, connection, row, task=task, most_patients=MOST_PATIENTS)
     except NotFound:
         return Counter()
-    if asked is None or not all(site.tensor(row.recipe, key).exists() for key in asked.cohort.keys):
+    if asked is None or (task == "finding" and not any(asked.cohort.present)):  # without labels nothing is relevant
         return Counter()
-    if task == "finding" and not any(asked.cohort.present):  # without labels nothing can be relevant
-        return Counter()
+    if missing_inputs(site, row.recipe, asked.cohort.keys):
+        n_asked = require_inputs(site, ticket, row.recipe, asked.cohort.keys, reason="judging")
+        return Counter({TO_MAKE: n_asked})
     found = evaluate(asked.cohort, asked.folds, baselines_of(site, asked), task=task, metric=row.metric)
     record(site, ticket, report_of(asked, found, task, ""), night=ticket.night)
+    done_with_inputs(site, ticket, row.recipe, reason="judging")
     with site.db.write(ticket.right) as connection:
         set_provisional(connection, row.id, not found.earned)
     return Counter(judged=1, earned=int(found.earned))

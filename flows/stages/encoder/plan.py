@@ -13,7 +13,8 @@ from siamese.choices import NO_LOSS, PRETRAINED
 from siamese.example import Example
 from siamese.limits import Purpose
 from siamese.manifest import Manifest
-from siamese.pairs import PURPOSES, feasible, split_of
+from siamese.pairs import PURPOSES, feasible, split, split_of
+from siamese.training.sample import FIRST_NIGHT, TooFewPatients, sample_of
 from siamese.training.settings import TrainingSettings
 
 ENCODER, REFUSED = "encoder", "refused.txt"
@@ -28,6 +29,7 @@ class Plan:
     reason: str
     examples: Sequence[Example] = ()
     at_once: bool = False  # it serves without a rival: nothing is active
+    missing: Sequence[str] = ()  # scans whose inputs have to be made again first
 
 
 def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
@@ -40,7 +42,7 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
         return Plan(None, f"backbone {backbone} brings no weights, so it needs a loss to learn by")
     with site.db.read() as connection:
         trained = [r for r in encoders_of(connection, cover) if r.origin == "trained" and r.backbone == backbone]
-        nothing_serves = not any(row.cover == cover for row in active_encoders(connection))
+        active = [row for row in active_encoders(connection) if row.cover == cover]
     if not asked and trained and wanted == 0 and not is_fitted(site):
         return Plan(None, "there is a trained encoder")
     with site.db.read() as connection:
@@ -51,7 +53,8 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
     fewest = site.settings.siamese.fewest_patients
     if n_patients < fewest:
         return Plan(None, f"{n_patients} patients, fewest_patients = {fewest}")
-    return _head(site, cover, examples, nothing_serves) if is_fitted(site) else _with_purpose(site, cover, examples)
+    found = _head(site, cover, examples, not active) if is_fitted(site) else _with_purpose(site, cover, examples)
+    return _with_inputs(site, cover, found, active)
 
 
 def is_fitted(site: Site) -> bool:
@@ -71,8 +74,6 @@ def _too_early(site: Site, trained: Sequence[EncoderRow], examples: Sequence[Exa
 
 
 def _head(site: Site, cover: str, examples: Sequence[Example], nothing_serves: bool) -> Plan:
-    from siamese.training.head import FIRST_NIGHT, TooFewPatients, sample_of
-
     if site.settings.siamese.purpose not in ("auto", "patient"):
         return Plan(None, f'purpose = "{site.settings.siamese.purpose}" needs a loss to learn by')
     try:
@@ -83,6 +84,23 @@ def _head(site: Site, cover: str, examples: Sequence[Example], nothing_serves: b
     if refused_before(site, cover, "patient", examples):
         return Plan(None, "a head could not be fitted to these very scans before")
     return Plan("patient", "", examples, at_once=nothing_serves)
+
+
+def _with_inputs(site: Site, cover: str, found: Plan, active: Sequence[EncoderRow]) -> Plan:
+    """Return the plan, or one that waits: what it learns from, and what its result is held against, must be there."""
+    if found.purpose is None:
+        return found
+    needed = list(found.examples)
+    if is_fitted(site):
+        parts = split(found.examples)
+        needed = [*sample_of(parts["train"], FIRST_NIGHT[cover]).scans]
+        if any(row.origin != "starter" for row in active):  # it has to win on people whom neither ever saw
+            needed += parts["test"]
+    missing = [example.scan for example in needed if not example.tensor.exists()]
+    if not missing:
+        return found
+    why = f"{len(missing)} encoder inputs that it needs are not kept; they are made again from the archive first"
+    return Plan(None, why, missing=missing)
 
 
 def _with_purpose(site: Site, cover: str, examples: Sequence[Example]) -> Plan:

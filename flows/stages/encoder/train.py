@@ -22,6 +22,7 @@ from db.encoders import (
 from evaluation.promotion import Decision
 from flows.records.recipes import own_recipe
 from flows.site.opened import Site
+from flows.stages.embed.inputs import TO_MAKE, done_with_inputs, require_inputs
 from flows.stages.encoder.plan import ENCODER, REFUSED, Plan, plan, training_settings, work_folder
 from flows.work.batch import Call, direct
 from flows.work.lease import Ticket
@@ -38,6 +39,7 @@ def choose_encoders(site: Site, ticket: Ticket, call: Call = direct) -> Counter[
         planned = plan(site, cover)
         if planned.purpose is None or not planned.at_once:
             counts["starters"] += register_starter(site, ticket, cover)
+        counts[TO_MAKE] += _ask(site, ticket, cover, planned)
         if planned.purpose is not None:
             counts.update(call(train_cover, site, ticket, [cover]))
             counts["starters"] += register_starter(site, ticket, cover)  # where a head could not be fitted
@@ -77,15 +79,24 @@ def train_cover(site: Site, ticket: Ticket, covers: Sequence[str], *, asked: boo
     (cover,) = covers
     chosen = plan(site, cover, asked=asked)
     if chosen.purpose is None:
-        return Counter()
+        return Counter({TO_MAKE: _ask(site, ticket, cover, chosen)})
     active = _active(site, cover)
     manifest = _made(site, ticket, chosen, chosen.purpose, cover, active)
-    if manifest is None:
-        return Counter(collapsed=1)
-    if not active:
+    counts = Counter(collapsed=1)
+    if manifest is not None and not active:
         _activate(site, ticket, manifest, f"first night: a head fitted to {manifest.trained_on}")
-        return Counter(trained=1, chosen=1)
-    return Counter(trained=1, chosen=promote(site, ticket, manifest, active))
+        counts = Counter(trained=1, chosen=1)
+    elif manifest is not None:
+        counts = Counter(trained=1, chosen=promote(site, ticket, manifest, active))
+    done_with_inputs(site, ticket, own_recipe(site, cover).digest(), reason="training")
+    return counts
+
+
+def _ask(site: Site, ticket: Ticket, cover: str, planned: Plan) -> int:
+    """Ask for the inputs that a plan waits for; returns how many."""
+    if not planned.missing:
+        return 0
+    return require_inputs(site, ticket, own_recipe(site, cover).digest(), planned.missing, reason="training")
 
 
 def _made(

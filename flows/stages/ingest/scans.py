@@ -29,7 +29,7 @@ from db.scans import (
 )
 from flows.records.dating import dated, today
 from flows.records.persons import person_of
-from flows.records.recipes import wanted_recipes
+from flows.records.recipes import InputsWanted, inputs_wanted
 from flows.records.series import Series, read_series
 from flows.records.whose import Whose, save_identity
 from flows.site.opened import Site
@@ -68,6 +68,7 @@ class Rows:
 
     whose: Whose
     today: date
+    inputs: InputsWanted
     patients: dict[str, PatientRow] = field(default_factory=dict)
     studies: dict[str, StudyRow] = field(default_factory=dict)
     scans: list[Built] = field(default_factory=list)
@@ -75,7 +76,6 @@ class Rows:
     further: list[tuple[str, str]] = field(default_factory=list)  # multi-frame file, a scan of it beside its first
     sources: dict[str, str] = field(default_factory=dict)  # scan -> digest of its content
     changed: list[str] = field(default_factory=list)  # files that are not those whose headers were read
-    recipes: Mapping[str, Sequence[Recipe]] = field(default_factory=dict)  # cover -> of the inputs to make
 
     def owners(self) -> dict[str, tuple[str, str]]:
         """Return scan -> (patient, study)."""
@@ -89,12 +89,12 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
         known = scan_states(connection, series)
         before = persons.owners_of_scans(connection, series)
         dates_before, day = acquired_of_scans(connection, series), today(site, connection)
-        recipes = wanted_recipes(site, connection)
+        inputs = inputs_wanted(site, connection, known)
         members = [member for some in read for member in some.members]
         people = persons.patients_of_persons(connection, {person_of(member.header).key for member in members})
     whose = Whose(site.keys, people, {file: part for some in read for file, part in some.parts.items()})
     save_identity(site, ticket, members, whose)
-    rows, counts = Rows(whose, day, recipes=recipes), Counter[str]()
+    rows, counts = Rows(whose, day, inputs), Counter[str]()
     for some in read:
         _add_series(site, ticket, rows, some, known, counts)
     moved = [scan for scan, owner in rows.owners().items() if before.get(scan, owner) != owner]
@@ -156,7 +156,8 @@ def _add_series(
     for stack in grouping.stacks:
         scan = site.keys.key("scan", stack.digest)
         try:
-            n_pictures = _prepare(site, series, stack, scan, rows.recipes[stack.kind.cover], is_known=scan in known)
+            recipes = rows.inputs.of(stack.kind.cover, scan, is_known=scan in known, is_accepted=stack.kind.known)
+            n_pictures = _prepare(site, series, stack, scan, recipes, is_known=scan in known)
         except Refusal as refusal:
             changed = changed_files(site, stack.members, series.stats, opened=True)
             rows.changed += changed
@@ -248,7 +249,7 @@ def _scan_row(site: Site, ticket: Ticket, rows: Rows, stack: Stack, scan: str, n
         main_rule="", acquired_from=when.from_utc, acquired_until=when.until_utc,
         acquired_local_date=when.local_date, date_precision=when.precision,
         date_doubts=", ".join(when.doubts), dated_ahead=when.ahead, age_years=header.age_years,
-        sex=header.sex, tensor=scan, recipe=rows.recipes[kind.cover][0].digest(), first_night=ticket.night,
+        sex=header.sex, tensor=scan, recipe=rows.inputs.recipes[kind.cover][0].digest(), first_night=ticket.night,
         withdrawn_night=None, acquisition=_acquisition(site, stack), pictures=n_pictures,
         n_rows=passport.pop("rows"), n_columns=passport.pop("columns"), **passport,
     )  # fmt: skip

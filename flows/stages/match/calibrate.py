@@ -29,6 +29,7 @@ from flows.site.opened import Site
 from flows.work.batch import Call, direct, slices
 from flows.work.batch_ids import EncoderKind
 from flows.work.lease import Ticket
+from siamese.calibration.alarms import SamePerson
 from siamese.calibration.chance import shares_within
 from siamese.calibration.change import change, reference_pairs, references
 from siamese.calibration.cutoff import Cutoff
@@ -36,7 +37,7 @@ from siamese.calibration.measure import NEVER, Wanted, Worth, lane_code, last_sc
 from siamese.pairs import TRAIN_BELOW, VALIDATION_BELOW
 from siamese.search.gallery import Gallery
 
-VERSION = 2  # raise when the meaning of a calibration changes: every one is then made again
+VERSION = 3  # raise when the meaning of a calibration changes: every one is then made again
 MOST_PATIENTS = 500  # the first by their drawn number: pairs grow with the square, and a newcomer is rarely among them
 ROWS_PER_WRITE = 4096
 VALIDATION = (TRAIN_BELOW, VALIDATION_BELOW)
@@ -96,7 +97,7 @@ def calibrate_space(site: Site, ticket: Ticket, spaces: Sequence[str]) -> Counte
 def wanted_of(site: Site, purpose: str) -> Wanted:
     """The rates that the configuration asks for, for encoders of a purpose."""
     s = site.settings.siamese
-    return Wanted(s.cutoff_fpir, s.cutoff_patients, s.alarm_fpir, purpose == "patient")
+    return Wanted(s.cutoff_fpir, s.cutoff_patients, s.alarm_fpir, s.alarm_patients, purpose == "patient")
 
 
 def _first_patients(scans: list[CalibrationScan]) -> Rows:
@@ -186,7 +187,7 @@ def _row(space: Space, basis: str, worth: Worth, unchanged: str, night: int) -> 
     )
 
 
-def _threshold(found: Cutoff | None) -> float | None:
+def _threshold(found: Cutoff | SamePerson | None) -> float | None:
     if found is None:
         return None
     return NEVER if found.distance is None else found.distance

@@ -10,14 +10,8 @@ from siamese.encoder import load, save
 from siamese.example import Example
 from siamese.recipe import recipe_for
 from siamese.tensor import load_tensor, save_tensor
-from siamese.training.head import (
-    FIRST_NIGHT,
-    Budget,
-    TooFewPatients,
-    fit_on_trunk,
-    sample_of,
-    starter_of,
-)
+from siamese.training.head import fit_on_trunk, starter_of
+from siamese.training.sample import FIRST_NIGHT, Budget, TooFewPatients, sample_of
 from siamese.training.views import view_of
 
 BACKBONE = "efficientnet-lite0-2x2"

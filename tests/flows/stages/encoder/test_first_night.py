@@ -1,9 +1,7 @@
 """What serves on a first night: a head fitted to the training patients, the trunk alone where they are too few."""
 
 import json
-from pathlib import Path
 
-import pytest
 from nights import killed_at_commit, run
 from sqlalchemy import select
 
@@ -19,19 +17,6 @@ from siamese.recipe import recipe_for
 BACKBONE = "efficientnet-lite0-2x2"  # a quarter of the numbers
 PATIENT = table_of(Patient)
 FITS = {"train_when": '"missing"', "backbone": f'"{BACKBONE}"'}
-
-
-@pytest.fixture
-def people(write_dicom):
-    """Put X-rays of people into an archive, one each, of the people with these numbers."""
-
-    def put(archive: Path, numbers: range, *, year: int = 2015) -> None:
-        for number in numbers:
-            names = f"1.3.{number}.{year}"
-            write_dicom(archive / f"{number}-{year}", patient=f"F{number}", study=names, series=f"{names}.1",
-                        instance=f"{names}.1.1", date=f"{year}0101", time="101500")  # fmt: skip
-
-    return put
 
 
 def serving(site: Site):
