@@ -149,7 +149,7 @@ def plain_tasks(cover: str, paths: Sequence[Path], n_threads: int, n_workers: in
 
     torch.set_num_threads(n_threads)
     network = plain_network(cover)
-    kept = {"multiprocessing_context": "spawn", "persistent_workers": True} if n_workers else {}
+    kept: dict[str, Any] = {"multiprocessing_context": "spawn", "persistent_workers": True} if n_workers else {}
     dataset = Dataset(list(paths), transform=partial(load_tensor, recipe=recipe_for(cover, BACKBONE)))
     loader = DataLoader(dataset, batch_size=BATCH, num_workers=n_workers, **kept)
 

@@ -1,6 +1,6 @@
 """The encoder on a GPU: scans a second by batch size, beside the matrix products that the GPU can do.
 
-`benchmarks.embedding --device cuda` asks here. Figures of one day and one GPU; ours and the ceiling come of one process.
+Asked for by `benchmarks.embedding --device cuda`. Figures of one GPU; ours and the ceiling come of one process.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.figure import Figure
 from siamese.embedding import embed
 from siamese.encoder import Encoder
-from siamese.training.head import starter_of
 from siamese.tensor import load_tensor
+from siamese.training.head import starter_of
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 SIDE = 8192  # of the matrices whose product is the ceiling
