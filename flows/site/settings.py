@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from siamese.choices import missing_weights
 from siamese.limits import LIMITS, Metric, WantedPurpose, refusal
 
 ENVIRONMENT_PREFIX = "SCANTWIN_"  # SCANTWIN_DB__URL overrides [db] url, so that a password need not lie in a file
@@ -98,7 +99,10 @@ class SiameseSettings(_Room):
         "auto", description="what alike means; auto takes the first of finding, patient, view that has pairs enough"
     )
     fewest_patients: int = Field(10, description="below this nothing is fitted or trained; the trunk alone serves")
-    backbone: str = Field("efficientnet-lite0", description="name of a MONAI backbone; 3-D scans take small for it")
+    backbone: str = Field(
+        "efficientnet-lite0",
+        description="name of a MONAI backbone; i3resnet152-ct: volumes alone",
+    )
     dim: int = Field(128, description="length of a vector that is trained by a loss")
     metric: Metric = "cosine"
     loss: str = Field("none", description="none: a head in closed form; else what is trained by gradient")
@@ -136,6 +140,13 @@ class SiameseSettings(_Room):
         name = info.field_name or ""
         why = refusal(name, value) if name in LIMITS else ""
         if why:
+            raise ValueError(why)
+        return value
+
+    @field_validator("backbone")
+    @classmethod
+    def _weights(cls, value: str) -> str:
+        if why := missing_weights(value):
             raise ValueError(why)
         return value
 

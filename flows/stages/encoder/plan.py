@@ -7,6 +7,7 @@ from pathlib import Path
 
 from db.encoders import EncoderRow, active_encoders, encoders_of
 from flows.records.labelled import read_examples
+from flows.records.recipes import own_backbone
 from flows.site.opened import Site
 from flows.site.settings import new_scans_wanted
 from siamese.choices import NO_LOSS, PRETRAINED
@@ -35,7 +36,7 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
     wanted = new_scans_wanted(site.settings.siamese.train_when)
     if not asked and wanted is None:
         return Plan(None, 'train_when = "never"')
-    backbone = site.settings.siamese.backbone
+    backbone = own_backbone(site, cover)
     if is_fitted(site) and backbone not in PRETRAINED:
         return Plan(None, f"backbone {backbone} brings no weights, so it needs a loss to learn by")
     with site.db.read() as connection:
@@ -117,7 +118,7 @@ def training_settings(site: Site, cover: str) -> TrainingSettings:
     """The configuration's [siamese] table as siamese.training wants it."""
     s = site.settings.siamese
     return TrainingSettings(
-        backbone=s.backbone, dim=s.dim, loss=s.loss, miner=s.miner, margin=s.margin, metric=s.metric,
+        backbone=own_backbone(site, cover), dim=s.dim, loss=s.loss, miner=s.miner, margin=s.margin, metric=s.metric,
         epochs=s.epochs, steps_per_epoch=s.steps_per_epoch, learning_rate=s.learning_rate, patience=s.patience,
         seed=s.seed, time_budget_s=s.time_budget_minutes * 60, threads=s.threads,
     )  # fmt: skip

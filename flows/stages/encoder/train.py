@@ -20,7 +20,7 @@ from db.encoders import (
     unchoose_encoders,
 )
 from evaluation.promotion import Decision
-from flows.records.recipes import own_recipe
+from flows.records.recipes import own_backbone, own_recipe
 from flows.site.opened import Site
 from flows.stages.encoder.plan import ENCODER, REFUSED, Plan, plan, training_settings, work_folder
 from flows.work.batch import Call, direct
@@ -58,9 +58,8 @@ def register_starter(site: Site, ticket: Ticket, cover: str) -> int:
     """Activate the starter of a cover that has no active encoder; returns how many were."""
     if _active(site, cover):
         return 0
-    manifest = (
-        _trunk(site, ticket, cover) if site.settings.siamese.backbone in PRETRAINED else _shipped(site, ticket, cover)
-    )
+    has_own = own_backbone(site, cover) in PRETRAINED
+    manifest = _trunk(site, ticket, cover) if has_own else _shipped(site, ticket, cover)
     _activate(site, ticket, manifest, "starter: nothing trained on this archive yet")
     return 1
 
@@ -71,7 +70,7 @@ def _trunk(site: Site, ticket: Ticket, cover: str) -> Manifest:
     from siamese.training.head import starter_of
 
     with tempfile.TemporaryDirectory(dir=site.store, prefix=".starter-") as draft:
-        manifest = save(starter_of(site.settings.siamese.backbone, cover), Path(draft))
+        manifest = save(starter_of(own_backbone(site, cover), cover), Path(draft))
         keep(site, ticket, Path(draft), manifest)
     return manifest
 
