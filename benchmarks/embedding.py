@@ -144,7 +144,7 @@ def ours_tasks(cover: str, paths: Sequence[Path], n_threads: int) -> Tasks:
 def plain_tasks(cover: str, paths: Sequence[Path], n_threads: int, n_workers: int) -> Tasks:
     """The plain loop, after network and workers were made."""
     import torch
-    from monai.data import Dataset
+    from monai.data.dataset import Dataset
     from torch.utils.data import DataLoader
 
     torch.set_num_threads(n_threads)

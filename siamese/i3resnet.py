@@ -49,7 +49,7 @@ class ChestTrunk(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         _fold(network)
-        self.network: nn.Module = network.to(memory_format=torch.channels_last_3d)
+        self.network: nn.Module = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def forward(self, scans: torch.Tensor) -> torch.Tensor:
         """Return the features."""
@@ -66,7 +66,8 @@ def whole_network(weights: Sequence[Path] = ()) -> Any:
     """
     from monai.networks.nets.resnet import ResNet
 
-    network: Any = ResNet(
+    resnet: Any = ResNet
+    network = resnet(
         block="bottleneck",
         layers=[3, 8, 36, 3],
         block_inplanes=[64, 128, 256, 512],

@@ -156,6 +156,21 @@ def weights_are_installed(site: Site) -> None:
         raise PreflightRefused(f'[siamese] backbone = "{backbone}": {why}')
 
 
+def arithmetic_is_there(site: Site) -> None:
+    """Engine and precision of the settings can be had here, unless a pool does the work."""
+    s = site.settings.siamese
+    if site.settings.flows.pools or (s.engine, s.precision) == ("torch", "float32"):
+        return
+    import torch
+
+    from siamese.arithmetic import arithmetic_refusal
+
+    is_on_gpu = s.device != "cpu" and s.engine == "torch" and torch.cuda.is_available()
+    device = "cuda" if is_on_gpu or s.device == "cuda" else "cpu"
+    if why := arithmetic_refusal(s.engine, s.precision, device):
+        raise PreflightRefused(f'[siamese] engine = "{s.engine}", precision = "{s.precision}": {why}')
+
+
 CHECKS: tuple[Callable[[Site], None], ...] = (
     places_can_be_used,
     store_is_apart,
@@ -168,4 +183,5 @@ CHECKS: tuple[Callable[[Site], None], ...] = (
     logs_stay_here,
     device_is_there,
     weights_are_installed,
+    arithmetic_is_there,
 )

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from siamese.choices import missing_weights
-from siamese.limits import LIMITS, Metric, WantedPurpose, refusal
+from siamese.choices import missing_engine, missing_weights
+from siamese.limits import LIMITS, Engine, Metric, Precision, WantedPurpose, refusal
 
 ENVIRONMENT_PREFIX = "SCANTWIN_"  # SCANTWIN_DB__URL overrides [db] url, so that a password need not lie in a file
 
@@ -122,6 +122,8 @@ class SiameseSettings(_Room):
         "auto", description="auto: where the encoder's vectors were made, else a GPU where there is one"
     )
     batch_size: int = Field(8, description="scans in one padded batch")
+    engine: Engine = Field("torch", description="what works the trunk of new encoders out; part of their name")
+    precision: Precision = Field("float32", description="of the trunk of new encoders; part of their name")
     k: int = Field(20, description="length of the list of other patients")
     cutoff_fpir: float = Field(
         0.0, description="share of searches without a right answer that may show one; 0: no cut-off"
@@ -147,6 +149,13 @@ class SiameseSettings(_Room):
     @classmethod
     def _weights(cls, value: str) -> str:
         if why := missing_weights(value):
+            raise ValueError(why)
+        return value
+
+    @field_validator("engine")
+    @classmethod
+    def _engine(cls, value: Engine) -> Engine:
+        if why := missing_engine(value):
             raise ValueError(why)
         return value
 

@@ -19,6 +19,7 @@ from flows.work.batch import Call, run_batches, slices
 from flows.work.batch_ids import scan_ids, scans_of_ids
 from flows.work.lease import Ticket
 from flows.work.undone import undone
+from siamese.manifest import Manifest
 from siamese.recipe import BY_DIGEST, Recipe
 from siamese.tensor import BadTensor, load_tensor
 from siamese.vector_bytes import to_bytes
@@ -61,7 +62,7 @@ def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str
         row = encoder_row(connection, encoder_id)
     encoder = loaded_encoder(site.store / row.folder, site.settings.siamese.threads)
     device, batch_size = device_for(site, encoder_id), site.settings.siamese.batch_size
-    n_inputs, vectors = 0, {}
+    n_inputs, vectors = 0, dict[str, NDArray[np.float32]]()
     for batch in slices(scans, batch_size):  # an input may be as large as 32 MiB
         found = {scan: _input(site.tensor(row.recipe, scan), encoder.recipe) for scan in batch}
         inputs = {scan: tensor for scan, tensor in found.items() if tensor is not None}
@@ -142,18 +143,23 @@ def device_for(site: Site, encoder: str) -> str:
     "auto" keeps to the device that made the encoder's first vectors; without any it takes a GPU where there is one.
 
     Raises:
-        DeviceMissing: The configuration asks for a GPU, and there is none.
+        DeviceMissing: The configuration asks for a GPU, and there is none; or the encoder's engine or precision is not.
         OtherDevice: The encoder's vectors were made on another device than can be used here.
     """
     import torch
+
+    from siamese.arithmetic import arithmetic_refusal
 
     wanted, has_gpu = site.settings.siamese.device, torch.cuda.is_available()
     if wanted == "cuda" and not has_gpu:
         raise DeviceMissing('[siamese] device = "cuda", but this machine has no GPU; set "auto" or "cpu"')
     with site.db.read() as connection:
         used = embedding_devices(connection, encoder)
-    here = "cuda" if has_gpu else "cpu"
+        manifest = Manifest.from_json(encoder_row(connection, encoder).manifest)
+    here = "cuda" if has_gpu and manifest.engine == "torch" else "cpu"
     device = wanted if wanted != "auto" else "cpu" if used == ["cpu"] else here
+    if why := arithmetic_refusal(manifest.engine, manifest.precision, device):
+        raise DeviceMissing(f"encoder {encoder}: {why}")
     _refuse_other_device(used, encoder, device)
     return device
 

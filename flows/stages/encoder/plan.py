@@ -40,7 +40,7 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
     if is_fitted(site) and backbone not in PRETRAINED:
         return Plan(None, f"backbone {backbone} brings no weights, so it needs a loss to learn by")
     with site.db.read() as connection:
-        trained = [r for r in encoders_of(connection, cover) if r.origin == "trained" and r.backbone == backbone]
+        trained = [row for row in encoders_of(connection, cover) if row.origin == "trained" and _is_as_set(site, row)]
         nothing_serves = not any(row.cover == cover for row in active_encoders(connection))
     if not asked and trained and wanted == 0 and not is_fitted(site):
         return Plan(None, "there is a trained encoder")
@@ -53,6 +53,13 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
     if n_patients < fewest:
         return Plan(None, f"{n_patients} patients, fewest_patients = {fewest}")
     return _head(site, cover, examples, nothing_serves) if is_fitted(site) else _with_purpose(site, cover, examples)
+
+
+def _is_as_set(site: Site, row: EncoderRow) -> bool:
+    """Whether an encoder has the backbone and the arithmetic of the settings."""
+    s, manifest = site.settings.siamese, Manifest.from_json(row.manifest)
+    is_worked_so = (manifest.engine, manifest.precision) == (s.engine, s.precision)
+    return row.backbone == own_backbone(site, row.cover) and is_worked_so
 
 
 def is_fitted(site: Site) -> bool:
@@ -120,5 +127,6 @@ def training_settings(site: Site, cover: str) -> TrainingSettings:
     return TrainingSettings(
         backbone=own_backbone(site, cover), dim=s.dim, loss=s.loss, miner=s.miner, margin=s.margin, metric=s.metric,
         epochs=s.epochs, steps_per_epoch=s.steps_per_epoch, learning_rate=s.learning_rate, patience=s.patience,
-        seed=s.seed, time_budget_s=s.time_budget_minutes * 60, threads=s.threads,
+        seed=s.seed, engine=s.engine, precision=s.precision, time_budget_s=s.time_budget_minutes * 60,
+        threads=s.threads,
     )  # fmt: skip

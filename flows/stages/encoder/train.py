@@ -70,7 +70,9 @@ def _trunk(site: Site, ticket: Ticket, cover: str) -> Manifest:
     from siamese.training.head import starter_of
 
     with tempfile.TemporaryDirectory(dir=site.store, prefix=".starter-") as draft:
-        manifest = save(starter_of(own_backbone(site, cover), cover), Path(draft))
+        s = site.settings.siamese
+        trunk = starter_of(own_backbone(site, cover), cover, engine=s.engine, precision=s.precision)
+        manifest = save(trunk, Path(draft))
         keep(site, ticket, Path(draft), manifest)
     return manifest
 
