@@ -4,7 +4,8 @@
 phantoms `hard`: frontal films and chest CT. Ours is what a night does: `load_tensor` and `embed`. The plain loop is
 MONAI's EfficientNet with its batch normalisation and default memory format, in batches of 8, read by nobody beside it
 or by two worker processes, which stay alive between rounds; `ratio` is to each, the faster one counts. Both give
-vectors, whose neighbours must come in one order. Each is a process of its own.
+vectors, whose neighbours must come in one order. Each is a process of its own. OpenVINO and bf16 are timed beside ours
+where this machine has them.
 
 `--device cuda` measures ours on a GPU by batch size, beside the matrix products that the GPU can do (benchmarks.gpu).
 """
@@ -30,6 +31,7 @@ from scans.phantoms.draw import Draw
 from scans.phantoms.preset import HARD
 from scans.phantoms.study import make_study
 from scans.volume import Volume
+from siamese.limits import Engine, Precision
 from siamese.recipe import recipe_for
 from siamese.tensor import load_tensor, save_tensor, to_tensor
 
@@ -37,6 +39,11 @@ BACKBONE = "efficientnet-lite0"
 MODALITY = {"2d": "dx", "3d": "ct"}
 N_WORKERS = {"plain loop": 0, "plain loop, 2 workers": 2}
 BATCH = 8  # of the plain loop
+OTHERS: dict[str, tuple[Engine, Precision]] = {
+    "openvino": ("openvino", "float32"),
+    "bf16": ("torch", "bf16"),
+    "openvino-bf16": ("openvino", "bf16"),
+}
 LEAST_AGREEMENT = 0.999  # of ranks
 SEED = 1
 
@@ -93,22 +100,30 @@ def measure(cover: str, paths: Sequence[Path], n_threads: int, n_rounds: int) ->
         peers = {name: Child(plain_tasks, cover, paths, n_threads, n, daemon=n == 0) for name, n in N_WORKERS.items()}
         for child in peers.values():
             stack.callback(child.stop)
+        others = {name: Child(ours_tasks, cover, paths, n_threads, *how) for name, how in _available().items()}
         vectors, plain = ours.result("vectors"), peers["plain loop"].result("vectors")
         agreement = rank_agreement(vectors, plain)
         if agreement < LEAST_AGREEMENT:
             raise ValueError(f"ranks agree by {agreement:.5f}, wanted {LEAST_AGREEMENT}")
         times = in_turns(
-            {"ours": partial(_ms, ours, len(paths))} | {name: partial(_ms, c, len(paths)) for name, c in peers.items()},
+            {name: partial(_ms, child, len(paths)) for name, child in ({"ours": ours} | peers | others).items()},
             n_rounds=n_rounds,
         )
-        peaks = {name: [child.end()] for name, child in peers.items()}
+        near = {name: (vectors * child.result("vectors")).sum(axis=1).min() for name, child in others.items()}
+        peaks = {name: [child.end()] for name, child in (peers | others).items()}
     note = (
         f"{len(paths)} scans, {n_threads} threads; ranks of neighbours agree by {agreement:.6f}, "
         f"lowest cosine {(vectors * plain).sum(axis=1).min():.7f}; workers keep their own time and memory"
     )
     name = f"embedding-{cover}-{n_threads}"
+    faster = [
+        Figure(f"{name}-{other}", times.pop(other), {"torch float32": times["ours"]}, unit="ms a scan",
+               note=f"lowest cosine to torch float32 {cosine:.7f}")
+        for other, cosine in near.items()
+    ]  # fmt: skip
     return [
         Figure(name, times.pop("ours"), times, unit="ms a scan", note=note),
+        *faster,
         Figure(f"{name}-memory", [ours.end()], peaks, unit="MiB"),
     ]
 
@@ -129,7 +144,15 @@ def _ranks(vectors: Array) -> NDArray[np.int64]:
     return (rows @ rows.T)[others].reshape(len(rows), -1).argsort(axis=1).argsort(axis=1)
 
 
-def ours_tasks(cover: str, paths: Sequence[Path], n_threads: int) -> Tasks:
+def _available() -> dict[str, tuple[Engine, Precision]]:
+    from siamese.arithmetic import arithmetic_refusal
+
+    return {name: how for name, how in OTHERS.items() if not arithmetic_refusal(*how, "cpu")}
+
+
+def ours_tasks(
+    cover: str, paths: Sequence[Path], n_threads: int, engine: Engine = "torch", precision: Precision = "float32"
+) -> Tasks:
     """What a night does, after the encoder was loaded."""
     import torch
 
@@ -137,7 +160,7 @@ def ours_tasks(cover: str, paths: Sequence[Path], n_threads: int) -> Tasks:
     from siamese.training.head import starter_of
 
     torch.set_num_threads(n_threads)
-    encoder = starter_of(BACKBONE, cover)
+    encoder = starter_of(BACKBONE, cover, engine=engine, precision=precision)
     return {"vectors": lambda: embed(encoder, (load_tensor(path, encoder.recipe) for path in paths))}
 
 
