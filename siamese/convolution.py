@@ -45,6 +45,7 @@ class OneDnnConvolution(nn.Module):
 
 
 def _is_for_onednn(scans: torch.Tensor) -> bool:
-    """Without a gradient: torch's own choice has one on every device."""
-    is_plain = scans.device.type == "cpu" and scans.dtype == torch.float32 and torch.backends.mkldnn.is_available()
-    return is_plain and not torch.is_grad_enabled() and not torch.jit.is_tracing()
+    """Without a gradient and a tracer: torch's own choice has the one everywhere, and is known to the other."""
+    is_plain = scans.device.type == "cpu" and scans.dtype == torch.float32
+    is_run = not torch.is_grad_enabled() and torch._C._get_tracing_state() is None
+    return is_plain and is_run and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call, no-any-return]
