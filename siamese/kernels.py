@@ -15,6 +15,7 @@ LEVELS = (
     ("avx512_bf16", "AVX512_CORE_BF16"), ("avx512_vnni", "AVX512_CORE_VNNI"), ("avx512_bw", "AVX512_CORE"),
     ("avx_vnni", "AVX2_VNNI"), ("avx2", "AVX2"), ("avx", "AVX"), ("sse4_1", "SSE41"),
 )  # fmt: skip
+BF16 = tuple(name for flag, name in LEVELS if flag in ("amx_fp16", "amx_bf16", "avx512_fp16", "avx512_bf16"))
 LIMIT = "ONEDNN_MAX_CPU_ISA"
 
 
@@ -30,6 +31,17 @@ def kernels(device: str) -> str:
         major, minor = torch.cuda.get_device_capability()
         return f"sm_{major}{minor}"
     return f"{torch.backends.cpu.get_cpu_capability()}, oneDNN {onednn_level(_capabilities(), os.environ)}"
+
+
+def has_bf16(device: str) -> bool:
+    """Whether a device multiplies bfloat16 by itself, and is allowed to.
+
+    Args:
+        device: "cpu" or "cuda".
+    """
+    if device == "cuda":
+        return torch.cuda.get_device_capability() >= (8, 0)
+    return onednn_level(_capabilities(), os.environ) in BF16
 
 
 def onednn_level(has: Mapping[str, object], environment: Mapping[str, str]) -> str:

@@ -11,6 +11,8 @@ from siamese.choices import BACKBONES, LOSSES, MINERS, NO_LOSS, Words
 
 Metric = Literal["cosine", "euclidean"]
 Purpose = Literal["finding", "patient", "view"]  # a rule each in siamese.purposes
+Engine = Literal["torch", "openvino"]  # siamese.arithmetic
+Precision = Literal["float32", "bf16"]
 WantedPurpose = Literal["auto", Purpose]
 
 
@@ -73,6 +75,8 @@ LIMITS: Mapping[str, Words | Number] = MappingProxyType(
         "threads": whole(1, 256),
         "device": Words(("auto", "cpu", "cuda")),  # siamese.embedding
         "batch_size": whole(1, 256),
+        "engine": Words(get_args(Engine)),
+        "precision": Words(get_args(Precision)),
         "k": whole(1, 1000),
         "cutoff_fpir": Number(0.0, 1.0, below=True),
         "cutoff_patients": whole(1, 1_000_000_000),

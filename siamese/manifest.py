@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from siamese.limits import Engine, Precision
+
 MANIFEST = "manifest.json"
 SCHEMA = 1
-LATER = frozenset({"kernels", "head", "provenance"})  # keys that older manifests do not have
+LATER = frozenset({"kernels", "head", "provenance", "engine", "precision"})  # keys that older manifests do not have
 
 
 class EncoderMismatch(ValueError):
@@ -41,6 +43,8 @@ class Manifest:
     kernels: str = ""  # of the processor that trained it, see siamese.kernels; "": not recorded
     head: Literal["linear", "none"] = "linear"  # none: the vector is the backbone's features
     provenance: Mapping[str, str] = field(default_factory=dict)  # of weights made elsewhere: package, sha256, licence
+    engine: Engine = "torch"  # that works the trunk out, see siamese.arithmetic
+    precision: Precision = "float32"  # of the trunk
     schema: int = SCHEMA
 
     @property
@@ -80,6 +84,8 @@ class Manifest:
             "settings": dict(self.settings),
             "weights": self.weights_sha256,
         }
+        if (self.engine, self.precision) != ("torch", "float32"):  # older names know no other
+            named |= {"engine": self.engine, "precision": self.precision}
         text = json.dumps(named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -52,7 +52,9 @@ class Recipe:
     spacings: tuple[Spacing, ...]  # none: the longest side is fitted
     windows: tuple[Window, ...]
     version: int
-    fit: Literal["centre", "squash"] = "centre"  # squash: flat borders are cut off, what is left fills the shape
+    # squash: flat borders are cut off, what is left fills the shape; box: what is above the window's low does, by means
+    # over whole voxels, and values are clipped afterwards
+    fit: Literal["centre", "squash", "box"] = "centre"
     n_levels: int = 0  # 256: values are k/255, kept in one byte each; 0: float32
 
     def __post_init__(self) -> None:
@@ -138,10 +140,24 @@ _SLICES_3D = Recipe(
     n_levels=256,
 )
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType({r.name: r for r in (_BODY_3D, _PROJECTION_2D, _FILM_2D, _SLICES_3D)})
+# What the chest-CT trunk learned from: no spacing, the body's box drawn to one grid.
+_CHEST_CT_3D = Recipe(
+    name="chest-ct-3d",
+    cover="3d",
+    shape=(160, 224, 224),
+    spacings=(),
+    windows=(Window("ct", "value", -1000.0, 200.0), Window("", "percentile", 1.0, 99.0)),
+    version=1,
+    fit="box",
+    n_levels=256,
+)
+
+_ALL = (_BODY_3D, _PROJECTION_2D, _FILM_2D, _SLICES_3D, _CHEST_CT_3D)
+RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in _ALL})
 BY_DIGEST: Mapping[str, Recipe] = MappingProxyType({r.digest(): r for r in RECIPES.values()})
 _PLAIN: Mapping[str, Recipe] = MappingProxyType({"3d": _BODY_3D, "2d": _PROJECTION_2D})
 _SQUASHED: Mapping[str, Recipe] = MappingProxyType({"3d": _SLICES_3D, "2d": _FILM_2D})  # what pretrained trunks see
+_OWN: Mapping[tuple[str, str], Recipe] = MappingProxyType({("i3resnet152-ct", "3d"): _CHEST_CT_3D})  # of one backbone
 
 
 def recipe_for(cover: str, backbone: str = "") -> Recipe:
@@ -152,4 +168,4 @@ def recipe_for(cover: str, backbone: str = "") -> Recipe:
     """
     if cover not in COVERS:
         raise ValueError(f"cover {cover!r}: wanted '2d' or '3d'")
-    return (_SQUASHED if backbone in PRETRAINED else _PLAIN)[cover]
+    return _OWN.get((backbone, cover)) or (_SQUASHED if backbone in PRETRAINED else _PLAIN)[cover]

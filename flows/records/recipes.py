@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from db.encoders import EncoderRow, active_encoders, chosen_encoders, newest_held
 from db.inputs import encoders_with_vector, requested_recipes
 from flows.site.opened import Site
+from siamese.choices import backbone_for
 from siamese.recipe import BY_DIGEST, COVERS, Recipe, recipe_for
 
 
@@ -55,4 +56,9 @@ def serving_encoders(connection: Connection) -> list[EncoderRow]:
 
 def own_recipe(site: Site, cover: str) -> Recipe:
     """Return the recipe of the inputs that the settings' backbone sees."""
-    return recipe_for(cover, site.settings.siamese.backbone)
+    return recipe_for(cover, own_backbone(site, cover))
+
+
+def own_backbone(site: Site, cover: str) -> str:
+    """Return the backbone that the settings' one is, or has in its stead, for a cover."""
+    return backbone_for(cover, site.settings.siamese.backbone)

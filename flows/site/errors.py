@@ -68,7 +68,7 @@ class OtherDevice(Explained):
 
 
 class DeviceMissing(Explained):
-    """The GPU that the configuration asks for is not there."""
+    """The GPU, engine or precision that configuration or encoder ask for is not there."""
 
     code = "device-missing"
 

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from siamese.limits import LIMITS, Metric, WantedPurpose, refusal
+from siamese.choices import missing_engine, missing_weights
+from siamese.limits import LIMITS, Engine, Metric, Precision, WantedPurpose, refusal
 
 ENVIRONMENT_PREFIX = "SCANTWIN_"  # SCANTWIN_DB__URL overrides [db] url, so that a password need not lie in a file
 
@@ -101,7 +102,10 @@ class SiameseSettings(_Room):
         "auto", description="what alike means; auto takes the first of finding, patient, view that has pairs enough"
     )
     fewest_patients: int = Field(10, description="below this nothing is fitted or trained; the trunk alone serves")
-    backbone: str = Field("efficientnet-lite0", description="name of a MONAI backbone; 3-D scans take small for it")
+    backbone: str = Field(
+        "efficientnet-lite0",
+        description="name of a MONAI backbone; i3resnet152-ct: volumes alone",
+    )
     dim: int = Field(128, description="length of a vector that is trained by a loss")
     metric: Metric = "cosine"
     loss: str = Field("none", description="none: a head in closed form; else what is trained by gradient")
@@ -121,6 +125,8 @@ class SiameseSettings(_Room):
         "auto", description="auto: where the encoder's vectors were made, else a GPU where there is one"
     )
     batch_size: int = Field(8, description="scans in one padded batch")
+    engine: Engine = Field("torch", description="what works the trunk of new encoders out; part of their name")
+    precision: Precision = Field("float32", description="of the trunk of new encoders; part of their name")
     k: int = Field(20, description="length of the list of other patients")
     cutoff_fpir: float = Field(
         0.0, description="share of searches without a right answer that may show one; 0: no cut-off"
@@ -140,6 +146,20 @@ class SiameseSettings(_Room):
         name = info.field_name or ""
         why = refusal(name, value) if name in LIMITS else ""
         if why:
+            raise ValueError(why)
+        return value
+
+    @field_validator("backbone")
+    @classmethod
+    def _weights(cls, value: str) -> str:
+        if why := missing_weights(value):
+            raise ValueError(why)
+        return value
+
+    @field_validator("engine")
+    @classmethod
+    def _engine(cls, value: Engine) -> Engine:
+        if why := missing_engine(value):
             raise ValueError(why)
         return value
 

@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from siamese.arithmetic import worked_by
 from siamese.embedding import features
 from siamese.encoder import Encoder, build, initialise, sign
 from siamese.example import Example
 from siamese.kernels import kernels
+from siamese.limits import Engine, Precision
 from siamese.pairs import data_digest, split
 from siamese.tensor import load_tensor
 from siamese.training.repeatable import repeatable
@@ -27,7 +29,7 @@ from siamese.training.wccn import RIDGE, Floats, Head, fit_head
 Array = npt.NDArray[np.float32]
 
 
-def starter_of(backbone: str, cover: str) -> Encoder:
+def starter_of(backbone: str, cover: str, *, engine: Engine = "torch", precision: Precision = "float32") -> Encoder:
     """Return a trunk alone, in eval mode: what serves before a head can be fitted.
 
     Raises:
@@ -37,7 +39,7 @@ def starter_of(backbone: str, cover: str) -> Encoder:
     own = encoder.manifest.provenance
     told = f"{own['trained_on']}; nobody of this archive" if own else "drawn weights; nothing was learned"
     sign(encoder, replace(encoder.manifest, purpose="patient", origin="starter", trained_on=told, created_utc=""))
-    return encoder.eval()
+    return worked_by(encoder.eval(), engine, precision)
 
 
 def fit_on_trunk(
@@ -48,6 +50,8 @@ def fit_on_trunk(
     threads: int = 2,
     batch_size: int = 8,
     budget: Budget | None = None,
+    engine: Engine = "torch",
+    precision: Precision = "float32",
 ) -> Encoder:
     """Return an encoder whose head is fitted to the training patients of these examples, signed and in eval mode.
 
@@ -60,7 +64,7 @@ def fit_on_trunk(
     learned_from = split(examples)["train"]
     sample = sample_of(learned_from, budget or FIRST_NIGHT[cover])
     with repeatable(threads):
-        trunk = initialise(build(backbone, cover, head="none"))
+        trunk = worked_by(initialise(build(backbone, cover, head="none")), engine, precision)
         plain = features(trunk, _plain(trunk, sample), batch_size=batch_size).astype(np.float64)
         views = features(trunk, _views(trunk, sample), batch_size=batch_size).astype(np.float64)
         visits = _visits(sample.scans, plain)
@@ -83,7 +87,7 @@ def fit_on_trunk(
         created_utc="",
     )  # fmt: skip
     sign(encoder, manifest)
-    return encoder.eval()
+    return worked_by(encoder.eval(), engine, precision)
 
 
 def _plain(trunk: Encoder, sample: Sample) -> Iterator[Array]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from siamese.arithmetic import worked_by
 from siamese.choices import NO_LOSS
 from siamese.encoder import Encoder
 from siamese.example import Example
@@ -45,10 +46,10 @@ def make_encoder(
     try:
         if settings.loss == NO_LOSS:
             return fit_on_trunk(
-                examples, cover=cover, backbone=settings.backbone, threads=settings.threads, batch_size=batch_size
-            )
-        return fit(
-            examples, cover=cover, purpose=purpose, settings=settings, work=work, reference=reference
-        ).encoder  # fmt: skip
+                examples, cover=cover, backbone=settings.backbone, threads=settings.threads, batch_size=batch_size,
+                engine=settings.engine, precision=settings.precision,
+            )  # fmt: skip
+        run = fit(examples, cover=cover, purpose=purpose, settings=settings, work=work, reference=reference)
+        return worked_by(run.encoder, settings.engine, settings.precision)
     except (CollapsedTraining, NothingDiffers) as error:
         raise NotMade(str(error)) from error

@@ -1,10 +1,9 @@
 """The numbers of one training."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from siamese.limits import refusal
+from siamese.limits import Engine, Precision, refusal
 from siamese.search.distance import Metric
 
 
@@ -30,16 +29,19 @@ class TrainingSettings:
     patience: int = 6  # epochs without a better validation before it stops
     seed: int = 0
     threads: int = 2  # fixed, because the order of sums, hence the weights, depends on it
+    engine: Engine = "torch"  # of the trunk once it is trained; this and the next enter the name beside the settings
+    precision: Precision = "float32"
     time_budget_s: float = 1200.0  # a guard: a run that it ended says so, and may not repeat
 
     def __post_init__(self) -> None:
         """Refuse numbers that no training can have."""
         if not self.time_budget_s > 0:
             raise ValueError(f"time_budget_s = {self.time_budget_s!r}: wanted a number above 0")
-        for name, value in self.named().items():
+        for name, value in (self.named() | {"engine": self.engine, "precision": self.precision}).items():
             if why := refusal(name, value):
                 raise ValueError(f"{name} = {value!r}: {why}")
 
-    def named(self) -> Mapping[str, Any]:
+    def named(self) -> dict[str, Any]:
         """Return the settings that name an encoder: all that can change its weights on purpose."""
-        return {name: value for name, value in asdict(self).items() if name != "time_budget_s"}
+        others = ("time_budget_s", "engine", "precision")
+        return {name: value for name, value in asdict(self).items() if name not in others}

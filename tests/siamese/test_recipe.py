@@ -27,7 +27,7 @@ def test_digests_are_those_that_stored_encoders_name() -> None:
     digests = {name: recipe.digest() for name, recipe in RECIPES.items()}
     assert digests == {
         "body-3d": "f9208eb9c6edc55b", "projection-2d": "56b07bab6bf4a52d", "film-2d": "3a6a86769deddf1b",
-        "slices-3d": "ff771bc657aa50f6",
+        "slices-3d": "ff771bc657aa50f6", "chest-ct-3d": "852f396589ce3895",
     }  # fmt: skip
 
 

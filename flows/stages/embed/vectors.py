@@ -14,10 +14,11 @@ from flows.records.loaded_encoder import loaded_encoder
 from flows.site.errors import DeviceMissing, OtherDevice
 from flows.site.opened import Site
 from flows.stages.embed.inputs import ask_for_inputs
-from flows.work.batch import Call, run_batches
+from flows.work.batch import Call, run_batches, slices
 from flows.work.batch_ids import scan_ids, scans_of_ids
 from flows.work.lease import Ticket
 from flows.work.undone import undone
+from siamese.manifest import Manifest
 from siamese.recipe import BY_DIGEST, Recipe
 from siamese.tensor import BadTensor, load_tensor
 from siamese.vector_bytes import to_bytes
@@ -59,10 +60,13 @@ def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str
     with site.db.read() as connection:
         row = encoder_row(connection, encoder_id)
     encoder = loaded_encoder(site.store / row.folder, site.settings.siamese.threads)
-    found = {scan: _input(site.tensor(row.recipe, scan), encoder.recipe) for scan in scans}
-    inputs = {scan: tensor for scan, tensor in found.items() if tensor is not None}
-    device = device_for(site, encoder_id)
-    vectors = _vectors(encoder, inputs, site.settings.siamese.batch_size, device)
+    device, batch_size = device_for(site, encoder_id), site.settings.siamese.batch_size
+    n_inputs, vectors = 0, dict[str, NDArray[np.float32]]()
+    for batch in slices(scans, batch_size):  # an input may be as large as 32 MiB
+        found = {scan: _input(site.tensor(row.recipe, scan), encoder.recipe) for scan in batch}
+        inputs = {scan: tensor for scan, tensor in found.items() if tensor is not None}
+        n_inputs += len(inputs)
+        vectors |= _vectors(encoder, inputs, batch_size, device)
     rows = [
         {"scan": scan, "encoder": encoder_id, "dim": row.dim, "vector": to_bytes(vector),
          "device": device, "kernels": kernels(device), "night": ticket.night, "matched_night": None}
@@ -73,11 +77,7 @@ def embed_scans(site: Site, ticket: Ticket, pairs: Sequence[str]) -> Counter[str
         _refuse_other_device(embedding_devices(connection, encoder_id), encoder_id, device)
         save_embeddings(connection, rows)
     counts = Counter(new_embeddings=len(rows))
-    return (
-        counts
-        + undone("tensor-damaged", len(scans) - len(inputs))
-        + undone("vector-unusable", len(inputs) - len(vectors))
-    )
+    return counts + undone("tensor-damaged", len(scans) - n_inputs) + undone("vector-unusable", n_inputs - len(vectors))
 
 
 def _input(path: Path, recipe: Recipe) -> NDArray[np.float32] | None:
@@ -132,18 +132,23 @@ def device_for(site: Site, encoder: str) -> str:
     "auto" keeps to the device that made the encoder's first vectors; without any it takes a GPU where there is one.
 
     Raises:
-        DeviceMissing: The configuration asks for a GPU, and there is none.
+        DeviceMissing: The configuration asks for a GPU, and there is none; or the encoder's engine or precision is not.
         OtherDevice: The encoder's vectors were made on another device than can be used here.
     """
     import torch
+
+    from siamese.arithmetic import arithmetic_refusal
 
     wanted, has_gpu = site.settings.siamese.device, torch.cuda.is_available()
     if wanted == "cuda" and not has_gpu:
         raise DeviceMissing('[siamese] device = "cuda", but this machine has no GPU; set "auto" or "cpu"')
     with site.db.read() as connection:
         used = embedding_devices(connection, encoder)
-    here = "cuda" if has_gpu else "cpu"
+        manifest = Manifest.from_json(encoder_row(connection, encoder).manifest)
+    here = "cuda" if has_gpu and manifest.engine == "torch" else "cpu"
     device = wanted if wanted != "auto" else "cpu" if used == ["cpu"] else here
+    if why := arithmetic_refusal(manifest.engine, manifest.precision, device):
+        raise DeviceMissing(f"encoder {encoder}: {why}")
     _refuse_other_device(used, encoder, device)
     return device
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from db.encoders import EncoderRow, active_encoders, encoders_of
 from flows.records.labelled import read_examples
+from flows.records.recipes import own_backbone
 from flows.site.opened import Site
 from flows.site.settings import new_scans_wanted
 from siamese.choices import NO_LOSS, PRETRAINED
@@ -37,11 +38,11 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
     wanted = new_scans_wanted(site.settings.siamese.train_when)
     if not asked and wanted is None:
         return Plan(None, 'train_when = "never"')
-    backbone = site.settings.siamese.backbone
+    backbone = own_backbone(site, cover)
     if is_fitted(site) and backbone not in PRETRAINED:
         return Plan(None, f"backbone {backbone} brings no weights, so it needs a loss to learn by")
     with site.db.read() as connection:
-        trained = [r for r in encoders_of(connection, cover) if r.origin == "trained" and r.backbone == backbone]
+        trained = [row for row in encoders_of(connection, cover) if row.origin == "trained" and _is_as_set(site, row)]
         active = [row for row in active_encoders(connection) if row.cover == cover]
     if not asked and trained and wanted == 0 and not is_fitted(site):
         return Plan(None, "there is a trained encoder")
@@ -55,6 +56,13 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
         return Plan(None, f"{n_patients} patients, fewest_patients = {fewest}")
     found = _head(site, cover, examples, not active) if is_fitted(site) else _with_purpose(site, cover, examples)
     return _with_inputs(site, cover, found, active)
+
+
+def _is_as_set(site: Site, row: EncoderRow) -> bool:
+    """Whether an encoder has the backbone and the arithmetic of the settings."""
+    s, manifest = site.settings.siamese, Manifest.from_json(row.manifest)
+    is_worked_so = (manifest.engine, manifest.precision) == (s.engine, s.precision)
+    return row.backbone == own_backbone(site, row.cover) and is_worked_so
 
 
 def is_fitted(site: Site) -> bool:
@@ -135,7 +143,8 @@ def training_settings(site: Site, cover: str) -> TrainingSettings:
     """The configuration's [siamese] table as siamese.training wants it."""
     s = site.settings.siamese
     return TrainingSettings(
-        backbone=s.backbone, dim=s.dim, loss=s.loss, miner=s.miner, margin=s.margin, metric=s.metric,
+        backbone=own_backbone(site, cover), dim=s.dim, loss=s.loss, miner=s.miner, margin=s.margin, metric=s.metric,
         epochs=s.epochs, steps_per_epoch=s.steps_per_epoch, learning_rate=s.learning_rate, patience=s.patience,
-        seed=s.seed, time_budget_s=s.time_budget_minutes * 60, threads=s.threads,
+        seed=s.seed, engine=s.engine, precision=s.precision, time_budget_s=s.time_budget_minutes * 60,
+        threads=s.threads,
     )  # fmt: skip

@@ -20,7 +20,7 @@ from db.encoders import (
     unchoose_encoders,
 )
 from evaluation.promotion import Decision
-from flows.records.recipes import own_recipe
+from flows.records.recipes import own_backbone, own_recipe
 from flows.site.opened import Site
 from flows.stages.embed.inputs import TO_MAKE, done_with_inputs, require_inputs
 from flows.stages.encoder.plan import ENCODER, REFUSED, Plan, plan, training_settings, work_folder
@@ -69,7 +69,9 @@ def _starter(site: Site, ticket: Ticket, cover: str) -> Manifest:
     from siamese.training.head import starter_of
 
     with tempfile.TemporaryDirectory(dir=site.store, prefix=".starter-") as draft:
-        manifest = save(starter_of(site.settings.siamese.backbone, cover), Path(draft))
+        s = site.settings.siamese
+        trunk = starter_of(own_backbone(site, cover), cover, engine=s.engine, precision=s.precision)
+        manifest = save(trunk, Path(draft))
         keep(site, ticket, Path(draft), manifest)
     return manifest
 

