@@ -21,7 +21,7 @@ from siamese.training.comparison import RIVAL
 from siamese.training.conclude import Ending, Trained, check_reference, conclude
 from siamese.training.figures import PairDistances
 from siamese.training.head import lowest_numbers, visits_of, with_head
-from siamese.training.kept_features import KeptFeatures, unit
+from siamese.training.kept_features import KeptFeatures, through, unit
 from siamese.training.loop import OnEpoch, learn
 from siamese.training.repeatable import repeatable
 from siamese.training.run import Run, begin_from
@@ -74,9 +74,7 @@ class BehindW:
 
     def vectors(self, encoder: Encoder, listed: Sequence[Example], *, n_views: int, seed: int) -> Array:
         """Return unit vectors of scans as they are, or of their views."""
-        with torch.inference_mode():
-            found: Array = unit(encoder.head(self._whitened(self._ground.kept.listed(listed, n_views)))).numpy()
-        return found
+        return through(encoder.head, self._whitened(self._ground.kept.listed(listed, n_views)))
 
     def _whitened(self, rows: Array) -> torch.Tensor:
         return (torch.from_numpy(rows) - self._mean) @ self._weight.T
@@ -182,12 +180,14 @@ def train_on(
         return run, learn(run, judge, inputs, on_epoch)
 
 
-def validation_pairs(ground: Ground, settings: TrainingSettings, encoder: Encoder | None = None) -> PairDistances:
-    """Return the distances of validation pairs by a run's encoder; without one by W."""
+def pairs_on(
+    ground: Ground, settings: TrainingSettings, encoder: Encoder | None = None, *, part: str = "validation"
+) -> PairDistances:
+    """Return the distances of a split's pairs by a run's encoder; without one by W."""
     with repeatable(settings.threads):
         judge = Validation(split(ground.examples), ground.purpose, settings, BehindW(ground))
         identity = torch.eye(ground.closed_form.manifest.dim)
-        return judge.pairs(encoder or _with_map(ground, identity), "validation")
+        return judge.pairs(encoder or _with_map(ground, identity), part)
 
 
 def concluded(ground: Ground, run: Run, stopped_by: str, reference: Encoder | None = None) -> Trained:

@@ -19,7 +19,7 @@ from siamese.choices import LOSSES
 from siamese.encoder import Encoder, sign
 from siamese.example import Example
 from siamese.pairs import Purpose, data_digest
-from siamese.training.anchored import Ground, concluded, ground_of, train_on, validation_pairs
+from siamese.training.anchored import Ground, concluded, ground_of, pairs_on, train_on
 from siamese.training.comparison import OF_LOSS, label_of
 from siamese.training.conclude import Trained, check_reference
 from siamese.training.figures import PairDistances, figures, lead_of
@@ -125,7 +125,7 @@ def _contest(ground: Ground, settings: TrainingSettings, miner: str, work: Path)
     won_runs, configured_runs = (
         [_pairs_of(ground, replace(chosen, seed=seed)) for seed in seeds] for chosen in (won, settings)
     )
-    closed = validation_pairs(ground, settings)
+    closed = pairs_on(ground, settings)
     aucs, configured = ([figures(p)["auc"] or 0.0 for p in runs] for runs in (won_runs, configured_runs))
     lead = lead_of(won_runs, closed)
     contest = Contest(
@@ -160,7 +160,7 @@ def _scored(ground: Ground, settings: TrainingSettings, work: Path) -> tuple[flo
 
 def _pairs_of(ground: Ground, settings: TrainingSettings) -> PairDistances:
     run, _ = train_on(ground, settings)
-    return validation_pairs(ground, settings, run.encoder)
+    return pairs_on(ground, settings, run.encoder)
 
 
 def _name(ground: Ground, settings: TrainingSettings) -> str:

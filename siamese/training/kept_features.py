@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 
 from scans.atomic import write_atomically
-from siamese.embedding import embed, features
-from siamese.encoder import Encoder, weights_sha256
+from siamese.embedding import check_vectors, embed, features
+from siamese.encoder import SMALLEST_NORM, Encoder, weights_sha256
 from siamese.example import Example
 from siamese.kernels import kernels
 from siamese.tensor import load_tensor
@@ -53,7 +53,7 @@ class KeptFeatures:
         held = self._held.get(key)
         if held is not None:
             return held
-        path = self.folder / f"{hashlib.sha256(example.scan.encode()).hexdigest()[:32]}-{n_views}.npy"
+        path = self.path_of(example, n_views)
         rows = _read(path, (1 + n_views, self.trunk.manifest.dim))
         if rows is None:
             rows = features(self.trunk, self._seen(example, n_views), batch_size=self._batch_size)
@@ -62,6 +62,10 @@ class KeptFeatures:
             self._held[key] = rows
             self._room -= rows.nbytes
         return rows
+
+    def path_of(self, example: Example, n_views: int) -> Path:
+        """Return where the features of a scan and its first n views are kept."""
+        return self.folder / f"{hashlib.sha256(example.scan.encode()).hexdigest()[:32]}-{n_views}.npy"
 
     def listed(self, listed: Sequence[Example], n_views: int) -> Array:
         """Return features (N, F) of scans as they are; or of views, of scans that stand n_views times in a row each."""
@@ -77,7 +81,7 @@ class KeptFeatures:
         The views are those of `views.view_of`, whatever the seed.
         """
         if weights_sha256(encoder.backbone.state_dict()) == self._trunk_sha256:
-            return through(encoder, self.listed(listed, n_views))
+            return through(encoder.head, torch.from_numpy(self.listed(listed, n_views)))
         return embed(encoder, self._tensors(listed, n_views), batch_size=self._batch_size)
 
     def _tensors(self, listed: Sequence[Example], n_views: int) -> Iterator[Array]:
@@ -92,17 +96,20 @@ class KeptFeatures:
             yield view_of(scan, example.scan, number)
 
 
-def through(encoder: Encoder, rows: Array) -> Array:
-    """Return the unit vectors (N, D) that an encoder's head makes of features (N, F)."""
+def through(head: torch.nn.Module, rows: torch.Tensor) -> Array:
+    """Return the unit vectors (N, D) that a head makes of features (N, F).
+
+    Raises:
+        BadEmbedding: One of them has no direction.
+    """
     with torch.inference_mode():
-        vectors: Array = unit(encoder.head(torch.from_numpy(rows))).numpy()
+        vectors: Array = unit(head(rows)).numpy()
+    check_vectors(vectors)
     return vectors
 
 
 def unit(rows: torch.Tensor) -> torch.Tensor:
     """Return rows (N, D) of length 1, as an encoder makes them."""
-    from siamese.encoder import SMALLEST_NORM
-
     return torch.nn.functional.normalize(rows, dim=1, eps=SMALLEST_NORM)
 
 
