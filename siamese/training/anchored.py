@@ -7,6 +7,7 @@ descent on the weights themselves lost what W knew within an epoch. To the loss 
 """
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class Ground:
     n_views: int
     head: Head  # W and the mean
     closed_form: Encoder  # the trunk with W alone
+    identity: Encoder  # the trunk with the map that a training begins with
     counts: Mapping[str, Mapping[str, int]]  # of all that there were, see `pairs.feasible`
 
     @property
@@ -148,7 +150,8 @@ def ground_of(
         seen = [features.of(example, settings.views).astype(np.float64) for example in learned_from]
         plain = np.stack([rows[0] for rows in seen])
         head = fit_head(plain.mean(axis=0), [seen, visits_of(learned_from, plain)])
-    return Ground(features, used, purpose, settings.views, head, with_head(trunk, head), counts)
+        closed_form, identity = with_head(trunk, head), _identity(trunk)
+    return Ground(features, used, purpose, settings.views, head, closed_form, identity, counts)
 
 
 def train_on(
@@ -160,7 +163,7 @@ def train_on(
         CollapsedTraining: A number is none.
     """
     with repeatable(settings.threads):
-        encoder = _with_map(ground, torch.eye(ground.closed_form.manifest.dim))
+        encoder = deepcopy(ground.identity)
         optimiser = torch.optim.AdamW(
             [encoder.head.get_parameter("weight")], settings.learning_rate, weight_decay=0.0, fused=True
         )
@@ -186,8 +189,7 @@ def pairs_on(
     """Return the distances of a split's pairs by a run's encoder; without one by W."""
     with repeatable(settings.threads):
         judge = Validation(split(ground.examples), ground.purpose, settings, BehindW(ground))
-        identity = torch.eye(ground.closed_form.manifest.dim)
-        return judge.pairs(encoder or _with_map(ground, identity), part)
+        return judge.pairs(encoder or ground.identity, part)
 
 
 def concluded(ground: Ground, run: Run, stopped_by: str, reference: Encoder | None = None) -> Trained:
@@ -210,10 +212,10 @@ def concluded(ground: Ground, run: Run, stopped_by: str, reference: Encoder | No
         return conclude(run, judge, ending)
 
 
-def _with_map(ground: Ground, weight: torch.Tensor) -> Encoder:
-    """Return an encoder of the trunk whose head is a map without bias; it is only used behind W."""
-    trunk = ground.kept.trunk
-    encoder = with_head(trunk, Head(weight.numpy().astype(np.float64), np.zeros(len(weight))))
+def _identity(trunk: Encoder) -> Encoder:
+    """Return an encoder of the trunk whose head leaves everything as it is; it is only used behind W."""
+    n_features = trunk.manifest.dim
+    encoder = with_head(trunk, Head(np.eye(n_features), np.zeros(n_features)))
     encoder.backbone.requires_grad_(False)
     encoder.head.get_parameter("bias").requires_grad_(False)
     return encoder

@@ -18,6 +18,7 @@ from scans.atomic import write_atomically
 from siamese.choices import LOSSES
 from siamese.encoder import Encoder, sign
 from siamese.example import Example
+from siamese.limits import LARGEST_MARGIN
 from siamese.pairs import Purpose, data_digest
 from siamese.training.anchored import Ground, concluded, ground_of, pairs_on, train_on
 from siamese.training.comparison import OF_LOSS, label_of
@@ -27,7 +28,9 @@ from siamese.training.loop import score
 from siamese.training.losses import loss_named
 from siamese.training.settings import TrainingSettings
 
-RATES, SPREADS, MEMORIES = (0.2, 1.0), (1.0, 2.0), (0, 256)  # of the configured rate; of margin or temperature; vectors
+RATES, SPREADS = (0.2, 1.0), (1.0, 2.0)  # times the configured learning rate, and margin or temperature
+MEMORY = 256  # vectors, where none are configured; none, where some are
+LARGEST = {"margin": 0.99 * LARGEST_MARGIN, "temperature": 10.0}  # of what is tried
 RUNGS = (4, 2, 1)  # of the epochs: a quarter, a half, all
 N_SEEDS = 3
 
@@ -106,13 +109,15 @@ def compare(ground: Ground, settings: TrainingSettings, work: Path) -> list[Cont
 
 
 def grid(settings: TrainingSettings) -> list[TrainingSettings]:
-    """Return the settings that are tried of a loss."""
-    spread = loss_named(settings.loss).spread
-    found = []
-    for rate, wide, memory in itertools.product(RATES, SPREADS, MEMORIES):
-        changed = {"learning_rate": settings.learning_rate * rate, spread: getattr(settings, spread) * wide}
-        found.append(replace(settings, memory=memory, **changed))
-    return found
+    """Return the settings that are tried of a loss; the configured ones are among them."""
+    name = loss_named(settings.loss).spread
+    spread: float = getattr(settings, name)
+    spreads = [min(spread * wide, max(spread, LARGEST[name])) for wide in SPREADS]
+    memories = (settings.memory, 0 if settings.memory else MEMORY)
+    return [
+        replace(settings, learning_rate=settings.learning_rate * rate, memory=memory, **{name: wide})
+        for rate, wide, memory in itertools.product(RATES, spreads, memories)
+    ]
 
 
 def _contest(ground: Ground, settings: TrainingSettings, miner: str, work: Path) -> Contest:
