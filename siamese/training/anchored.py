@@ -47,11 +47,7 @@ class Ground:
     closed_form: Encoder  # the trunk with W alone
     identity: Encoder  # the trunk with the map that a training begins with
     counts: Mapping[str, Mapping[str, int]]  # of all that there were, see `pairs.feasible`
-
-    @property
-    def behind(self) -> str:
-        """The digest of trunk and W."""
-        return weights_sha256(self.closed_form.state_dict())
+    behind: str  # digest of trunk and W
 
 
 class BehindW:
@@ -151,7 +147,8 @@ def ground_of(
         plain = np.stack([rows[0] for rows in seen])
         head = fit_head(plain.mean(axis=0), [seen, visits_of(learned_from, plain)])
         closed_form, identity = with_head(trunk, head), _identity(trunk)
-    return Ground(features, used, purpose, settings.views, head, closed_form, identity, counts)
+    behind = weights_sha256(closed_form.state_dict())
+    return Ground(features, used, purpose, settings.views, head, closed_form, identity, counts, behind)
 
 
 def train_on(

@@ -96,16 +96,20 @@ def fit_every(
 
 
 def compare(ground: Ground, settings: TrainingSettings, work: Path) -> list[Contest]:
-    """Return what each loss came to, in the order of `siamese.choices.LOSSES` and its miners.
+    """Return what each loss came to, in the order of `ways`.
 
     Raises:
         CollapsedTraining: A number is none.
     """
     return [
         _contest(ground, replace(settings, loss=loss, miner=miner or settings.miner), miner, work)
-        for loss in LOSSES
-        for miner in loss_named(loss).miners or ("",)
+        for loss, miner in ways()
     ]
+
+
+def ways() -> list[tuple[str, str]]:
+    """Return what is compared, loss and miner; "" where a loss takes all known pairs."""
+    return [(loss, miner) for loss in LOSSES for miner in loss_named(loss).miners or ("",)]
 
 
 def grid(settings: TrainingSettings) -> list[TrainingSettings]:

@@ -38,10 +38,7 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
         return Plan(None, 'train_when = "never"')
     backbone = site.settings.siamese.backbone
     if needs_trunk(site) and backbone not in PRETRAINED:
-        loss = site.settings.siamese.loss
-        return Plan(
-            None, f'backbone {backbone} brings no weights, so it needs a loss to learn by, and "{loss}" is none'
-        )
+        return Plan(None, f"backbone {backbone} brings no weights, {_why(site)}")
     with site.db.read() as connection:
         made = [r for r in encoders_of(connection, cover) if r.origin == "trained" and r.backbone == backbone]
         nothing_serves = not any(row.cover == cover for row in active_encoders(connection))
@@ -63,6 +60,10 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
 def is_fitted(site: Site) -> bool:
     """Whether the settings ask for a head in closed form."""
     return site.settings.siamese.loss == NO_LOSS
+
+
+def _why(site: Site) -> str:
+    return "so it needs a loss to learn by" if is_fitted(site) else 'and loss = "every" compares heads on those'
 
 
 def needs_trunk(site: Site) -> bool:

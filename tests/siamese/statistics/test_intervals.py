@@ -116,7 +116,7 @@ def test_pairs_are_weighed_by_both_ends_and_copies_are_never_paired():
     assert (found["roc_auc"].low, found["roc_auc"].high) == pytest.approx(tuple(np.percentile(slow, [2.5, 97.5])))
 
 
-def pairs_of(seed, n_patients=8, n_scans=3):
+def pairs_of(seed, n_patients=8, n_scans=2):
     """All pairs of scans of some patients: distances, which are of one patient, and whose both ends are."""
     rng = np.random.default_rng(seed)
     of = np.repeat(np.arange(n_patients), n_scans)
@@ -128,8 +128,8 @@ def pairs_of(seed, n_patients=8, n_scans=3):
 def test_a_lead_equals_a_slow_loop_over_patients_drawn():
     """Two runs of ours against one rival, each resample weighing a pair as often as both its people were drawn."""
     (one, alike, left, right), (two, *_), (rival, *_) = pairs_of(0), pairs_of(1), pairs_of(2)
-    found = pair_difference([one, two], rival, alike, left, right, n=200, seed=5)
-    draws = resample(np.concatenate([left, right]), n=200, seed=5)
+    found = pair_difference([one, two], rival, alike, left, right, n=30, seed=5)
+    draws = resample(np.concatenate([left, right]), n=30, seed=5)
 
     def auc(distances, times):
         near, far = np.flatnonzero(alike), np.flatnonzero(~alike)
