@@ -54,8 +54,8 @@ def measure(data: Path) -> dict[str, dict[str, list[float]]]:
     for split in range(N_SPLITS):
         unseen = set(people[split * N_UNSEEN : (split + 1) * N_UNSEEN])
         with tempfile.TemporaryDirectory() as folder:
-            seen = examples_of(_pictures([p for p in people if p not in unseen]), Path(folder), TRAIN)
-            asked = examples_of(_pictures(sorted(unseen)), Path(folder), TEST)
+            seen = examples_of(pictures_of([p for p in people if p not in unseen]), Path(folder), TRAIN)
+            asked = examples_of(pictures_of(sorted(unseen)), Path(folder), TEST)
             for way, vectors in _ways(seen, asked).items():
                 auc, eer = pair_figures(vectors, [e.patient for e in asked])
                 found[way]["auc"].append(auc)
@@ -74,7 +74,8 @@ def pair_figures(vectors: NDArray[np.float32], of: Sequence[str]) -> tuple[float
     return auc, eer
 
 
-def _pictures(people: Sequence[Path]) -> list[Picture]:
+def pictures_of(people: Sequence[Path]) -> list[Picture]:
+    """Read all pictures of some people's folders."""
     return [
         Picture(f"{person.name}/{path.stem}", person.name, read_grey(path.read_bytes()))
         for person in people

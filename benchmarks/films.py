@@ -47,14 +47,19 @@ class Found:
 
 def measure(archive: Path, home: Path) -> dict[str, Found]:
     """Take the folder in, and ask both ways the same searches."""
+    site = site_over(archive, home)
+    request = EvaluationRequest(task="patient")
+    (pool,) = [pool for pool in read_pools(opened(site, request)) if pool.cover == "2d"]
+    return {way: _asked(site, pool, with_visits=way == WAYS[0]) for way in WAYS}
+
+
+def site_over(archive: Path, home: Path) -> Site:
+    """Return a site over the folder, after a night that took it in."""
     config = home / "config.toml"
     if not config.exists():
         new_site(archive, config, secret=SECRET, changes=SETTINGS)
     whole_night(config)
-    site = open_site(config)
-    request = EvaluationRequest(task="patient")
-    (pool,) = [pool for pool in read_pools(opened(site, request)) if pool.cover == "2d"]
-    return {way: _asked(site, pool, with_visits=way == WAYS[0]) for way in WAYS}
+    return open_site(config)
 
 
 def _asked(site: Site, pool: Pool, *, with_visits: bool) -> Found:

@@ -40,9 +40,12 @@ PRETRAINED = {
     ),
 }
 NO_LOSS = "none"  # of the settings: no gradient, a head in closed form
-LOSSES = {  # of siamese.training.losses.MakeLoss
-    "contrastive": "siamese.training.losses:contrastive",
-    "triplet": "siamese.training.losses:triplet",
+EVERY_LOSS = "every"  # of the settings: each of LOSSES in turn, at one budget; the best one is the candidate
+LOSSES = {  # of siamese.training.losses.LossRule
+    "contrastive": "siamese.training.losses:CONTRASTIVE",
+    "triplet": "siamese.training.losses:TRIPLET",
+    "multi-similarity": "siamese.training.losses:MULTI_SIMILARITY",
+    "supcon": "siamese.training.losses:SUPCON",
 }
 MINERS = {  # of siamese.training.mining.Miner
     "random": "siamese.training.mining:RANDOM",

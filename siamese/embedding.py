@@ -45,7 +45,7 @@ def embed(
         ValueError: The encoder is in training mode, or device or batch size is not usable.
     """
     vectors = _through(encoder, encoder.vectors_of, tensors, batch_size, device)
-    _check_vectors(vectors)
+    check_vectors(vectors)
     return vectors
 
 
@@ -114,7 +114,12 @@ def _check_tensor(tensor: npt.NDArray[np.float32], shape: tuple[int, ...], index
         raise BadEmbedding(f"tensor {index}: holds values that are not finite")
 
 
-def _check_vectors(vectors: npt.NDArray[np.float32]) -> None:
+def check_vectors(vectors: npt.NDArray[np.float32]) -> None:
+    """Refuse vectors (N, D) of which one is not of length 1.
+
+    Raises:
+        BadEmbedding: The first such is named.
+    """
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     good = np.isfinite(lengths) & (np.abs(lengths - 1) < UNIT_TOLERANCE)
     if not good.all():

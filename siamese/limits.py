@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from siamese.choices import BACKBONES, LOSSES, MINERS, NO_LOSS, Words
+from siamese.choices import BACKBONES, EVERY_LOSS, LOSSES, MINERS, NO_LOSS, Words
 
 Metric = Literal["cosine", "euclidean"]
 Purpose = Literal["finding", "patient", "view"]  # a rule each in siamese.purposes
@@ -59,9 +59,13 @@ LIMITS: Mapping[str, Words | Number] = MappingProxyType(
         "backbone": Words(BACKBONES.keys()),
         "dim": whole(8, 512),
         "metric": Words(get_args(Metric)),
-        "loss": Words(ChainMap({NO_LOSS: ""}, LOSSES)),
+        "loss": Words(ChainMap({NO_LOSS: "", EVERY_LOSS: ""}, LOSSES)),
         "miner": Words(MINERS.keys()),
         "margin": Number(0.0, LARGEST_MARGIN, above=True, below=True),
+        "temperature": Number(0.0, 10.0, above=True),
+        "memory": whole(0, 65_536),
+        "anchor": Number(0.0, 1e6),
+        "views": whole(1, 64),
         "epochs": whole(1, 10_000),
         "steps_per_epoch": whole(1, 1_000_000),
         "groups_per_batch": whole(2, 1024),  # two, to draw an unlike pair

@@ -30,6 +30,10 @@ class PatientStraddles(ValueError):
     """One patient's scans stand in two splits, or one scan stands twice: nothing may be learned."""
 
 
+class TooFewPairs(ValueError):
+    """The examples cannot carry this purpose yet: use another, or a starter encoder."""
+
+
 @dataclass(frozen=True)
 class Feasibility:
     """Whether a purpose can be trained on these examples, why not, and what was counted."""
@@ -107,6 +111,19 @@ def feasible(examples: Sequence[Example], purpose: Purpose) -> Feasibility:
                 )
                 return Feasibility(False, reason, counts)
     return Feasibility(True, "", counts)
+
+
+def require_pairs(examples: Sequence[Example], purpose: Purpose) -> Mapping[str, Mapping[str, int]]:
+    """Return what was counted, split -> patients, scans, alike, unlike.
+
+    Raises:
+        TooFewPairs: Too few pairs to learn from or to be judged by; the message says what would help.
+        PatientStraddles: See `split`.
+    """
+    feasibility = feasible(examples, purpose)
+    if not feasibility.ok:
+        raise TooFewPairs(feasibility.reason)
+    return feasibility.counts
 
 
 def _tallies(part: Sequence[Example], purpose: Purpose) -> dict[str, Counter[int]]:

@@ -170,7 +170,9 @@ def _fold_encoder(pool: Pool, settings: TrainingSettings, work: Path, number: in
     if not (folder / "manifest.json").exists():
         examples = dealt(pool.examples, number)
         try:
-            encoder = make_encoder(examples, cover=pool.cover, purpose=pool.task, settings=settings, work=work)
+            encoder = make_encoder(
+                examples, cover=pool.cover, purpose=pool.task, settings=settings, work=work, kept=work.parent
+            )
         except NotMade as error:
             raise ValueError(f"fold {number + 1}: {error}") from error
         save(encoder, folder)

@@ -27,7 +27,7 @@ from flows.site.opened import Site
 from flows.stages.embed.inputs import done_with_inputs
 from flows.work.lease import day_ticket
 from scans.atomic import write_atomically
-from siamese.choices import NO_LOSS
+from siamese.choices import LOSSES
 from siamese.example import Example
 from siamese.pairs import split
 from siamese.training.settings import TrainingSettings
@@ -78,8 +78,8 @@ def learning_curves(
 def _curve(opening: Opening, pool: Pool, plan: CurvePlan, done: Count) -> KeptCurve:
     """Train and ask every size from every seed, and record what came of it."""
     site, kind = opening.site, opening.request.kind
-    if site.settings.siamese.loss == NO_LOSS:
-        raise LeftOut(f'{pool.cover}: a curve compares trainings by gradient, and [siamese] loss = "none" has none')
+    if (loss := site.settings.siamese.loss) not in LOSSES:
+        raise LeftOut(f'{pool.cover}: a curve compares trainings by one loss, and [siamese] loss = "{loss}" is none')
     asked = split(pool.examples)["test"]
     n_asked = len({e.patient for e in asked})
     if n_asked < FEWEST_PATIENTS:

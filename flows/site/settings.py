@@ -108,9 +108,16 @@ class SiameseSettings(_Room):
     )
     dim: int = Field(128, description="length of a vector that is trained by a loss")
     metric: Metric = "cosine"
-    loss: str = Field("none", description="none: a head in closed form; else what is trained by gradient")
+    loss: str = Field(
+        "none",
+        description="none: a head in closed form; else what is trained by gradient; every: all, the best is taken",
+    )
     miner: str = "semi-hard"
     margin: float = 0.3
+    temperature: float = Field(0.1, description="of supcon")
+    memory: int = Field(0, description="vectors of batches before that a batch is compared with as well")
+    anchor: float = Field(1.0, description="how strongly a head is held near the closed-form one that it begins with")
+    views: int = Field(4, description="changed views of each training scan that a head is trained on")
     epochs: int = 8
     steps_per_epoch: int = 10
     learning_rate: float = 5e-4

@@ -158,6 +158,41 @@ def pair_estimates(
     return found
 
 
+def pair_difference(
+    ours: Sequence[Floats],
+    theirs: Floats,
+    alike: Flags,
+    left: Ints,
+    right: Ints,
+    *,
+    n: int = N_RESAMPLES,
+    seed: int = 0,
+) -> Estimate:
+    """Return our AUC less theirs, on the same pairs and in the same resamples of patients.
+
+    Args:
+        ours: (P,) distances of the pairs, once a run: our AUC is the mean of theirs.
+        theirs: (P,) distances of the same pairs.
+        alike: (P,) which are alike.
+        left: (P,) patient of one end.
+        right: (P,) patient of the other end.
+        n: Number of resamples.
+        seed: Of the draws.
+    """
+    n_patients = len(np.unique(np.concatenate([left, right])))
+    if alike.all() or not alike.any():
+        return Estimate(None, None, None, len(alike), n_patients)
+    rows = _fewer(alike, np.random.default_rng(seed))
+    found, drawn = [], []
+    for distances in (*ours, theirs):
+        found.append(float(pair_metrics(distances, alike)["roc_auc"] or 0.0))
+        resampled = _resampled_pairs(distances[rows], alike[rows], left[rows], right[rows], n, seed)
+        drawn.append(resampled["roc_auc"])
+    leads = np.mean(drawn[:-1], axis=0) - drawn[-1]
+    low, high = np.percentile(leads, LEVEL).tolist() if leads.size else (-1.0, 1.0)
+    return Estimate(float(np.mean(found[:-1]) - found[-1]), float(low), float(high), len(alike), n_patients)
+
+
 def _resampled_pairs(distances: Floats, alike: Flags, left: Ints, right: Ints, n: int, seed: int) -> dict[str, Floats]:
     draws = resample(np.concatenate([left, right]), n=n, seed=seed)
     one, other = draws.codes[: len(left)], draws.codes[len(left) :]

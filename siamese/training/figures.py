@@ -13,12 +13,15 @@ import numpy.typing as npt
 
 from siamese.example import Example
 from siamese.pairs import ALIKE, UNLIKE, Purpose, relations
+from siamese.purposes import codes
 from siamese.search.distance import Metric, distances
+from siamese.statistics.intervals import Estimate, pair_difference
 
 N_BINS = 40
 FARTHEST = 2.0  # of unit vectors, in both metrics
 
 Distances = npt.NDArray[np.float64]
+Ends = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class PairDistances:
 
     alike: Distances  # (n,)
     unlike: Distances  # (m,)
+    alike_of: Ends  # (n, 2) codes of the patients of both ends
+    unlike_of: Ends  # (m, 2)
     first_is_alike: npt.NDArray[np.bool_]  # one a query that has an alike scan
     mean_distance: float  # of all pairs of a kind, known or not; near 0 after a collapse
     embedding_std: float  # mean over dimensions; 1 / sqrt(dim) for vectors that fill the sphere
@@ -44,6 +49,8 @@ def pair_distances(
         metric: "cosine" or "euclidean".
     """
     alike, unlike, firsts, every = [], [], [], []
+    alike_of, unlike_of = [], []
+    people = codes([e.patient for e in examples])
     kinds = np.array([e.kind for e in examples])
     for kind in sorted(set(kinds.tolist())):
         rows = np.flatnonzero(kinds == kind).tolist()
@@ -53,11 +60,16 @@ def pair_distances(
         alike.append(matrix[upper & (relation == ALIKE)])
         unlike.append(matrix[upper & (relation == UNLIKE)])
         every.append(matrix[upper])
+        ends = np.stack(np.broadcast_arrays(people[rows, None], people[None, rows]), axis=2)
+        alike_of.append(ends[upper & (relation == ALIKE)])
+        unlike_of.append(ends[upper & (relation == UNLIKE)])
         firsts.append(_first_is_alike(matrix, relation))
     all_pairs = np.concatenate([*every, np.empty(0)])
     return PairDistances(
         np.concatenate([*alike, np.empty(0)]),
         np.concatenate([*unlike, np.empty(0)]),
+        np.concatenate([*alike_of, np.empty((0, 2), np.int64)]),
+        np.concatenate([*unlike_of, np.empty((0, 2), np.int64)]),
         np.concatenate([*firsts, np.empty(0, bool)]),
         float(all_pairs.mean()) if all_pairs.size else 0.0,
         float(vectors.std(axis=0).mean()) if len(vectors) else 0.0,
@@ -104,6 +116,14 @@ def auc(alike: Distances, unlike: Distances) -> float | None:
     ranks = rankdata(np.concatenate([unlike, alike]))  # mean ranks of ties
     unlike_wins = ranks[:m].sum() - m * (m + 1) / 2
     return float(unlike_wins / (n * m))
+
+
+def lead_of(ours: Sequence[PairDistances], theirs: PairDistances) -> Estimate:
+    """Return by how much our AUC, a mean over runs, is above theirs on the same pairs; 95 % interval over patients."""
+    n = len(theirs.alike)
+    ends = np.concatenate([theirs.alike_of, theirs.unlike_of])
+    runs, rival = [np.concatenate([p.alike, p.unlike]) for p in ours], np.concatenate([theirs.alike, theirs.unlike])
+    return pair_difference(runs, rival, np.arange(len(ends)) < n, ends[:, 0], ends[:, 1])
 
 
 def best_cutoff(alike: Distances, unlike: Distances) -> float | None:

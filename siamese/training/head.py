@@ -67,9 +67,9 @@ def fit_on_trunk(
         trunk = worked_by(initialise(build(backbone, cover, head="none")), engine, precision)
         plain = features(trunk, _plain(trunk, sample), batch_size=batch_size).astype(np.float64)
         views = features(trunk, _views(trunk, sample), batch_size=batch_size).astype(np.float64)
-        visits = _visits(sample.scans, plain)
+        visits = visits_of(sample.scans, plain)
         head = fit_head(plain.mean(axis=0), [_by_scan(plain, views, sample), visits])
-    encoder = _with_head(trunk, head)
+    encoder = with_head(trunk, head)
     counts = {"patients": len({e.patient for e in learned_from}), "scans": len(learned_from)}
     manifest = replace(
         encoder.manifest,
@@ -83,7 +83,6 @@ def fit_on_trunk(
         trained_on=_told(sample, len(visits)),
         counts={"train": counts},
         kernels=kernels("cpu"),
-        provenance=dict(trunk.manifest.provenance),
         created_utc="",
     )  # fmt: skip
     sign(encoder, manifest)
@@ -108,7 +107,7 @@ def _by_scan(plain: Floats, views: Floats, sample: Sample) -> list[Floats]:
     return [np.concatenate([plain[i : i + 1], changed[i]]) for i in range(sample.n_viewed)]
 
 
-def _visits(scans: Sequence[Example], plain: Floats) -> list[Floats]:
+def visits_of(scans: Sequence[Example], plain: Floats) -> list[Floats]:
     """Return, of each patient and kind with several studies, the features of one scan each, (studies, F)."""
     rows: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for row, example in enumerate(scans):
@@ -116,14 +115,15 @@ def _visits(scans: Sequence[Example], plain: Floats) -> list[Floats]:
     return [plain[list(studies.values())] for studies in rows.values() if len(studies) > 1]
 
 
-def _with_head(trunk: Encoder, head: Head) -> Encoder:
+def with_head(trunk: Encoder, head: Head) -> Encoder:
     """Return an encoder of the trunk's weights and this head; the mean goes into the bias."""
     manifest = trunk.manifest
     encoder = build(manifest.backbone, manifest.cover, dim=0, recipe=trunk.recipe)
     encoder.backbone.load_state_dict(trunk.backbone.state_dict())
     linear = {"weight": torch.from_numpy(head.weight), "bias": torch.from_numpy(-head.weight @ head.mean)}
     encoder.head.load_state_dict({name: tensor.to(torch.float32) for name, tensor in linear.items()})
-    return encoder
+    encoder.manifest = replace(encoder.manifest, provenance=dict(manifest.provenance))
+    return encoder.eval()
 
 
 def _told(sample: Sample, n_repeated: int) -> str:

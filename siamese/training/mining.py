@@ -55,8 +55,8 @@ def mine(
 
     Args:
         name: One of siamese.choices.
-        vectors: (N, D), unit length.
-        relations: (N, N), as of `pairs.relations`.
+        vectors: (M, D), unit length; the first N are the anchors.
+        relations: (N, M), as of `pairs.relations`.
         margin: Of the loss, in units of the metric's distance.
         metric: "cosine" or "euclidean".
         generator: Draws the negatives of "random".
@@ -93,7 +93,7 @@ def _hard(
 
 
 def _mine_anchors(miner: BaseMiner, vectors: torch.Tensor, relations: torch.Tensor) -> Triplets:
-    found = [_mine_anchor(miner, vectors.detach(), relations[i], i) for i in range(len(vectors))]
+    found = [_mine_anchor(miner, vectors.detach(), relations[i], i) for i in range(len(relations))]
     anchors, positives, negatives = (torch.cat(column) for column in zip(*found, strict=True))
     return anchors, positives, negatives
 
@@ -114,7 +114,7 @@ def _random(
 ) -> Triplets:
     """Each positive of each anchor with one negative."""
     anchors, positives = torch.where(relations == ALIKE)
-    unlike = (relations == UNLIKE)[anchors].float()  # (pairs, N)
+    unlike = (relations == UNLIKE)[anchors].float()  # (pairs, M)
     usable = unlike.any(dim=1)
     anchors, positives, unlike = anchors[usable], positives[usable], unlike[usable]
     if len(anchors) == 0:

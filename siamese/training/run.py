@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from siamese.encoder import Encoder, build, initialise
+from siamese.encoder import Encoder, build, initialise, weights_sha256
 from siamese.example import Example
 from siamese.kernels import kernels
 from siamese.pairs import Purpose, data_digest, split
@@ -26,22 +26,43 @@ class Run:
     train: Sequence[Example]
     purpose: Purpose
     settings: TrainingSettings
-    work: Path
+    work: Path | None  # where it is put down; None: nowhere
     name: str  # digest of all that makes this run this run
     data_digest: str
     curve: list[Epoch]
-    best_epoch: int  # from 1; 0 before the first
+    best_epoch: int  # from 1; 0: what it began with
     best_weights: Tensors
     resumed_after: int | None
+    start: Epoch | None = None  # what it began with, where that may be the best
+    anchored: bool = False  # whether its head is held near the identity, with which it began
 
 
 def begin(examples: Sequence[Example], *, cover: str, purpose: Purpose, settings: TrainingSettings, work: Path) -> Run:
-    """Return a new run, or the one whose checkpoint lies in the work folder."""
+    """Return a new run of a whole network, or the one whose checkpoint lies in the work folder."""
     encoder = initialise(build(settings.backbone, cover, settings.dim, settings.seed))
     optimiser = torch.optim.AdamW(encoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    return begin_from(encoder, optimiser, examples, purpose=purpose, settings=settings, work=work)
+
+
+def begin_from(
+    encoder: Encoder, optimiser: torch.optim.Optimizer, examples: Sequence[Example], *, purpose: Purpose,
+    settings: TrainingSettings, work: Path | None, behind: str = "",
+) -> Run:  # fmt: skip
+    """Return a new run that begins with this encoder, or the one whose checkpoint lies in the work folder.
+
+    Args:
+        encoder: What it begins with.
+        optimiser: Of the weights that are learned.
+        examples: Of all splits.
+        purpose: What makes two scans alike.
+        settings: The numbers.
+        work: Folder of the checkpoint; None for a training that is too short for one.
+        behind: Digest of what lies fixed before a head that begins as the identity and is held near it; "": none does.
+    """
     seen = data_digest(examples, encoder.recipe.digest())
     made_by = {"torch": torch.__version__, "kernels": kernels("cpu")}  # else its sums would be of two sorts
-    named = {**settings.named(), "data": seen, "purpose": purpose, **made_by}
+    began = {"start": weights_sha256(encoder.state_dict()), "behind": behind}
+    named = {**settings.named(), "data": seen, "purpose": purpose, **made_by, **began}
     run = Run(
         encoder=encoder,
         optimiser=optimiser,
@@ -55,8 +76,9 @@ def begin(examples: Sequence[Example], *, cover: str, purpose: Purpose, settings
         best_epoch=0,
         best_weights=copy_weights(encoder),
         resumed_after=None,
+        anchored=bool(behind),
     )
-    stored = read_checkpoint(work, run.name)
+    stored = read_checkpoint(work, run.name) if work is not None else None
     if stored is not None:
         _restore(run, stored)
     return run
@@ -72,8 +94,15 @@ def _restore(run: Run, stored: Checkpoint) -> None:
     run.resumed_after = len(run.curve)
 
 
+def best_of(run: Run) -> Epoch | None:
+    """Return the best point so far; None before there is one."""
+    return run.curve[run.best_epoch - 1] if run.best_epoch else run.start
+
+
 def put_down(run: Run) -> None:
-    """Write the run's checkpoint, in place of the one before."""
+    """Write the run's checkpoint, in place of the one before; a run without a folder has none."""
+    if run.work is None:
+        return
     progress = {"curve": [asdict(point) for point in run.curve], "best_epoch": run.best_epoch}
     moments = run.optimiser.state_dict()["state"]
     state = Checkpoint(run.name, progress, copy_weights(run.encoder), run.best_weights, moments)

@@ -43,9 +43,18 @@ def sample_of(learned_from: Sequence[Example], budget: Budget) -> Sample:
     Raises:
         TooFewPatients: See `fit_on_trunk`.
     """
+    scans = lowest_numbers(learned_from, budget.scans)
+    n_viewed = min(len(scans), budget.viewed)
+    return Sample(scans, n_viewed, min(budget.views, (budget.passes - len(scans)) // n_viewed))
+
+
+def lowest_numbers(learned_from: Sequence[Example], most: int) -> list[Example]:
+    """Return at most so many scans, those of the patients with the lowest drawn numbers.
+
+    Raises:
+        TooFewPatients: See `fit_on_trunk`.
+    """
     n_patients = len({e.patient for e in learned_from})
     if n_patients < FEWEST_PATIENTS:
         raise TooFewPatients(f"{n_patients} patients for training, a head is fitted to at least {FEWEST_PATIENTS}")
-    scans = sorted(learned_from, key=lambda e: (e.split_number, e.patient, e.scan))[: budget.scans]
-    n_viewed = min(len(scans), budget.viewed)
-    return Sample(scans, n_viewed, min(budget.views, (budget.passes - len(scans)) // n_viewed))
+    return sorted(learned_from, key=lambda e: (e.split_number, e.patient, e.scan))[:most]

@@ -19,6 +19,10 @@ class TrainingSettings:
     loss: str = "triplet"
     miner: str = "semi-hard"
     margin: float = 0.3  # in units of the metric's distance
+    temperature: float = 0.1  # of SupCon
+    memory: int = 0  # vectors of the batches before that anchors are compared with as well
+    anchor: float = 1.0  # how strongly a head is held near the closed-form one that it begins with
+    views: int = 4  # changed views of each training scan that a head learns from
     metric: Metric = "cosine"
     epochs: int = 8
     steps_per_epoch: int = 10

@@ -5,13 +5,14 @@ import math
 import torch
 
 from siamese.pairs import relations
-from siamese.training.augment import Augmentation, augment
-from siamese.training.losses import build_loss
-from siamese.training.mining import active_fraction, mine, miner_named
+from siamese.training.inputs import Inputs
+from siamese.training.memory import Memory
+from siamese.training.mining import active_fraction, miner_named
+from siamese.training.objective import objective
 from siamese.training.run import Run
 from siamese.training.sampler import Sampler, build_sampler
 from siamese.training.settings import TrainingSettings
-from siamese.training.tensor_cache import TensorCache, seed_of
+from siamese.training.tensor_cache import seed_of
 from siamese.training.torch_distance import distance_matrix
 
 LAST_RATE = 0.02  # of the learning rate, at the end
@@ -22,38 +23,35 @@ class CollapsedTraining(RuntimeError):
     """All scans have nearly one vector, or the loss is no number: the encoder must not be used."""
 
 
-def learn_epoch(run: Run, shelf: TensorCache) -> tuple[float, float]:
+def learn_epoch(run: Run, inputs: Inputs) -> tuple[float, float]:
     """Train one epoch; return the mean loss and the mean active fraction of its steps.
 
     Raises:
         CollapsedTraining: The loss is not finite.
     """
-    s = run.settings
+    s, memory = run.settings, Memory(run.settings.memory)
     sampler = build_sampler(run.train, run.purpose, n_groups=s.groups_per_batch, n_each=s.scans_per_group, seed=s.seed)
     run.encoder.train()
-    measured = [_learn_step(run, shelf, sampler, step) for step in range(s.steps_per_epoch)]
+    measured = [_learn_step(run, inputs, memory, sampler, step) for step in range(s.steps_per_epoch)]
     run.encoder.eval()
     losses = [loss for loss, _ in measured if loss is not None]
     active = sum(fraction for _, fraction in measured) / len(measured)
     return (sum(losses) / len(losses) if losses else 0.0), active
 
 
-def _learn_step(run: Run, shelf: TensorCache, sampler: Sampler, step: int) -> tuple[float | None, float]:
-    """Return the step's loss, None when its batch held no triplet to learn from, and its active fraction."""
+def _learn_step(run: Run, inputs: Inputs, memory: Memory, sampler: Sampler, step: int) -> tuple[float | None, float]:
+    """Return the step's loss, None when its batch held nothing to learn from, and its active fraction."""
     s, done = run.settings, len(run.curve)
     batch = [run.train[i] for i in sampler.batch(done, step)]
     generator = torch.Generator().manual_seed(seed_of(s.seed, done, step))
-    scans = torch.stack([torch.from_numpy(shelf.scan(example)) for example in batch])
-    changed = augment(scans, run.encoder.recipe, generator=generator, largest=Augmentation())
-    vectors = run.encoder(changed)
-    relation = torch.from_numpy(relations(batch, run.purpose))
-    fixed = vectors.detach()
-    active = active_fraction(distance_matrix(fixed, s.metric), relation, s.margin)
-    chosen = mine(miner_of(s, done), fixed, relation, margin=s.margin, metric=s.metric, generator=generator)
-    if len(chosen[0]) == 0:
-        return None, active
-    loss = build_loss(s.loss, margin=s.margin, metric=s.metric)(vectors, chosen)
-    return _descend(run, loss, learning_rate(s, done, step)), active
+    vectors = inputs.learned(run.encoder, batch, generator)
+    references = memory.beside(vectors)
+    relation = torch.from_numpy(relations([*batch, *memory.examples], run.purpose)[: len(batch)])
+    distances = distance_matrix(vectors.detach(), s.metric, references.detach())
+    active = active_fraction(distances, relation, s.margin)
+    loss = objective(s, miner_of(s, done), references, relation, generator)
+    memory.add(vectors, batch)
+    return None if loss is None else _descend(run, loss, learning_rate(s, done, step)), active
 
 
 def _descend(run: Run, loss: torch.Tensor, rate: float) -> float:
@@ -64,8 +62,20 @@ def _descend(run: Run, loss: torch.Tensor, rate: float) -> float:
         group["lr"] = rate
     run.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    if run.anchored:
+        pull_back(run.encoder.head.get_parameter("weight"), run.settings.anchor)
     run.optimiser.step()
     return value
+
+
+@torch.no_grad()
+def pull_back(weight: torch.Tensor, anchor: float) -> None:
+    """Add the gradient of anchor |A - I|^2 / |I|^2 to that of a square weight A: autograd would take twice a step."""
+    if weight.grad is None:
+        raise ValueError("the weight has no gradient: nothing was learned from")
+    by = 2.0 * anchor / len(weight)
+    weight.grad.add_(weight, alpha=by)
+    weight.grad.diagonal().sub_(by)
 
 
 def miner_of(settings: TrainingSettings, done: int) -> str:

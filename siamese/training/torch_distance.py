@@ -25,8 +25,8 @@ def library_distance(metric: Metric) -> BaseDistance:
     return CosineSimilarity() if metric == "cosine" else _Euclidean(normalize_embeddings=False)
 
 
-def distance_matrix(vectors: torch.Tensor, metric: Metric) -> torch.Tensor:
-    """Return our distances (N, N) of unit vectors (N, D): 0 is same; cosine and euclidean end at 2."""
+def distance_matrix(vectors: torch.Tensor, metric: Metric, others: torch.Tensor | None = None) -> torch.Tensor:
+    """Return our distances (N, M) of unit vectors (N, D) to others (M, D), else to themselves: 0 is same, 2 the end."""
     library = library_distance(metric)
-    values: torch.Tensor = library(vectors)
+    values: torch.Tensor = library(vectors, others)
     return 1.0 - values if library.is_inverted else values

@@ -1,22 +1,21 @@
 """The ear of a training: what validation and test say of an encoder."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from siamese.embedding import embed
 from siamese.encoder import Encoder
 from siamese.example import Example
 from siamese.pairs import Purpose, by_kind, relations
 from siamese.purposes import rule_of
 from siamese.training.figures import PairDistances, figures, pair_distances
-from siamese.training.losses import build_loss
-from siamese.training.mining import mine
+from siamese.training.inputs import Judging
+from siamese.training.objective import objective
 from siamese.training.record import Epoch
 from siamese.training.settings import TrainingSettings
-from siamese.training.tensor_cache import TensorCache, seed_of
+from siamese.training.tensor_cache import seed_of
 
 LOSS_BLOCK = 128  # scans whose triplets make one term of the validation loss: memory stays bounded
 
@@ -29,11 +28,11 @@ class Validation:
         parts: Mapping[str, Sequence[Example]],
         purpose: Purpose,
         settings: TrainingSettings,
-        shelf: TensorCache,
+        inputs: Judging,
     ) -> None:
         self._purpose = purpose
         self._settings = settings
-        self._shelf = shelf
+        self._inputs = inputs
         self._listed = {name: _listed(part, purpose) for name, part in parts.items()}
 
     def epoch(self, encoder: Encoder, number: int, *, loss: float, active_fraction: float) -> Epoch:
@@ -61,29 +60,20 @@ class Validation:
         return pair_distances(vectors, self._listed[split], self._purpose, metric=self._settings.metric)
 
     def _vectors(self, encoder: Encoder, split: str) -> npt.NDArray[np.float32]:
-        return embed(encoder, self._tensors(split))
-
-    def _tensors(self, split: str) -> Iterator[npt.NDArray[np.float32]]:
         n_views = rule_of(self._purpose).n_views
-        for row, example in enumerate(self._listed[split]):
-            if n_views > 1:
-                yield self._shelf.view(example, row % n_views, self._settings.seed)
-            else:
-                yield self._shelf.scan(example)
+        return self._inputs.vectors(encoder, self._listed[split], n_views=n_views, seed=self._settings.seed)
 
     def _loss(self, vectors: npt.NDArray[np.float32], split: str) -> float:
-        """Return the mean loss of random triplets, always the same ones, block by block."""
-        s = self._settings
-        loss_of = build_loss(s.loss, margin=s.margin, metric=s.metric)
+        """Return the mean loss of all pairs or of random triplets, always the same ones, block by block."""
         losses = []
         for start in range(0, len(vectors), LOSS_BLOCK):
             rows = slice(start, start + LOSS_BLOCK)
             relation = torch.from_numpy(relations(self._listed[split][rows], self._purpose))
             block = torch.from_numpy(vectors[rows])
-            generator = torch.Generator().manual_seed(seed_of(s.seed, split, start))
-            chosen = mine("random", block, relation, margin=s.margin, metric=s.metric, generator=generator)
-            if len(chosen[0]):
-                losses.append(float(loss_of(block, chosen)))
+            generator = torch.Generator().manual_seed(seed_of(self._settings.seed, split, start))
+            loss = objective(self._settings, "random", block, relation, generator)
+            if loss is not None:
+                losses.append(float(loss))
         return sum(losses) / len(losses) if losses else 0.0
 
 

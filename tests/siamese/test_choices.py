@@ -12,17 +12,17 @@ from siamese.limits import LIMITS, refusal
 from siamese.training import losses
 from siamese.training.classifier import fit_classifier
 from siamese.training.fit import fit
-from siamese.training.losses import build_loss
+from siamese.training.losses import LossRule, build_loss
 from siamese.training.run import begin
 from siamese.training.settings import TrainingSettings
 
 FEW = {"epochs": 1, "steps_per_epoch": 1, "threads": 1}
 
 
-def squared(margin, distance):
+def squared(numbers):
     """A loss that nobody built yet: the squared triplet loss."""
-    plain = losses.triplet(margin, distance)
-    return lambda vectors, triplets: plain(vectors, triplets) ** 2
+    plain = losses.TRIPLET.make(numbers)
+    return lambda vectors, triplets, references: plain(vectors, triplets, references) ** 2
 
 
 @torch.no_grad()
@@ -44,11 +44,11 @@ def test_every_choice_stands_at_its_place(choices):
 
 
 def test_a_loss_is_one_function_and_one_line(monkeypatch, plain_cohort, tmp_path):
-    monkeypatch.setattr(losses, "squared", squared, raising=False)
+    monkeypatch.setattr(losses, "SQUARED", LossRule(squared), raising=False)
     assert "wanted one of contrastive, triplet" in refusal("loss", "squared")
-    monkeypatch.setitem(choices.LOSSES, "squared", "siamese.training.losses:squared")
+    monkeypatch.setitem(choices.LOSSES, "squared", "siamese.training.losses:SQUARED")
     vectors, triplets = torch.eye(4), (torch.tensor([0]), torch.tensor([1]), torch.tensor([2]))
-    assert float(build_loss("squared", margin=0.5, metric="cosine")(vectors, triplets)) == pytest.approx(0.25)
+    assert float(build_loss("squared", margin=0.5, metric="cosine")(vectors, triplets, vectors)) == pytest.approx(0.25)
     settings = TrainingSettings(loss="squared", **FEW)
     trained = fit(plain_cohort, cover="2d", purpose="finding", settings=settings, work=tmp_path)
     assert trained.encoder.manifest.settings["loss"] == "squared"

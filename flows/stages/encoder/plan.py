@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from db.encoders import EncoderRow, active_encoders, encoders_of
@@ -10,7 +10,7 @@ from flows.records.labelled import read_examples
 from flows.records.recipes import own_backbone
 from flows.site.opened import Site
 from flows.site.settings import new_scans_wanted
-from siamese.choices import NO_LOSS, PRETRAINED
+from siamese.choices import EVERY_LOSS, NO_LOSS, PRETRAINED
 from siamese.example import Example
 from siamese.limits import Purpose
 from siamese.manifest import Manifest
@@ -31,6 +31,7 @@ class Plan:
     examples: Sequence[Example] = ()
     at_once: bool = False  # it serves without a rival: nothing is active
     missing: Sequence[str] = ()  # scans whose inputs have to be made again first
+    in_closed_form: bool = False  # whatever loss the settings ask for
 
 
 def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
@@ -39,12 +40,14 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
     if not asked and wanted is None:
         return Plan(None, 'train_when = "never"')
     backbone = own_backbone(site, cover)
-    if is_fitted(site) and backbone not in PRETRAINED:
-        return Plan(None, f"backbone {backbone} brings no weights, so it needs a loss to learn by")
+    if needs_trunk(site) and backbone not in PRETRAINED:
+        return Plan(None, f"backbone {backbone} brings no weights, {_why(site)}")
     with site.db.read() as connection:
-        trained = [row for row in encoders_of(connection, cover) if row.origin == "trained" and _is_as_set(site, row)]
+        made = [row for row in encoders_of(connection, cover) if row.origin == "trained" and _is_as_set(site, row)]
         active = [row for row in active_encoders(connection) if row.cover == cover]
-    if not asked and trained and wanted == 0 and not is_fitted(site):
+    head_first = is_fitted(site) or (backbone in PRETRAINED and not made)
+    trained = made if head_first else [row for row in made if not Manifest.from_json(row.manifest).is_fitted]
+    if not asked and trained and wanted == 0 and not head_first:
         return Plan(None, "there is a trained encoder")
     with site.db.read() as connection:
         examples = read_examples(site, connection, cover)
@@ -54,7 +57,7 @@ def plan(site: Site, cover: str, *, asked: bool = False) -> Plan:
     fewest = site.settings.siamese.fewest_patients
     if n_patients < fewest:
         return Plan(None, f"{n_patients} patients, fewest_patients = {fewest}")
-    found = _head(site, cover, examples, not active) if is_fitted(site) else _with_purpose(site, cover, examples)
+    found = _head(site, cover, examples, not active) if head_first else _with_purpose(site, cover, examples)
     return _with_inputs(site, cover, found, active)
 
 
@@ -70,6 +73,15 @@ def is_fitted(site: Site) -> bool:
     return site.settings.siamese.loss == NO_LOSS
 
 
+def _why(site: Site) -> str:
+    return "so it needs a loss to learn by" if is_fitted(site) else 'and loss = "every" compares heads on those'
+
+
+def needs_trunk(site: Site) -> bool:
+    """Whether what the settings ask for works on a backbone with weights of its own alone."""
+    return site.settings.siamese.loss in (NO_LOSS, EVERY_LOSS)
+
+
 def _too_early(site: Site, trained: Sequence[EncoderRow], examples: Sequence[Example], wanted: int) -> str:
     """Why the archive has not grown enough since the newest training; "" when it has."""
     newest = max(trained, key=lambda row: row.created_at)
@@ -82,16 +94,17 @@ def _too_early(site: Site, trained: Sequence[EncoderRow], examples: Sequence[Exa
 
 
 def _head(site: Site, cover: str, examples: Sequence[Example], nothing_serves: bool) -> Plan:
-    if site.settings.siamese.purpose not in ("auto", "patient"):
+    if is_fitted(site) and site.settings.siamese.purpose not in ("auto", "patient"):
         return Plan(None, f'purpose = "{site.settings.siamese.purpose}" needs a loss to learn by')
     try:
         learned_from = [example for example in examples if split_of(example.split_number) == "train"]
         sample_of(learned_from, FIRST_NIGHT[cover])
     except TooFewPatients as error:
         return Plan(None, str(error))
-    if refused_before(site, cover, "patient", examples):
+    planned = Plan("patient", "", examples, at_once=nothing_serves, in_closed_form=True)
+    if refused_before(site, cover, planned):
         return Plan(None, "a head could not be fitted to these very scans before")
-    return Plan("patient", "", examples, at_once=nothing_serves)
+    return planned
 
 
 def _with_inputs(site: Site, cover: str, found: Plan, active: Sequence[EncoderRow]) -> Plan:
@@ -99,7 +112,7 @@ def _with_inputs(site: Site, cover: str, found: Plan, active: Sequence[EncoderRo
     if found.purpose is None:
         return found
     needed = list(found.examples)
-    if is_fitted(site):
+    if found.in_closed_form:
         parts = split(found.examples)
         needed = [*sample_of(parts["train"], FIRST_NIGHT[cover]).scans]
         if any(row.origin != "starter" for row in active):  # it has to win on people whom neither ever saw
@@ -116,27 +129,32 @@ def _with_purpose(site: Site, cover: str, examples: Sequence[Example]) -> Plan:
     purposes: Sequence[Purpose] = PURPOSES if asked == "auto" else (asked,)
     reasons = []
     for purpose in purposes:
-        verdict = feasible(examples, purpose)
+        verdict, planned = feasible(examples, purpose), Plan(purpose, "", examples)
         if not verdict.ok:
             reasons.append(verdict.reason)
-        elif refused_before(site, cover, purpose, examples):
+        elif refused_before(site, cover, planned):
             reasons.append(f"training for {purpose} on these very scans collapsed before")
         else:
-            return Plan(purpose, "", examples)
+            return planned
     return Plan(None, "; ".join(reasons))
 
 
-def refused_before(site: Site, cover: str, purpose: Purpose, examples: Sequence[Example]) -> bool:
-    """True when training on these very scans collapsed in an earlier night."""
-    return (work_folder(site, cover, purpose, examples) / REFUSED).exists()
+def refused_before(site: Site, cover: str, planned: Plan) -> bool:
+    """True when making this from these very scans failed in an earlier night."""
+    return (work_folder(site, cover, planned) / REFUSED).exists()
 
 
-def work_folder(site: Site, cover: str, purpose: Purpose, examples: Sequence[Example]) -> Path:
+def work_folder(site: Site, cover: str, planned: Plan) -> Path:
     """Where a training keeps its checkpoints: the same folder for the same examples and settings."""
-    text = json.dumps(
-        [repr(training_settings(site, cover)), [[e.scan, sorted(e.present), sorted(e.absent)] for e in examples]]
-    )
-    return site.store / "training" / f"{cover}-{purpose}-{site.keys.key('training', text)[:12]}"
+    seen = [[e.scan, sorted(e.present), sorted(e.absent)] for e in planned.examples]
+    text = json.dumps([repr(settings_of(site, cover, planned)), seen])
+    return site.store / "training" / f"{cover}-{planned.purpose}-{site.keys.key('training', text)[:12]}"
+
+
+def settings_of(site: Site, cover: str, planned: Plan) -> TrainingSettings:
+    """Return the settings of what is planned: a head in closed form has no loss."""
+    settings = training_settings(site, cover)
+    return replace(settings, loss=NO_LOSS) if planned.in_closed_form else settings
 
 
 def training_settings(site: Site, cover: str) -> TrainingSettings:
@@ -144,6 +162,7 @@ def training_settings(site: Site, cover: str) -> TrainingSettings:
     s = site.settings.siamese
     return TrainingSettings(
         backbone=own_backbone(site, cover), dim=s.dim, loss=s.loss, miner=s.miner, margin=s.margin, metric=s.metric,
+        temperature=s.temperature, memory=s.memory, anchor=s.anchor, views=s.views,
         epochs=s.epochs, steps_per_epoch=s.steps_per_epoch, learning_rate=s.learning_rate, patience=s.patience,
         seed=s.seed, engine=s.engine, precision=s.precision, time_budget_s=s.time_budget_minutes * 60,
         threads=s.threads,

@@ -23,13 +23,13 @@ from evaluation.promotion import Decision
 from flows.records.recipes import own_backbone, own_recipe
 from flows.site.opened import Site
 from flows.stages.embed.inputs import TO_MAKE, done_with_inputs, require_inputs
-from flows.stages.encoder.plan import ENCODER, REFUSED, Plan, plan, training_settings, work_folder
+from flows.stages.encoder.plan import ENCODER, REFUSED, Plan, is_fitted, plan, settings_of, work_folder
 from flows.work.batch import Call, direct
 from flows.work.lease import Ticket
 from scans.atomic import write_atomically
-from siamese.limits import Purpose
 from siamese.manifest import Manifest
 from siamese.recipe import COVERS
+from siamese.training.comparison import comparison_of, lines_of
 
 
 def choose_encoders(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
@@ -50,7 +50,10 @@ def train_now(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
     """Train for each cover that has pairs enough, because a person asked."""
     counts: Counter[str] = Counter()
     for cover in COVERS:
+        first = plan(site, cover, asked=True).at_once
         counts += train_cover(site, ticket, [cover], asked=True)
+        if first and not is_fitted(site):  # the head that a training begins with serves now
+            counts += train_cover(site, ticket, [cover], asked=True)
         counts["starters"] += register_starter(site, ticket, cover)
     return counts
 
@@ -83,7 +86,7 @@ def train_cover(site: Site, ticket: Ticket, covers: Sequence[str], *, asked: boo
     if chosen.purpose is None:
         return Counter({TO_MAKE: _ask(site, ticket, cover, chosen)})
     active = _active(site, cover)
-    manifest = _made(site, ticket, chosen, chosen.purpose, cover, active)
+    manifest = _made(site, ticket, chosen, cover, active)
     counts = Counter(collapsed=1)
     if manifest is not None and not active:
         _activate(site, ticket, manifest, f"first night: a head fitted to {manifest.trained_on}")
@@ -101,20 +104,19 @@ def _ask(site: Site, ticket: Ticket, cover: str, planned: Plan) -> int:
     return require_inputs(site, ticket, own_recipe(site, cover).digest(), planned.missing, reason="training")
 
 
-def _made(
-    site: Site, ticket: Ticket, chosen: Plan, purpose: Purpose, cover: str, active: Sequence[EncoderRow]
-) -> Manifest | None:
+def _made(site: Site, ticket: Ticket, chosen: Plan, cover: str, active: Sequence[EncoderRow]) -> Manifest | None:
     """Fit or train, resuming what was cut off, and keep the result; None where it is unusable."""
     from siamese.encoder import load, save
     from siamese.training.make import NotMade, make_encoder
 
-    work = work_folder(site, cover, purpose, chosen.examples)
+    work = work_folder(site, cover, chosen)
     inputs = own_recipe(site, cover).digest()
     reference = load(site.store / active[0].folder) if active and active[0].recipe == inputs else None
     try:
         encoder = make_encoder(
-            chosen.examples, cover=cover, purpose=purpose, settings=training_settings(site, cover), work=work,
-            reference=reference, batch_size=site.settings.siamese.batch_size,
+            chosen.examples, cover=cover, purpose=chosen.purpose or "patient",
+            settings=settings_of(site, cover, chosen), work=work, reference=reference,
+            batch_size=site.settings.siamese.batch_size,
         )  # fmt: skip
     except NotMade as error:
         write_atomically(work / REFUSED, str(error).encode())
@@ -141,7 +143,8 @@ def _activate(site: Site, ticket: Ticket, manifest: Manifest, reason: str) -> No
 def promote(site: Site, ticket: Ticket, candidate: Manifest, active: Sequence[EncoderRow]) -> int:
     """Choose a candidate by the protocol, or beside a starter alone when validation does not speak against it.
 
-    A head fitted to this archive takes a starter's place unasked, as it does on a first night.
+    A head fitted to this archive takes a starter's place unasked, as it does on a first night. One that was trained by
+    a loss is compared by the protocol only if it is above the head in closed form on validation.
 
     Returns 1 if it was chosen: it becomes active when every scan has its vector (flows.stages.encoder.candidates).
     """
@@ -152,6 +155,10 @@ def promote(site: Site, ticket: Ticket, candidate: Manifest, active: Sequence[En
         with site.db.write(ticket.right) as connection:
             _choose(connection, candidate, f"a starter gives way to a head fitted to {candidate.trained_on}")
         return 1
+    if (against := comparison_of(candidate)) is not None and not against.is_won:
+        with site.db.write(ticket.right) as connection:
+            hold_encoder(connection, candidate.id, "; ".join(lines_of(candidate)))
+        return 0
     same = [row for row in active if row.purpose == candidate.purpose]
     rival = next(iter(same or starters), None)
     decision = decide_on(site, ticket, candidate.id, rival.id) if rival is not None else None
@@ -168,7 +175,7 @@ def promote(site: Site, ticket: Ticket, candidate: Manifest, active: Sequence[En
 
 def _as_decided(site: Site, ticket: Ticket, candidate: Manifest, decision: Decision) -> int:
     """Choose a candidate that has earned it by the protocol, else note why it stays in the shadow."""
-    reason = "; ".join(decision.reasons)
+    reason = "; ".join((*lines_of(candidate), *decision.reasons))
     with site.db.write(ticket.right) as connection:
         set_provisional(connection, candidate.id, decision.provisional)
         if not decision.promote:

@@ -3,7 +3,16 @@ import time
 import numpy as np
 import pytest
 
-from siamese.statistics.intervals import NOTHING, Resamples, mean_of, means_of, pair_estimates, resample, wilson
+from siamese.statistics.intervals import (
+    NOTHING,
+    Resamples,
+    mean_of,
+    means_of,
+    pair_difference,
+    pair_estimates,
+    resample,
+    wilson,
+)
 from siamese.statistics.metrics import pair_metrics
 
 
@@ -105,6 +114,62 @@ def test_pairs_are_weighed_by_both_ends_and_copies_are_never_paired():
         slow += [] if value is None else [value]
     assert found["roc_auc"].value == pair_metrics(distances, alike)["roc_auc"]
     assert (found["roc_auc"].low, found["roc_auc"].high) == pytest.approx(tuple(np.percentile(slow, [2.5, 97.5])))
+
+
+def pairs_of(seed, n_patients=8, n_scans=2):
+    """All pairs of scans of some patients: distances, which are of one patient, and whose both ends are."""
+    rng = np.random.default_rng(seed)
+    of = np.repeat(np.arange(n_patients), n_scans)
+    left, right = np.triu_indices(len(of), 1)
+    alike = of[left] == of[right]
+    return rng.random(len(left)) + 0.3 * ~alike, alike, of[left], of[right]
+
+
+def test_a_lead_equals_a_slow_loop_over_patients_drawn():
+    """Two runs of ours against one rival, each resample weighing a pair as often as both its people were drawn."""
+    (one, alike, left, right), (two, *_), (rival, *_) = pairs_of(0), pairs_of(1), pairs_of(2)
+    found = pair_difference([one, two], rival, alike, left, right, n=30, seed=5)
+    draws = resample(np.concatenate([left, right]), n=30, seed=5)
+
+    def auc(distances, times):
+        near, far = np.flatnonzero(alike), np.flatnonzero(~alike)
+        wins = weight = 0.0
+        for i in near:
+            for j in far:
+                both = (times[left[i]] if left[i] == right[i] else 0) * times[left[j]] * times[right[j]]
+                wins += both * float(distances[i] < distances[j])
+                weight += both
+        return wins / weight if weight else None
+
+    leads = []
+    for times in draws.weights:
+        ours, theirs = [auc(d, times) for d in (one, two)], auc(rival, times)
+        if theirs is not None:
+            leads.append(np.mean(ours) - theirs)
+    full = np.ones(8)
+    assert found.value == pytest.approx(np.mean([auc(one, full), auc(two, full)]) - auc(rival, full))
+    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(leads, [2.5, 97.5])))
+    assert found.n_patients == 8
+
+
+def test_a_lead_over_itself_is_0_and_excludes_nothing():
+    distances, alike, left, right = pairs_of(3)
+    found = pair_difference([distances], distances, alike, left, right)
+    assert (found.value, found.low, found.high) == (0.0, 0.0, 0.0)
+
+
+def test_a_lead_is_surer_than_two_figures_that_are_not_paired():
+    distances, alike, left, right = pairs_of(4, n_patients=20)
+    worse = distances + 0.2 * alike
+    found = pair_difference([distances], worse, alike, left, right, n=500)
+    alone = pair_estimates(distances, alike, left, right, n=500)["roc_auc"]
+    assert found.low > 0 and found.high - found.low < alone.high - alone.low
+
+
+def test_a_lead_on_pairs_of_one_sort_is_unknown():
+    distances, alike, left, right = pairs_of(5)
+    found = pair_difference([distances], distances, np.ones_like(alike), left, right)
+    assert (found.value, found.low, found.high) == (None, None, None)
 
 
 def test_pairs_of_one_sort_give_nothing():

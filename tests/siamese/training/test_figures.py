@@ -99,7 +99,8 @@ def test_distance_matrix_is_symmetric_with_zeros():
 
 
 def pairs_of(alike, unlike):
-    return PairDistances(np.array(alike), np.array(unlike), np.array([True]), 1.0, 0.1)
+    nobody = [np.zeros((len(distances), 2), np.int64) for distances in (alike, unlike)]
+    return PairDistances(np.array(alike), np.array(unlike), *nobody, np.array([True]), 1.0, 0.1)
 
 
 def test_histogram_counts_every_pair_once_ends_included():

@@ -159,7 +159,7 @@ def test_collapsed_encoder_is_refused(cohort, tmp_path, monkeypatch):
             run.encoder.head.bias.fill_(1.0)
         return 0.3, 1.0
 
-    monkeypatch.setattr("siamese.training.fit.learn_epoch", collapse)
+    monkeypatch.setattr("siamese.training.loop.learn_epoch", collapse)
     with pytest.raises(CollapsedTraining, match=r"is 0\.0000, wanted at least 0\.02.*Take miner"):
         train(cohort, tmp_path)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from siamese.choices import BACKBONES, LOSSES, NO_LOSS
+from siamese.choices import BACKBONES, EVERY_LOSS, LOSSES, NO_LOSS
 from siamese.limits import LIMITS
 from siamese.training.losses import build_loss
 from siamese.training.settings import TrainingSettings
@@ -28,6 +28,6 @@ def test_time_budget_is_no_part_of_an_encoders_name():
 
 def test_every_name_that_settings_allow_is_built():
     assert set(LIMITS["backbone"].allowed) == set(BACKBONES)
-    assert set(LIMITS["loss"].allowed) == {NO_LOSS, *LOSSES}  # none: a head in closed form
+    assert set(LIMITS["loss"].allowed) == {NO_LOSS, EVERY_LOSS, *LOSSES}  # none: a head in closed form
     for loss in LOSSES:
         build_loss(loss, margin=0.3, metric="cosine")
