@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -118,12 +119,11 @@ def grid(settings: TrainingSettings) -> list[TrainingSettings]:
     spread: float = getattr(settings, name)
     spreads = [min(spread * wide, max(spread, LARGEST[name])) for wide in SPREADS]
     memories = (settings.memory, 0 if settings.memory else MEMORY)
-    return [
-        TrainingSettings(
-            **asdict(settings) | {"learning_rate": settings.learning_rate * rate, "memory": memory, name: wide}
-        )
-        for rate, wide, memory in itertools.product(RATES, spreads, memories)
-    ]
+    found = []
+    for rate, wide, memory in itertools.product(RATES, spreads, memories):
+        changed: dict[str, Any] = {"learning_rate": settings.learning_rate * rate, "memory": memory, name: wide}
+        found.append(replace(settings, **changed))
+    return found
 
 
 def _contest(ground: Ground, settings: TrainingSettings, miner: str, work: Path) -> Contest:

@@ -4,11 +4,12 @@ import json
 
 import pytest
 from nights import run
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from db.base import table_of
 from db.encoders import active_encoders, all_encoders, chosen_encoders, held_encoders
-from db.tables import Patient
+from db.rows import mapping_of
+from db.tables import Encoder, Patient
 from evaluation.promotion import Decision
 from flows.stages.encoder import train
 from flows.stages.encoder.plan import plan
@@ -76,7 +77,7 @@ def test_a_person_who_asks_for_a_training_gets_the_closed_form_first(site):
 def better(manifest: Manifest, low: float) -> Manifest:
     figures = {"validation": {"auc": 0.9}, "closed_form": {"auc": 0.8, "lead": 0.1, "lead_low": low, "lead_high": 0.2}}
     settings = {"loss": "supcon", "miner": "hard", "memory": 0}
-    text = json.loads(manifest.to_json()) | {"figures": figures, "settings": settings}
+    text = json.loads(manifest.to_json()) | {"id": "c" * 16, "figures": figures, "settings": settings}
     return Manifest.from_json(json.dumps(text))
 
 
@@ -87,7 +88,10 @@ def test_only_a_lead_that_excludes_0_goes_the_way_of_promotion(make_site, write_
     run(site)
     decision = Decision(True, False, ("better than every baseline",))
     monkeypatch.setattr("flows.stages.encoder.promote.decide_on", lambda *_: asked.append(1) or decision)
-    candidate = better(encoders(site)[0][1], low)
+    row, manifest = encoders(site)[0]
+    candidate = better(manifest, low)
+    with site.db.write() as connection:
+        connection.execute(insert(Encoder), mapping_of(row) | {"id": candidate.id, "origin": "trained"})
     with night_ticket(site, version="0", tick_at=None) as ticket:
         assert train.promote(site, ticket, candidate, [active(site)]) == int(low > 0) == len(asked)
     with site.db.read() as connection:
