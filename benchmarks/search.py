@@ -1,6 +1,6 @@
 """Exact nearest priors beside faiss's IndexFlatIP: time of 200 queries and of one, and memory.
 
-`python -m benchmarks.search [--json] [--n 1000000]`. Both hold the same unit vectors in processes of their
+`python -m benchmarks.search [--json] [--n 1000000] [--dim 256]`. Both hold the same unit vectors in processes of their
 own and take turns. faiss searches plainly; ours does so too, and with the filters of the product (earlier,
 other patients, one per patient) over dates in no order. "faiss+BLAS" is faiss told to use matrix products
 for these 200 queries (`distance_compute_blas_threshold`), which some of its releases do by themselves.
@@ -20,7 +20,7 @@ from siamese.search.distance import distances
 from siamese.search.gallery import Gallery
 from siamese.search.lanes import nearest_priors
 
-N_DIMENSIONS, N_QUERIES, K = 256, 200, 20
+N_QUERIES, K = 200, 20
 SCANS_PER_PATIENT = 3
 DAY_US = 86_400_000_000
 DAYS = 3650
@@ -31,15 +31,16 @@ PART = 50_000  # vectors made at a time
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.search", description=__doc__)
     parser.add_argument("--n", type=int, default=1_000_000, help="scans in the gallery")
+    parser.add_argument("--dim", type=int, default=256, help="numbers of a vector")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    report(measure(options.n, options.rounds), as_json=options.json)
+    report(measure(options.n, options.dim, options.rounds), as_json=options.json)
 
 
-def measure(n: int, n_rounds: int) -> list[Figure]:
-    """Return the four figures for n scans."""
-    ours, peer = Child(ours_tasks, n), Child(faiss_tasks, n)
+def measure(n: int, dim: int, n_rounds: int) -> list[Figure]:
+    """Return the four figures for n scans of so many numbers."""
+    ours, peer = Child(ours_tasks, n, dim), Child(faiss_tasks, n, dim)
     ours.result("check plain", peer.result("ids"))
     ours.result("check filters")
     times = in_turns(
@@ -54,8 +55,8 @@ def measure(n: int, n_rounds: int) -> list[Figure]:
         n_rounds=n_rounds,
     )
     plain = {name: times[name] for name in ("faiss", "faiss+BLAS")}
-    size = f"top {K} of {N_QUERIES} queries among {n:,} x {N_DIMENSIONS}, {os.cpu_count()} cores"
-    matrix_mib = n * N_DIMENSIONS * 4 / 1024**2
+    size = f"top {K} of {N_QUERIES} queries among {n:,} x {dim}, {os.cpu_count()} cores"
+    matrix_mib = n * dim * 4 / 1024**2
     return [
         Figure("search", times["plain"], plain, note=f"{size}; same ids after ranking in float64"),
         Figure("search-filters", times["filters"], plain, note="ours with its filters, faiss without"),
@@ -64,10 +65,10 @@ def measure(n: int, n_rounds: int) -> list[Figure]:
     ]
 
 
-def ours_tasks(n: int) -> Tasks:
+def ours_tasks(n: int, dim: int) -> Tasks:
     """Make the galleries; in the plain one each scan is of another patient."""
-    vectors = np.empty((n, N_DIMENSIONS), np.float32)
-    for start, part in unit_vectors(n):
+    vectors = np.empty((n, dim), np.float32)
+    for start, part in unit_vectors(n, dim):
         vectors[start : start + len(part)] = part
     rng = np.random.default_rng(SEED)
     from_us = rng.integers(0, DAYS, n) * DAY_US
@@ -87,12 +88,12 @@ def ours_tasks(n: int) -> Tasks:
     }
 
 
-def faiss_tasks(n: int) -> Tasks:
+def faiss_tasks(n: int, dim: int) -> Tasks:
     """Make faiss's index of the same vectors."""
     import faiss
 
-    index = faiss.IndexFlatIP(N_DIMENSIONS)
-    for _, part in unit_vectors(n):
+    index = faiss.IndexFlatIP(dim)
+    for _, part in unit_vectors(n, dim):
         index.add(part)
     asked = np.stack([index.reconstruct(int(row)) for row in queries(n)])
     as_shipped = faiss.cvar.distance_compute_blas_threshold
@@ -109,11 +110,11 @@ def faiss_tasks(n: int) -> Tasks:
     }
 
 
-def unit_vectors(n: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+def unit_vectors(n: int, dim: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield (first row, unit vectors) of n rows in parts, the same ones each time."""
     for start in range(0, n, PART):
         rng = np.random.default_rng([SEED, start])
-        part = rng.standard_normal((min(PART, n - start), N_DIMENSIONS), dtype=np.float32)
+        part = rng.standard_normal((min(PART, n - start), dim), dtype=np.float32)
         yield start, part / np.linalg.norm(part, axis=1, keepdims=True)
 
 
