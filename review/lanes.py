@@ -86,7 +86,7 @@ def entered_groups(
     limits = {"own": OWN_SHOWN, "others": PAIRS_SHOWN}
     groups = []
     for lane, shown in limits.items():
-        for encoder in encoders:
+        for encoder in sorted(encoders, key=lambda row: row.provisional):  # what has earned its place comes first
             n_in_all = pages.n_entered(connection, night, encoder=encoder.id, lane=lane)
             if n_in_all == 0:
                 continue

@@ -195,6 +195,13 @@ def test_distances_of_two_encoders_never_share_a_list(house, words):
     assert text.count("Similar earlier cases · 3d") == 2
 
 
+def test_what_an_earned_encoder_found_comes_before_what_is_provisional(house, words):
+    house.encoder("z", purpose="z", provisional=False, vectors_of=["bbbbbbbbbbbbbbbb", "dddddddddddddddd"])
+    house.lane("dddddddddddddddd", "others", {"bbbbbbbbbbbbbbbb": 0.9}, encoder="z")
+    _, first, second = words(report(house)).split("Similar earlier cases")
+    assert "Encoder z " in first and "Encoder e " in second
+
+
 def test_a_pair_of_one_day_has_no_rank_and_says_so(house, words):
     twin = house.scan("eeeeeeeeeeeeeeee", "p1pppppppppppppp", None)
     house.vectors("e", [twin])
