@@ -1,8 +1,8 @@
-"""How the nearest priors are found: float32 blocks propose, float64 decides.
+"""How the nearest priors are found: blocks of rough products propose, float64 decides.
 
-The gallery is read once, in blocks. A block's float32 dot products name every scan that can still be
-among a query's k nearest, by a margin that is proven (`distance.float32_error`); their distances are then
-computed in float64 and enter the lists. The blocks decide how fast it is, never what is found.
+The gallery is read once, in blocks. A block's dot products (siamese.search.products) name every scan that can
+still be among a query's k nearest, by a margin that is proven; their distances are then computed in
+float64 and enter the lists. The blocks decide how fast it is, never what is found.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from siamese.search.distance import ROUNDING_SLACK, Metric, distances_of_known, float32_error, least_similarity
+from siamese.search.distance import ROUNDING_SLACK, Metric, distances_of_known, least_similarity
 from siamese.search.gallery import NUMBERS_AT_ONCE, Gallery, length_deviation
+from siamese.search.products import Products, products_for
 
 Ints = NDArray[np.int64]
 
@@ -51,11 +52,11 @@ class Lists:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """P candidates: a query, a row of the gallery, and how like they are by float32 or float64."""
+    """P candidates: a query, a row of the gallery, and how like they are."""
 
     query: Ints  # (P,)
     row: Ints  # (P,)
-    value: NDArray[np.floating]  # (P,) float32 dot product or float64 distance
+    value: NDArray[np.floating]  # (P,) dot product, as rough as it was made, or float64 distance
 
     def __getitem__(self, chosen: Ints | NDArray[np.bool_]) -> Pairs:
         """Return these pairs only, in this order."""
@@ -76,26 +77,27 @@ def find_nearest(gallery: Gallery, asked: Queries, *, k: int, metric: Metric, bl
     asked = asked[order]
     shape = len(order), min(k, len(gallery) or 1)
     lists = Lists(np.full(shape, -1), np.full(shape, np.inf))
-    error = float32_error(asked.vectors.shape[1], max(gallery.deviation, length_deviation(asked.squares)))
-    for pairs in _candidates(gallery, asked, lists, metric=metric, error=error, block=block):
+    deviation = max(gallery.deviation, length_deviation(asked.squares))
+    products = products_for(asked.vectors.shape[1], deviation, float(len(gallery)) * asked.vectors.size)
+    for pairs in _candidates(gallery, asked, lists, metric=metric, products=products, block=block):
         eligible = pairs[_is_eligible(gallery, asked, pairs)]
-        likely = _without_beaten(gallery, eligible, k=k, spread=2.0 * error + ROUNDING_SLACK)
+        likely = _without_beaten(gallery, eligible, k=k, spread=2.0 * products.error + ROUNDING_SLACK)
         _enter(gallery, lists, _measured(gallery, asked, likely, metric))
     return lists[np.argsort(order)]
 
 
 def _candidates(
-    gallery: Gallery, asked: Queries, lists: Lists, *, metric: Metric, error: float, block: int
+    gallery: Gallery, asked: Queries, lists: Lists, *, metric: Metric, products: Products, block: int
 ) -> Iterator[Pairs]:
-    """Yield the pairs that are near enough to enter the lists as they stand, by float32, block by block."""
+    """Yield the pairs that are near enough to enter the lists as they stand, block by block."""
     room = np.empty(min(block, len(gallery)) * len(asked.patients), dtype=np.float32)
     for start, stop in _blocks(len(gallery), block):
         # the queries are sorted: those who look back far enough for anything in the block are the last
         first = int(np.searchsorted(asked.before_us, gallery.end_us[start:stop].min()))
         vectors = asked.vectors[first:]
         scores = room[: len(vectors) * (stop - start)].reshape(len(vectors), stop - start)
-        np.matmul(vectors, gallery.vectors[start:stop].T, out=scores)  # (Q', D) @ (D, B) -> (Q', B)
-        floor = least_similarity(lists.distances[first:, -1], metric, error)  # -inf while a list is short
+        products.into(vectors, gallery.vectors[start:stop], scores)
+        floor = least_similarity(lists.distances[first:, -1], metric, products.error)  # -inf while a list is short
         hits = np.flatnonzero(scores >= floor[:, None])
         for some in np.split(hits, range(MAX_HITS, len(hits), MAX_HITS)):
             query, row = np.divmod(some, stop - start)
@@ -119,7 +121,7 @@ def _without_beaten(gallery: Gallery, pairs: Pairs, *, k: int, spread: float) ->
 
     Args:
         gallery: For the patients.
-        pairs: With float32 dot products.
+        pairs: With dot products.
         k: Length of a list.
         spread: Of two pairs whose products differ by more, the greater is surely the nearer.
     """

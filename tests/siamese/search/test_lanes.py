@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siamese.search import lanes, nearest
+from siamese.search import lanes, nearest, products
 from siamese.search.distance import distance
 from siamese.search.gallery import UNKNOWN_US, Gallery
 from siamese.search.lanes import (
@@ -253,7 +253,7 @@ def test_many_candidates_are_taken_up_some_at_a_time(measured, monkeypatch):
 
 
 def test_scans_that_rounding_makes_equally_far_go_by_key_although_float32_tells_them_apart(monkeypatch):
-    monkeypatch.setattr(nearest, "float32_error", lambda n_dimensions, deviation: 0.0)
+    monkeypatch.setattr(products, "float32_error", lambda n_dimensions, deviation: 0.0)
     farther = np.float32(0.003)
     nearer = np.nextafter(farther, np.float32(1))  # by 2e-10, less than what a distance keeps
     vectors = [[1, 0], *([cosine, np.sqrt(1 - cosine**2)] for cosine in (farther, nearer))]
