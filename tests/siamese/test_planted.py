@@ -130,11 +130,11 @@ def ill_people(n: int) -> list[Patient]:
     return [p for p in people if len(p.visits) == 2 and p.findings_in("chest")][:n]
 
 
-def scanned(patient: Patient, visit: Visit, draw: Draw = FIRST) -> np.ndarray:
+def scanned(patient: Patient, visit: Visit, draw: Draw = FIRST, *, backbone: str = "small") -> np.ndarray:
     """The encoder's input of a chest CT."""
     soft = make_study(draw, EASY, patient, visit, "ct").series[0]
     volume = Volume(soft.voxels, soft.grid.affine, Kind(soft.kind, "3d", "phantom", True))
-    return to_tensor(volume, recipe_for("3d", TRUNK))
+    return to_tensor(volume, recipe_for("3d", backbone))
 
 
 def moves(patient: Patient) -> list[float]:
@@ -142,13 +142,9 @@ def moves(patient: Patient) -> list[float]:
     healthy = replace(patient, findings=())
     lesion = replace(patient, findings=tuple(replace(f, factor_per_visit=1.0) for f in patient.findings))
     before, after = patient.visits[0], replace(patient.visits[1], scanner=patient.visits[0].scanner)
-    scans = [
-        scanned(healthy, before),
-        scanned(healthy, before, AGAIN),
-        scanned(lesion, before),
-        scanned(healthy, after),
-        scanned(lesion, after),
-    ]
+    seen = [(healthy, before, FIRST), (healthy, before, AGAIN), (lesion, before, FIRST), (healthy, after, FIRST),
+            (lesion, after, FIRST)]  # fmt: skip
+    scans = [scanned(*one, backbone=TRUNK) for one in seen]
     first, *others = embed(starter_of(TRUNK, "3d"), scans)
     return [distance(first, other) for other in others]
 
