@@ -44,7 +44,7 @@ check: $(STAMP)  ## ruff and mypy --strict
 
 bench: $(STAMP)  ## the README's figures, each beside its peer (about an hour)
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
-	@for name in search night listing growth reading ingest embedding phantoms resamples assay; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in search night listing growth reading ingest embedding phantoms resamples assay embedding; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 mutants: $(STAMP)  ## how many small faults put into the rules the tests see (hours; goes on where it was stopped)
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[mutants]'

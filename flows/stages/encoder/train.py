@@ -160,7 +160,7 @@ def promote(site: Site, ticket: Ticket, candidate: Manifest, active: Sequence[En
             hold_encoder(connection, candidate.id, "; ".join(lines_of(candidate)))
         return 0
     same = [row for row in active if row.purpose == candidate.purpose]
-    rival = next(iter(same or starters or active), None)  # on the candidate's own task, whatever the rival is for
+    rival = next(iter(same or starters), None)
     decision = decide_on(site, ticket, candidate.id, rival.id) if rival is not None else None
     if decision is not None:
         return _as_decided(site, ticket, candidate, decision)
