@@ -28,12 +28,14 @@ class Backbone:
         initialise: Writes weights of its own into the network, which are on this disk: nothing is ever fetched. None:
             a training begins with the drawn ones. What is called untrained never sees it.
         provenance: Where those weights come from: package, file, sha256, licence.
+        blocks: Its blocks, in the order that a scan goes through them.
         largest_batch: On a CPU, where more scans at once save nothing and their padding costs.
     """
 
     architecture: Callable[[int], tuple[nn.Module, int]]
     initialise: Callable[[nn.Module], None] | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    blocks: Callable[[nn.Module], list[nn.Module]] = lambda network: []
     largest_batch: int = 256
 
 

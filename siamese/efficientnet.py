@@ -177,5 +177,10 @@ def _initialise(network: nn.Module) -> None:
     network.get_submodule("blocks").load_state_dict(whole._blocks[:N_STAGES].state_dict())
 
 
-LITE0 = Backbone(partial(_build, picture=(4, 4), volume=(4, 2, 2)), _initialise, PROVENANCE, largest_batch=1)
-LITE0_COARSE = Backbone(partial(_build, picture=(2, 2), volume=(2, 2, 2)), _initialise, PROVENANCE, largest_batch=1)
+def _blocks(network: nn.Module) -> list[nn.Module]:
+    return [block for stage in network.get_submodule("blocks").children() for block in stage.children()]
+
+
+_trunk = partial(Backbone, initialise=_initialise, provenance=PROVENANCE, blocks=_blocks, largest_batch=1)
+LITE0 = _trunk(partial(_build, picture=(4, 4), volume=(4, 2, 2)))
+LITE0_COARSE = _trunk(partial(_build, picture=(2, 2), volume=(2, 2, 2)))

@@ -148,4 +148,8 @@ def _initialise(network: nn.Module) -> None:
     network.get_submodule("network").load_state_dict(whole.state_dict())
 
 
-I3RESNET152_CT = Backbone(_build, _initialise, PROVENANCE, largest_batch=1)
+def _blocks(network: nn.Module) -> list[nn.Module]:
+    return [block for n in (1, 2, 3, 4) for block in network.get_submodule(f"network.layer{n}").children()]
+
+
+I3RESNET152_CT = Backbone(_build, _initialise, PROVENANCE, blocks=_blocks, largest_batch=1)

@@ -66,6 +66,7 @@ LIMITS: Mapping[str, Words | Number] = MappingProxyType(
         "memory": whole(0, 65_536),
         "anchor": Number(0.0, 1e6),
         "views": whole(1, 64),
+        "tuned_blocks": whole(0, 1000),
         "epochs": whole(1, 10_000),
         "steps_per_epoch": whole(1, 1_000_000),
         "groups_per_batch": whole(2, 1024),  # two, to draw an unlike pair

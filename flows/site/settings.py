@@ -6,14 +6,14 @@ import re
 import tomllib
 import zoneinfo
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from cronsim import CronSim, CronSimError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from siamese.choices import missing_engine, missing_weights
+from siamese.choices import EVERY_LOSS, NO_LOSS, PRETRAINED, missing_engine, missing_weights
 from siamese.limits import LIMITS, Engine, Metric, Precision, WantedPurpose, refusal
 
 ENVIRONMENT_PREFIX = "SCANTWIN_"  # SCANTWIN_DB__URL overrides [db] url, so that a password need not lie in a file
@@ -118,6 +118,9 @@ class SiameseSettings(_Room):
     memory: int = Field(0, description="vectors of batches before that a batch is compared with as well")
     anchor: float = Field(1.0, description="how strongly a head is held near the closed-form one that it begins with")
     views: int = Field(4, description="changed views of each training scan that a head is trained on")
+    tuned_blocks: int = Field(
+        0, description="last blocks of the trunk that learn before the closed-form head, in place of a map behind it"
+    )
     epochs: int = 8
     steps_per_epoch: int = 10
     learning_rate: float = 5e-4
@@ -169,6 +172,22 @@ class SiameseSettings(_Room):
         if why := missing_engine(value):
             raise ValueError(why)
         return value
+
+    @model_validator(mode="after")
+    def _tuned(self) -> Self:
+        if why := self._untunable():
+            raise ValueError(f"tuned_blocks = {self.tuned_blocks}: {why}")
+        return self
+
+    def _untunable(self) -> str:
+        if not self.tuned_blocks:
+            return ""
+        if self.loss in (NO_LOSS, EVERY_LOSS):
+            return f'loss is {self.loss!r}; blocks are tuned by one loss, such as loss = "triplet"'
+        if self.backbone not in PRETRAINED:
+            return f"backbone {self.backbone!r} is trained as a whole; leave it 0"
+        most = PRETRAINED[self.backbone].n_blocks
+        return f"backbone {self.backbone!r} has {most} blocks" if self.tuned_blocks > most else ""
 
     @field_validator("train_when")
     @classmethod

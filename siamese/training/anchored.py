@@ -9,6 +9,7 @@ descent on the weights themselves lost what W knew within an epoch. To the loss 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,7 @@ def train_on(
             settings=settings,
             work=work,
             behind=ground.behind,
+            pull=partial(pull_back, encoder.head.get_parameter("weight"), settings.anchor),
         )
         run.start = start
         return run, learn(run, judge, inputs, on_epoch)
@@ -219,3 +221,13 @@ def _identity(trunk: Encoder) -> Encoder:
     encoder.backbone.requires_grad_(False)
     encoder.head.get_parameter("bias").requires_grad_(False)
     return encoder
+
+
+@torch.no_grad()
+def pull_back(weight: torch.Tensor, anchor: float) -> None:
+    """Add the gradient of anchor |A - I|^2 / |I|^2 to that of a square weight A: autograd would take twice a step."""
+    if weight.grad is None:
+        raise ValueError("the weight has no gradient: nothing was learned from")
+    by = 2.0 * anchor / len(weight)
+    weight.grad.add_(weight, alpha=by)
+    weight.grad.diagonal().sub_(by)

@@ -31,10 +31,11 @@ class Comparison:
         return f"{label}: AUC {self.auc:.3f} on validation, {lead}: {'better' if self.is_won else 'not kept'}"
 
 
-def label_of(loss: str, miner: str, memory: int = 0) -> str:
-    """Return a loss as people read it: "triplet (semi-hard, memory 256)"."""
+def label_of(loss: str, miner: str, memory: int = 0, tuned_blocks: int = 0) -> str:
+    """Return a loss as people read it: "triplet (semi-hard, memory 256, last 2 blocks)"."""
     said = [miner] if miner else []
     said += [f"memory {memory}"] if memory else []
+    said += [f"last {tuned_blocks} blocks"] if tuned_blocks else []
     return f"{loss} ({', '.join(said)})" if said else loss
 
 
@@ -56,7 +57,7 @@ def lines_of(manifest: Manifest) -> list[str]:
     from siamese.training.losses import loss_named
 
     miner = settings["miner"] if loss_named(settings["loss"]).is_mined else ""
-    lines = [own.told(label_of(settings["loss"], miner, settings["memory"]))]
+    lines = [own.told(label_of(settings["loss"], miner, settings["memory"], settings.get("tuned_blocks", 0)))]
     for name, figures in manifest.figures.items():
         if name.startswith(OF_LOSS):
             numbers = {key: float(figures[key] or 0.0) for key in ("auc", "lead", "lead_low", "lead_high")}

@@ -40,6 +40,7 @@ class Ending:
         others: Encoders that are judged on the same validation scans, by name.
         rival: The one of them that it is compared with, pair by pair; "": none.
         noted: What its settings in the manifest say besides.
+        made_by: Kernels of the machine that it was trained on; "": those of this CPU.
     """
 
     encoder: Encoder
@@ -50,6 +51,7 @@ class Ending:
     others: Mapping[str, Encoder]
     rival: str = ""
     noted: Mapping[str, Any] = field(default_factory=dict)
+    made_by: str = ""
 
 
 def conclude(run: Run, judge: Validation, ending: Ending, *, origin: str = "trained") -> Trained:
@@ -122,6 +124,6 @@ def _manifest(run: Run, record: TrainingRecord, ending: Ending, origin: str) -> 
         curve=tuple({k: v for k, v in asdict(e).items() if k != "seconds"} for e in record.curve),
         histograms=record.histograms,
         figures=record.figures,
-        kernels=kernels("cpu"),
+        kernels=ending.made_by or kernels("cpu"),
         created_utc="",
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Run:
     best_weights: Tensors
     resumed_after: int | None
     start: Epoch | None = None  # what it began with, where that may be the best
-    anchored: bool = False  # whether its head is held near the identity, with which it began
+    pull: Callable[[], None] | None = None  # adds the gradient of what holds the weights near those it began with
 
 
 def begin(examples: Sequence[Example], *, cover: str, purpose: Purpose, settings: TrainingSettings, work: Path) -> Run:
@@ -47,6 +47,7 @@ def begin(examples: Sequence[Example], *, cover: str, purpose: Purpose, settings
 def begin_from(
     encoder: Encoder, optimiser: torch.optim.Optimizer, examples: Sequence[Example], *, purpose: Purpose,
     settings: TrainingSettings, work: Path | None, behind: str = "",
+    pull: Callable[[], None] | None = None,
 ) -> Run:  # fmt: skip
     """Return a new run that begins with this encoder, or the one whose checkpoint lies in the work folder.
 
@@ -57,7 +58,8 @@ def begin_from(
         purpose: What makes two scans alike.
         settings: The numbers.
         work: Folder of the checkpoint; None for a training that is too short for one.
-        behind: Digest of what lies fixed before a head that begins as the identity and is held near it; "": none does.
+        behind: Names what lies fixed before the weights that are learned; "": nothing does.
+        pull: Adds the gradient of what holds the weights near those that it begins with.
     """
     seen = data_digest(examples, encoder.recipe.digest())
     made_by = {"torch": torch.__version__, "kernels": kernels("cpu")}  # else its sums would be of two sorts
@@ -76,7 +78,7 @@ def begin_from(
         best_epoch=0,
         best_weights=copy_weights(encoder),
         resumed_after=None,
-        anchored=bool(behind),
+        pull=pull,
     )
     stored = read_checkpoint(work, run.name) if work is not None else None
     if stored is not None:

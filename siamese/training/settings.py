@@ -23,6 +23,7 @@ class TrainingSettings:
     memory: int = 0  # vectors of the batches before that anchors are compared with as well
     anchor: float = 1.0  # how strongly a head is held near the closed-form one that it begins with
     views: int = 4  # changed views of each training scan that a head learns from
+    tuned_blocks: int = 0  # last blocks of a pretrained trunk that learn in place of a map behind the closed-form head
     metric: Metric = "cosine"
     epochs: int = 8
     steps_per_epoch: int = 10

@@ -62,20 +62,10 @@ def _descend(run: Run, loss: torch.Tensor, rate: float) -> float:
         group["lr"] = rate
     run.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    if run.anchored:
-        pull_back(run.encoder.head.get_parameter("weight"), run.settings.anchor)
+    if run.pull is not None:
+        run.pull()
     run.optimiser.step()
     return value
-
-
-@torch.no_grad()
-def pull_back(weight: torch.Tensor, anchor: float) -> None:
-    """Add the gradient of anchor |A - I|^2 / |I|^2 to that of a square weight A: autograd would take twice a step."""
-    if weight.grad is None:
-        raise ValueError("the weight has no gradient: nothing was learned from")
-    by = 2.0 * anchor / len(weight)
-    weight.grad.add_(weight, alpha=by)
-    weight.grad.diagonal().sub_(by)
 
 
 def miner_of(settings: TrainingSettings, done: int) -> str:

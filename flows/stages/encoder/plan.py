@@ -163,6 +163,7 @@ def training_settings(site: Site, cover: str) -> TrainingSettings:
     return TrainingSettings(
         backbone=own_backbone(site, cover), dim=s.dim, loss=s.loss, miner=s.miner, margin=s.margin, metric=s.metric,
         temperature=s.temperature, memory=s.memory, anchor=s.anchor, views=s.views,
+        tuned_blocks=s.tuned_blocks,
         epochs=s.epochs, steps_per_epoch=s.steps_per_epoch, learning_rate=s.learning_rate, patience=s.patience,
         seed=s.seed, engine=s.engine, precision=s.precision, time_budget_s=s.time_budget_minutes * 60,
         threads=s.threads,

@@ -116,7 +116,7 @@ def _made(site: Site, ticket: Ticket, chosen: Plan, cover: str, active: Sequence
         encoder = make_encoder(
             chosen.examples, cover=cover, purpose=chosen.purpose or "patient",
             settings=settings_of(site, cover, chosen), work=work, reference=reference,
-            batch_size=site.settings.siamese.batch_size,
+            batch_size=site.settings.siamese.batch_size, device=site.settings.siamese.device,
         )  # fmt: skip
     except NotMade as error:
         write_atomically(work / REFUSED, str(error).encode())
@@ -160,7 +160,7 @@ def promote(site: Site, ticket: Ticket, candidate: Manifest, active: Sequence[En
             hold_encoder(connection, candidate.id, "; ".join(lines_of(candidate)))
         return 0
     same = [row for row in active if row.purpose == candidate.purpose]
-    rival = next(iter(same or starters), None)
+    rival = next(iter(same or starters or active), None)  # at worst one of another purpose: it answers today
     decision = decide_on(site, ticket, candidate.id, rival.id) if rival is not None else None
     if decision is not None:
         return _as_decided(site, ticket, candidate, decision)

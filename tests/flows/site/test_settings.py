@@ -44,6 +44,13 @@ def test_the_shortest_configuration_names_an_archive(read):
         ('[siamese]\nloss = ["triplet"]', ["siamese.loss", "contrastive"]),
         ('[siamese]\npurpose = "findings"', ["siamese.purpose", "did you mean 'finding'"]),
         ('[siamese]\ndevice = "gpu"', ["siamese.device", "'gpu'", "cuda"]),
+        ("[siamese]\ntuned_blocks = 2", ["tuned_blocks = 2", "loss is 'none'"]),
+        ('[siamese]\ntuned_blocks = 2\nloss = "every"', ["tuned_blocks = 2", "loss is 'every'"]),
+        ('[siamese]\ntuned_blocks = 12\nloss = "supcon"', ["tuned_blocks = 12", "has 11 blocks"]),
+        (
+            '[siamese]\ntuned_blocks = 1\nloss = "supcon"\nbackbone = "small"',
+            ["tuned_blocks = 1", "trained as a whole"],
+        ),
         ("[flows]\nmissing_after_hours = inf", ["flows.missing_after_hours", "inf", "finite"]),
         ("[scans]\nquiet_seconds = nan", ["scans.quiet_seconds", "nan", "finite"]),
         ('[flows]\nfinish_by = "06:30+02:00"', ["flows.finish_by", "06:30+02:00", "'06:30'"]),

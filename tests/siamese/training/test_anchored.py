@@ -11,14 +11,13 @@ from scans.atomic import private_folder
 from siamese.encoder import build, initialise, load, save
 from siamese.pairs import TooFewPairs
 from siamese.training import anchored
-from siamese.training.anchored import BehindW, fit_anchored, ground_of, pairs_on, train_on
+from siamese.training.anchored import BehindW, fit_anchored, ground_of, pairs_on, pull_back, train_on
 from siamese.training.comparison import RIVAL, comparison_of, lines_of
 from siamese.training.conclude import CollapsedTraining
 from siamese.training.figures import figures
 from siamese.training.kept_features import KeptFeatures
 from siamese.training.sample import TooFewPatients
 from siamese.training.settings import TrainingSettings
-from siamese.training.steps import pull_back
 
 BACKBONE, N_FEATURES = "efficientnet-lite0-2x2", 448
 QUICK = TrainingSettings(

@@ -1,13 +1,14 @@
 """Nights that train a head by a loss: the closed form serves first, and gives way to what is better alone."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from nights import run
 from sqlalchemy import insert, select, update
 
 from db.base import table_of
-from db.encoders import active_encoders, all_encoders, chosen_encoders, held_encoders
+from db.encoders import EncoderRow, active_encoders, all_encoders, chosen_encoders, held_encoders
 from db.rows import mapping_of
 from db.tables import Encoder, Patient
 from evaluation.promotion import Decision
@@ -101,6 +102,23 @@ def test_only_a_lead_that_excludes_0_goes_the_way_of_promotion(make_site, write_
         assert chosen[0].chosen_reason == f"{line}better; better than every baseline" and not held
     else:
         assert held[0].held_reason == f"{line}not kept" and not chosen
+
+
+def test_a_first_encoder_for_findings_is_held_against_what_serves_for_patients(make_site, write_dicom, monkeypatch):
+    site, asked = make_site(), []
+    write_dicom(site.archive / "one", patient="T", study="1.4", series="1.4.1", instance="1.4.1.1", date="20100101")
+    run(site)
+    decision = Decision(True, False, ("better than every baseline",))
+    monkeypatch.setattr("flows.stages.encoder.promote.decide_on", lambda *given: asked.append(given[2:]) or decision)
+    row, manifest = encoders(site)[0]
+    serving = EncoderRow(**mapping_of(row) | {"origin": "trained", "purpose": "patient"})
+    candidate = replace(better(manifest, 0.01), purpose="finding")
+    with site.db.write() as connection:
+        new = {"id": candidate.id, "origin": "trained", "purpose": "finding"}
+        connection.execute(insert(Encoder), mapping_of(row) | new)
+    with night_ticket(site, version="0", tick_at=None) as ticket:
+        assert train.promote(site, ticket, candidate, [serving]) == 1
+    assert asked == [(candidate.id, serving.id)]
 
 
 def test_every_loss_needs_a_backbone_with_weights_of_its_own(make_site):
