@@ -9,16 +9,17 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, delete, func, select, update
+from sqlalchemy import Column, Connection, delete, func, or_, select, update
 
 from db.base import table_of
 from db.rows import columns_of, rows_as
-from db.tables import IDENTITY_PATIENT, IdentityFile, IdentityPatient, IdentityRejection, IdentityStudy
+from db.tables import IDENTITY_PATIENT, SCAN, IdentityFile, IdentityPatient, IdentityRejection, IdentityStudy
 from db.upsert import Row, chunks, upsert
 
 FILE, REJECTION = table_of(IdentityFile), table_of(IdentityRejection)
 GONE, READ = "gone", "read"
 KNOWN_AT_ONCE = 5000  # rows
+NO_PART, BY_SIBLINGS = "%/unknown/%", "%another series of the study%"  # of scan.kind and scan.kind_rule
 NO_PATH = "//"  # before a key, in place of the path of a forgotten file; no path in an archive begins so
 IS_FORGOTTEN = func.substr(FILE.c.path, 1, len(NO_PATH)) == NO_PATH
 
@@ -150,6 +151,22 @@ def members_of_series(connection: Connection, series: Iterable[str]) -> list[Ser
     return rows
 
 
+def headers_beside(connection: Connection, series: Iterable[str]) -> dict[str, list[str]]:
+    """Return series -> the header, as JSON, of one file of each other series of the same study."""
+    found: dict[str, list[str]] = {}
+    for some in chunks(series):
+        theirs = select(FILE.c.series, FILE.c.study).where(FILE.c.series.in_(some), FILE.c.state == READ).distinct()
+        studies = connection.execute(theirs).tuples().all()
+        first = select(func.min(FILE.c.key)).where(FILE.c.study.in_({study for _, study in studies}))
+        first = first.where(FILE.c.state == READ).group_by(FILE.c.study, FILE.c.series)
+        rows = connection.execute(
+            select(FILE.c.study, FILE.c.series, FILE.c.header).where(FILE.c.key.in_(first)).order_by(FILE.c.key)
+        ).all()
+        for own, study in studies:
+            found.setdefault(own, []).extend(r.header for r in rows if r.study == study and r.series != own)
+    return found
+
+
 def studies_to_finish(connection: Connection) -> list[str]:
     """Return the keys of the UIDs of studies whose people have to be told apart: with files to group, or shared."""
     mine = select(FILE.c.study).where(FILE.c.state == READ, FILE.c.study != "", FILE.c.grouped.is_(False))
@@ -230,7 +247,7 @@ def save_rejections(connection: Connection, read: Iterable[str], notes: Iterable
     _forget_notes(connection, read)
     rows = list(notes)
     upsert(connection, IdentityRejection, rows)
-    request_regroup_siblings(connection, {str(row["sop_uid"]) for row in rows})
+    request_regroup_copies(connection, {str(row["sop_uid"]) for row in rows})
 
 
 def rejections_of(connection: Connection, sop_uids: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -280,13 +297,16 @@ def request_regroup(connection: Connection, keys: Iterable[str]) -> int:
     To be committed before such files are overwritten or marked gone: afterwards nobody knows where they were.
     """
     series: set[str] = set()
+    studies: set[str] = set()
     uids: set[str] = set()
     for some in chunks(keys):
-        rows = connection.execute(select(FILE.c.series, FILE.c.sop_uid).where(FILE.c.key.in_(some))).all()
+        rows = connection.execute(select(FILE.c.series, FILE.c.study, FILE.c.sop_uid).where(FILE.c.key.in_(some))).all()
         series.update(row.series for row in rows if row.series)
+        studies.update(row.study for row in rows if row.study)
         uids.update(row.sop_uid for row in rows if row.sop_uid)
         uids.update(connection.scalars(select(REJECTION.c.sop_uid).where(REJECTION.c.note.in_(some))))
-    return _mark(connection, FILE.c.series, series, grouped=False) + request_regroup_siblings(connection, uids)
+    n_marked = _mark(connection, FILE.c.series, series, grouped=False) + request_regroup_copies(connection, uids)
+    return n_marked + request_regroup_siblings(connection, studies)
 
 
 def request_regroup_series(connection: Connection, series: Iterable[str]) -> int:
@@ -294,9 +314,19 @@ def request_regroup_series(connection: Connection, series: Iterable[str]) -> int
     return _mark(connection, FILE.c.series, series, grouped=False)
 
 
-def request_regroup_siblings(connection: Connection, sop_uids: Iterable[str]) -> int:
+def request_regroup_copies(connection: Connection, sop_uids: Iterable[str]) -> int:
     """Ask for every series that holds one of these SOP Instance UIDs to be grouped again."""
     return _mark(connection, FILE.c.sop_uid, (uid for uid in sop_uids if uid), grouped=False)
+
+
+def request_regroup_siblings(connection: Connection, studies: Iterable[str]) -> int:
+    """Ask for those series of some studies to be grouped again whose part of the body other series may tell."""
+    series: set[str] = set()
+    for some in chunks(studies):
+        waits = or_(SCAN.c.kind.like(NO_PART), SCAN.c.kind_rule.like(BY_SIBLINGS))
+        theirs = select(FILE.c.series).join(SCAN, SCAN.c.series == FILE.c.series).where(FILE.c.study.in_(some), waits)
+        series.update(connection.scalars(theirs.distinct()))
+    return _mark(connection, FILE.c.series, series, grouped=False)
 
 
 def request_regroup_all(connection: Connection) -> int:

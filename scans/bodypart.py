@@ -1,40 +1,42 @@
 """Which part of the body an image shows, in one vocabulary."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 # Words as they stand in BodyPartExamined (PS3.16 annex L) and in descriptions, by the part we call them.
 WORDS: Mapping[str, tuple[str, ...]] = {
-    "head": ("HEAD", "BRAIN", "SKULL", "CRANIUM", "KOPF", "SCHAEDEL", "SCHADEL", "CEREBRUM", "CRANE",
-             "BRAINSTEM", "CEREBRAL", "HIRN", "NEUROCRANIUM", "HEADFUNCTION", "CEREBRO", "CRANEO"),
-    "face": ("FACE", "SINUS", "SINUSES", "ORBIT", "ORBITS", "PNS", "MAXILLA", "MANDIBLE", "JAW",
-             "TEMPORAL", "IAC",
-             "PETROUS"),
-    "neck": ("NECK", "HALS", "LARYNX", "PHARYNX", "THYROID", "CAROTID", "COU"),
-    "chest": ("CHEST", "THORAX", "LUNG", "LUNGS", "TORAX", "PULMONARY", "RIBS", "RIB", "STERNUM",
-              "CXR", "POUMON",
-              "THORACIC"),
-    "heart": ("SMARTSCORE", "CASCORE", "HEART", "CARDIAC", "CORONARY", "CARDIO", "HERZ", "COEUR"),
-    "abdomen": ("ABDOMEN", "ABD", "LIVER", "KIDNEY", "KIDNEYS", "PANCREAS", "SPLEEN", "LEBER",
-                "RENAL", "ABDO",
-                "BAUCH", "KUB", "FOIE"),
-    "pelvis": ("PELVIS", "PEL", "PELVIC", "PROSTATE", "BLADDER", "UTERUS", "BECKEN", "RECTUM"),
-    "hip": ("HIP", "HIPS", "HUEFTE"),
-    "breast": ("BREAST", "MAMMO", "MAMMA", "MAMMOGRAPHY", "BREASTS"),
+    "head": ("HEAD", "BRAIN", "SKULL", "CRANIUM", "CEREBRUM", "BRAINSTEM", "CEREBRAL", "NEUROCRANIUM", "HEADFUNCTION",
+             "KOPF", "SCHAEDEL", "SCHADEL", "HIRN", "GEHIRN", "CRANE", "CERVEAU", "ENCEPHALE", "TETE", "CABEZA",
+             "CEREBRO", "CRANEO", "ENCEFALO", "CRANIO", "TESTA", "CERVELLO", "CABECA", "HOOFD", "HERSENEN", "SCHEDEL",
+             "HJERNE", "HJARNA", "GLOWA", "MOZG", "BEYIN"),
+    "face": ("FACE", "SINUS", "SINUSES", "ORBIT", "ORBITS", "PNS", "MAXILLA", "MANDIBLE", "JAW", "TEMPORAL", "IAC",
+             "PETROUS", "NNH", "ORBITA", "FELSENBEIN", "MANDIBULA"),
+    "neck": ("NECK", "LARYNX", "PHARYNX", "THYROID", "CAROTID", "HALS", "COU", "CUELLO", "COLLO", "PESCOCO"),
+    "chest": ("CHEST", "THORAX", "LUNG", "LUNGS", "PULMONARY", "RIBS", "RIB", "STERNUM", "CXR", "THORACIC", "LUNGE",
+              "POUMON", "POUMONS", "TORAX", "TORACE", "TORAKS", "LONGEN", "LUNGOR"),
+    "heart": ("SMARTSCORE", "CASCORE", "HEART", "CARDIAC", "CORONARY", "CARDIO", "HERZ", "COEUR", "CORAZON", "CUORE",
+              "CORACAO"),
+    "abdomen": ("ABDOMEN", "ABD", "LIVER", "KIDNEY", "KIDNEYS", "PANCREAS", "SPLEEN", "RENAL", "ABDO", "KUB", "LEBER",
+                "NIERE", "NIEREN", "PANKREAS", "BAUCH", "FOIE", "HIGADO", "FEGATO", "ADDOME", "BUIK", "BRZUCH"),
+    "pelvis": ("PELVIS", "PEL", "PELVIC", "PROSTATE", "BLADDER", "UTERUS", "RECTUM", "BECKEN", "PROSTATA", "BASSIN",
+               "BACINO", "BEKKEN", "MIEDNICA"),
+    "hip": ("HIP", "HIPS", "HUEFTE", "HUFTE", "HANCHE", "CADERA", "ANCA", "QUADRIL", "HEUP"),
+    "breast": ("BREAST", "MAMMO", "MAMMA", "MAMMOGRAPHY", "BREASTS", "MAMMOGRAPHIE", "SEIN", "SEINS", "MAMA", "MAMAS"),
     "cspine": ("CSPINE", "CERVICALSPINE", "HWS"),
     "tspine": ("TSPINE", "THORACICSPINE", "BWS"),
-    "lspine": ("LSPINE", "LUMBARSPINE", "LUMBAR", "LWS", "LSSPINE"),
-    "spine": ("SPINE", "WHOLESPINE", "SACRUM", "COCCYX"),
-    "shoulder": ("SHOULDER", "CLAVICLE", "SCAPULA", "SCHULTER"),
-    "arm": ("ARM", "HUMERUS", "FOREARM", "UPPERARM"),
-    "elbow": ("ELBOW",),
-    "wrist": ("WRIST",),
-    "hand": ("HAND", "HANDS", "FINGER", "THUMB"),
-    "leg": ("LEG", "FEMUR", "THIGH", "CALF", "TIBIA", "LOWERLEG"),
-    "knee": ("KNEE", "KNEES", "PATELLA", "KNIE"),
-    "ankle": ("ANKLE",),
-    "foot": ("FOOT", "FEET", "TOE", "HEEL", "CALCANEUS"),
-    "wholebody": ("WHOLEBODY", "WB"),
+    "lspine": ("LSPINE", "LUMBARSPINE", "LUMBAR", "LWS", "LSSPINE", "LOMBAIRE"),
+    "spine": ("SPINE", "WHOLESPINE", "SACRUM", "COCCYX", "WIRBELSAEULE", "WIRBELSAULE", "RACHIS", "RACHIDE"),
+    "shoulder": ("SHOULDER", "CLAVICLE", "SCAPULA", "SCHULTER", "EPAULE", "HOMBRO", "SPALLA", "OMBRO", "SCHOUDER"),
+    "arm": ("ARM", "HUMERUS", "FOREARM", "UPPERARM", "OBERARM", "UNTERARM", "BRAS", "AVANT-BRAS", "BRAZO", "BRACCIO"),
+    "elbow": ("ELBOW", "ELLENBOGEN", "COUDE", "CODO", "GOMITO", "COTOVELO", "ELLEBOOG"),
+    "wrist": ("WRIST", "HANDGELENK", "POIGNET", "MUNECA", "POLSO", "PUNHO", "POLS"),
+    "hand": ("HAND", "HANDS", "FINGER", "THUMB", "MANO"),
+    "leg": ("LEG", "FEMUR", "THIGH", "CALF", "TIBIA", "LOWERLEG", "OBERSCHENKEL", "UNTERSCHENKEL", "JAMBE"),
+    "knee": ("KNEE", "KNEES", "PATELLA", "KNIE", "GENOU", "RODILLA", "GINOCCHIO", "JOELHO", "KOLANO"),
+    "ankle": ("ANKLE", "SPRUNGGELENK", "OSG", "CHEVILLE", "TOBILLO", "CAVIGLIA", "TORNOZELO", "ENKEL"),
+    "foot": ("FOOT", "FEET", "TOE", "HEEL", "CALCANEUS", "FUSS", "PIED", "PIEDE", "VOET"),
+    "wholebody": ("WHOLEBODY", "WB", "GANZKOERPER", "GANZKORPER"),
 }  # fmt: skip
 PART_OF = {word: part for part, words in WORDS.items() for word in words}
 COILS = r"(?:COILS?|ARRAY|SPULE|BOBINE|HOLDER|REST|SUPPORT|PHANTOM)"
@@ -43,7 +45,12 @@ PHRASES = (  # what means one thing, or another than its words alone, before sin
     (re.compile(r"\b(?:C|CERVICAL)[ -]SPINE\b"), "CSPINE"),
     (re.compile(r"\b(?:T|TH|D|THORACIC|DORSAL)[ -]SPINE\b"), "TSPINE"),
     (re.compile(r"\b(?:L|LUMBAR|LS)[ -]SPINE\b"), "LSPINE"),
-    (re.compile(r"\bWHOLE[ -]BODY\b"), "WHOLEBODY"),
+    (re.compile(r"\bWHOLE[ -]BODY\b|\bCORPS ENTIER\b|\bCUERPO ENTERO\b"), "WHOLEBODY"),
+    # the names of the Brain Imaging Data Structure (bids-specification.readthedocs.io): of brains alone
+    (re.compile(r"\b(?:ANAT|FUNC|FMAP)-(?=(?:T1W|T2W|T2STARW|PDW|FLAIR|BOLD|SBREF|EPI|TASK|PHASEDIFF)\b)"), "BRAIN "),
+    (re.compile(r"\b(?:RACHIS|COLUMNA|COLONNE|COLUNA|RACHIDE) CERVICALE?\b"), "CSPINE"),
+    (re.compile(r"\b(?:RACHIS|COLUMNA|COLONNE|COLUNA|RACHIDE) (?:DORSALE?|THORACIQUE|TORACICA)\b"), "TSPINE"),
+    (re.compile(r"\b(?:RACHIS|COLUMNA|COLONNE|COLUNA|RACHIDE) (?:LUMBAR|LOMBAIRE|LOMBARE)\b"), "LSPINE"),
     (re.compile(r"\bSKULL(?: BASE)? (?:TO|BIS) (?:MID ?-?)?THIGHS?\b"), "WHOLEBODY"),
     # a position on the table, a coil, a window or a task is no part that is examined
     (re.compile(r"\b(?:HEAD|FEET|FOOT)[ -]FIRST\b|\bKOPF VORAN\b"), " "),
@@ -106,12 +113,23 @@ TOGETHER: Mapping[frozenset[str], str] = {
     frozenset({"spine", "tspine"}): "tspine",
     frozenset({"spine", "lspine"}): "lspine",
 }
+REACH: Mapping[str, tuple[str, ...]] = {  # regions of the body that a scan of a part lies in
+    "head": ("head",), "face": ("head",), "neck": ("neck",), "chest": ("chest",), "heart": ("chest",),
+    "abdomen": ("abdomen",), "pelvis": ("pelvis",), "hip": ("pelvis", "leg"), "breast": ("chest",),
+    "cspine": ("neck",), "tspine": ("chest",), "lspine": ("abdomen", "pelvis"),
+    "spine": ("neck", "chest", "abdomen", "pelvis"), "shoulder": ("chest", "arm"), "arm": ("arm", "hand"),
+    "elbow": ("arm",), "wrist": ("arm", "hand"), "hand": ("hand",), "leg": ("leg", "foot"), "knee": ("leg",),
+    "ankle": ("leg", "foot"), "foot": ("foot",),
+    "wholebody": ("head", "neck", "chest", "abdomen", "pelvis", "arm", "hand", "leg", "foot"),
+}  # fmt: skip
 PAIRED = frozenset({"breast", "hip", "shoulder", "arm", "elbow", "wrist", "hand", "leg", "knee", "ankle", "foot"})
 
 
 def words_of(text: str) -> list[str]:
     """Return the words of a description, in capitals, known phrases joined."""
-    upper = _without_levels(" ".join(text.upper().replace("_", " ").split()))
+    letters = unicodedata.normalize("NFKD", text.upper())
+    plainly = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    upper = _without_levels(" ".join(plainly.replace("_", " ").split()))
     plain = " ".join(re.sub(r"[/+.,;:()\[\]^&]+", " ", upper).split())
     for pattern, word in PHRASES:
         plain = pattern.sub(word, plain)
@@ -166,19 +184,18 @@ def wider_part(part: str, text: str) -> str:
     return region if part in parts and "-" in region else ""
 
 
-def body_part(texts: Sequence[tuple[str, str]]) -> tuple[str, str]:
-    """Return the part and the name of the text that told it, ("unknown", "") if none does.
+def part_in(text: str) -> str:
+    """Return the part that a text names, or the region of several that are examined together; else ""."""
+    parts = _parts_in(text)
+    return next(iter(parts)) if len(parts) == 1 else TOGETHER.get(parts, "")
 
-    The first text with a known part decides; several parts in one text count when they are examined
-    together.
 
-    Args:
-        texts: Name and content, most trusted first.
-    """
-    for name, text in texts:
-        parts = _parts_in(text)
-        if len(parts) == 1:
-            return next(iter(parts)), name
-        if parts in TOGETHER:
-            return TOGETHER[parts], name
-    return "unknown", ""
+def contradict(one: str, other: str) -> bool:
+    """Say whether two parts lie apart: no scan of the one shows the other."""
+    return _reach(one).isdisjoint(_reach(other))
+
+
+def _reach(part: str) -> frozenset[str]:
+    """Return the regions of the body that a scan of a part may show; an unknown part is one of its own."""
+    regions = [REACH.get(piece, (piece,)) for piece in (REACH.keys() & {part} or part.split("-"))]
+    return frozenset(region for some in regions for region in some)

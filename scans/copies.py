@@ -32,6 +32,8 @@ TEXTS = frozenset({  # what they say counts, not how it is spelled
     "study_description", "series_description", "protocol_name", "body_part", "region", "view", "view_code",
     "laterality", "image_laterality", "contrast_agent", "scanning_sequence", "sequence_variant", "sequence_name",
     "acquisition_contrast", "scan_options", "manufacturer", "model", "dates_modified", "irradiation_event_uid",
+    "region_codes", "view_codes", "procedure", "procedure_codes", "requested_procedure", "requested_codes",
+    "requested_description", "performed_description", "receive_coil", "transmit_coil", "angio_flag", "acquisition_type",
 })  # fmt: skip
 HINTS = frozenset({"instance_number", "slice_location_mm", "in_stack_position"})  # place nothing
 TIMES = frozenset({

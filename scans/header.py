@@ -106,8 +106,18 @@ class Header:
     protocol_name: str = tag(0x00181030, "text")
     body_part: str = tag(0x00180015, "code")
     region: str = tag(0x00082218, "meaning")  # AnatomicRegionSequence
+    region_codes: tuple[str, ...] = tag(0x00082218, "concepts")
+    procedure: str = tag(0x00081032, "meaning")  # ProcedureCodeSequence
+    procedure_codes: tuple[str, ...] = tag(0x00081032, "concepts")
+    requested_procedure: str = tag(0x00321064, "meaning")  # RequestedProcedureCodeSequence
+    requested_codes: tuple[str, ...] = tag(0x00321064, "concepts")
+    requested_description: str = tag(0x00321060, "text")
+    performed_description: str = tag(0x00400254, "text")
+    receive_coil: str = tag(0x00181250, "text")
+    transmit_coil: str = tag(0x00181251, "text")
     view: str = tag(0x00185101, "code")
     view_code: str = tag(0x00540220, "meaning")  # ViewCodeSequence
+    view_codes: tuple[str, ...] = tag(0x00540220, "concepts")
     laterality: str = tag(0x00200060, "code")
     image_laterality: str = tag(0x00200062, "code")
     patient_orientation: tuple[str, ...] = tag(0x00200020, "codes")
@@ -127,6 +137,8 @@ class Header:
     inversion_time_ms: float | None = tag(0x00180082, "number")
     acquisition_contrast: str = tag(0x00089209, "code")  # enhanced MR: T1, T2, FLUID_ATTENUATED, ..., MIXED, UNKNOWN
     flip_angle_deg: float | None = tag(0x00181314, "number")
+    angio_flag: str = tag(0x00180025, "code")
+    acquisition_type: str = tag(0x00180023, "code")  # of MR: 2D or 3D
     kvp: float | None = tag(0x00180060, "number")
     echo_number: int | None = tag(0x00180086, "integer")
     b_value: float | None = tag(0x00189087, "double")

@@ -10,26 +10,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from scans.bodypart import PAIRED, body_part, wider_part, words_of
+from scans.bodypart import PAIRED
 from scans.header import Header
+from scans.part import UNKNOWN, part_of
 from scans.sequence import sequence_of
 from scans.sopclass import family_of
+from scans.view import side_of, view_of
 
 Cover = Literal["2d", "3d"]
-UNKNOWN = "unknown"
 NO_EDITS: Mapping[str, str] = MappingProxyType({})
-VIEWS = {  # PS3.3 C.8.1.2: ViewPosition of CR; DX and MG add codes of CID 4010 and 4014
-    "PA": "frontal", "AP": "frontal", "AP SUPINE": "frontal", "AP ERECT": "frontal", "PA ERECT": "frontal",
-    "POSTERO-ANTERIOR": "frontal", "ANTERO-POSTERIOR": "frontal", "FRONTAL": "frontal",
-    "LL": "lateral", "RL": "lateral", "L": "lateral", "R": "lateral", "LAT": "lateral", "LATERAL": "lateral",
-    "LLO": "oblique", "RLO": "oblique", "RAO": "oblique", "LAO": "oblique", "RPO": "oblique",
-    "LPO": "oblique",
-    "CC": "cc", "CRANIO-CAUDAL": "cc", "MLO": "mlo", "MEDIO-LATERAL OBLIQUE": "mlo", "ML": "ml", "LM": "lm",
-}  # fmt: skip
-WEIGHT_BEARING = re.compile(r"\bWB\b", re.IGNORECASE)  # of a radiograph; elsewhere the whole body
-OF_THE_BREAST = {"ml": "lateral", "lm": "lateral", "cc": "", "mlo": ""}  # what such views are of another part
-OBLIQUE = frozenset({"OBL", "OBLI", "OBLIQUE", "SCHRAEG", "SCHRÄG", "RAO", "LAO", "RPO", "LPO"})
-SIDES = {"L": "left", "R": "right", "B": "both", "LEFT": "left", "RIGHT": "right"}
 KIND = re.compile(r"[a-z]+/[a-z0-9-]+/(?:2d|3d)(?:/[a-z0-9+-]+)*")
 EDITABLE = {  # which part of a kind a line of the site's table may set
     "BodyPartExamined": ("body_part", "part"),
@@ -46,11 +35,11 @@ class Kind:
 
     key: str  # "ct/chest/3d", "mr/head/3d/t1", "xr/chest/2d/frontal", "mg/breast/2d/mlo/left"
     cover: Cover
-    rule: str  # which tags decided; technical words only
+    rule: str  # which tags decided, or contradict each other; technical words only
     known: bool  # False: held back
 
 
-def kind_of(header: Header, *, is_volume: bool, table: Mapping[str, str] = NO_EDITS) -> Kind:
+def kind_of(header: Header, *, is_volume: bool, table: Mapping[str, str] = NO_EDITS, sibling: str = "") -> Kind:
     """Return the kind of a scan from the header of any of its instances.
 
     Args:
@@ -59,17 +48,18 @@ def kind_of(header: Header, *, is_volume: bool, table: Mapping[str, str] = NO_ED
         table: The site's edits. `"BodyPartExamined=THX": "chest"` sets the part when the tag has this
             value, `ViewPosition=` the view, `SeriesDescription=` and `ProtocolName=` the MR sequence;
             `"ct/unknown/3d": "ct/chest/3d"` replaces a whole kind. See `check_table`.
+        sibling: The part that other series of the study tell, see `scans.siblings.part_beside`; "": none does.
     """
     cover: Cover = "3d" if is_volume else "2d"
     family = family_of(header.sop_class_uid)
     edits = _edits(header, table)
-    part, rule = _part(header, family, edits)
+    part, rule = edits.get("part") or part_of(header, family, sibling=sibling)
     parts, rules = [family, part, cover], [rule]
     if not is_volume:
-        view, rule = _view(header, family, part, edits)
+        view, rule = edits.get("view") or view_of(header, family, part)
         parts, rules = [*parts, view], [*rules, rule]
         if part in PAIRED:
-            side, rule = _side(header)
+            side, rule = side_of(header)
             parts, rules = [*parts, side], [*rules, rule]
     elif family == "mr":
         sequence, rule = edits.get("sequence") or sequence_of(header)
@@ -110,46 +100,3 @@ def _edits(header: Header, table: Mapping[str, str]) -> dict[str, tuple[str, str
         if str(getattr(header, field)).strip().upper() == wanted.strip().upper():
             edits[part] = (value.strip().lower(), f"{name.strip()} in the table of the site")
     return edits
-
-
-def _part(header: Header, family: str, edits: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
-    if "part" in edits:
-        return edits["part"]
-    told: tuple[tuple[str, str], ...] = (
-        ("BodyPartExamined", header.body_part),
-        ("AnatomicRegionSequence", header.region),
-        ("SeriesDescription", header.series_description),
-        ("ProtocolName", header.protocol_name),
-        ("StudyDescription", header.study_description),
-    )
-    if family == "xr":
-        told = tuple((name, WEIGHT_BEARING.sub(" ", text)) for name, text in told)
-    part, rule = body_part(told)
-    wider = wider_part(part, header.series_description)
-    if rule in ("BodyPartExamined", "AnatomicRegionSequence") and wider:
-        return wider, f"{rule} and SeriesDescription"
-    return ("breast", "SOPClassUID") if part == UNKNOWN and family == "mg" else (part, rule)
-
-
-def _view(header: Header, family: str, part: str, edits: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
-    if "view" in edits:
-        return edits["view"]
-    for name, text in (("ViewPosition", header.view), ("ViewCodeSequence", header.view_code)):
-        word = text.strip().upper()
-        if word in SIDES and part in PAIRED:
-            continue  # which hand it is, not from where it is seen
-        view = VIEWS.get(word)
-        if family != "mg" and view in OF_THE_BREAST:
-            view = OF_THE_BREAST[view]
-        if view:
-            if view == "frontal" and OBLIQUE & set(words_of(header.series_description)):
-                return "oblique", "SeriesDescription"  # the tube looked so, the patient was turned
-            return view, name
-    return UNKNOWN, ""
-
-
-def _side(header: Header) -> tuple[str, str]:
-    for name, text in (("ImageLaterality", header.image_laterality), ("Laterality", header.laterality)):
-        if side := SIDES.get(text.strip().upper()):
-            return side, name
-    return UNKNOWN, ""

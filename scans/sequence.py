@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from scans.bodypart import words_of
 from scans.contrast import contrast_of
 from scans.header import Header
+from scans.weighting import FLAIR_TI_MS, STIR_TI_MS, weighting_of
 
 # Words of descriptions, in the order in which they decide: a "T2 FLAIR" is a FLAIR, a "DWI T2" is a DWI.
 NAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -35,8 +36,6 @@ CONTRASTS = {  # AcquisitionContrast of enhanced MR, PS3.3 C.8.13.3.1.5; T1 tell
     "DIFFUSION": "dwi", "FLUID_ATTENUATED": "flair", "PERFUSION": "perfusion", "PROTON_DENSITY": "pd", "STIR": "stir",
     "T2": "t2", "T2_STAR": "t2star", "TOF": "angio",
 }  # fmt: skip
-SHORT_TR_MS, SHORT_TE_MS, LONG_TR_MS, LONG_TE_MS = 900.0, 30.0, 1800.0, 70.0  # textbook spin echo, up to 3 T
-FLAIR_TI_MS, STIR_TI_MS = (1500.0, 3200.0), (80.0, 260.0)  # null fluid, null fat; between 0.5 and 7 T
 
 
 def b_value_of(header: Header) -> float | None:
@@ -56,10 +55,10 @@ def sequence_of(header: Header) -> tuple[str, str]:
     if family == "unknown" and header.acquisition_contrast in CONTRASTS:
         family, rule = CONTRASTS[header.acquisition_contrast], "AcquisitionContrast"
     if family == "unknown":
-        family, rule = _by_times(header)
+        family, rule = weighting_of(header)
     if family == "t1" and contrast_of(header) == "given":
         return "t1+contrast", rule
-    return family, rule
+    return (family, rule) if family else ("unknown", "")
 
 
 def _by_words(header: Header) -> tuple[str, str]:
@@ -88,7 +87,7 @@ def _one_of(families: Sequence[str], header: Header, name: str) -> tuple[str, st
     """Return the only family named; among several ("PD T2" of both echoes) the times decide."""
     if len(families) == 1:
         return families[0], name
-    family, rule = _by_times(header)
+    family, rule = weighting_of(header)
     return (family, f"{name}, {rule}") if family in families else ("unknown", "")
 
 
@@ -103,27 +102,3 @@ def _by_inversion(header: Header) -> tuple[str, str]:
 def _parts(words: Sequence[str]) -> list[str]:
     """Return the words and the pieces between their hyphens."""
     return [piece for word in words for piece in {word, *word.split("-")}]
-
-
-def _by_times(header: Header) -> tuple[str, str]:
-    repetition, echo, inversion = header.repetition_time_ms, header.echo_time_ms, header.inversion_time_ms
-    if echo is None or repetition is None or "EP" in header.scanning_sequence:
-        return "unknown", ""
-    if "IR" in header.scanning_sequence and inversion and echo >= LONG_TE_MS:
-        if FLAIR_TI_MS[0] <= inversion <= FLAIR_TI_MS[1]:
-            return "flair", "InversionTime"
-        return "unknown", ""
-    if "IR" in header.scanning_sequence and inversion and STIR_TI_MS[0] <= inversion <= STIR_TI_MS[1]:
-        return "stir", "InversionTime"
-    if "SE" not in header.scanning_sequence:
-        return (
-            "unknown",
-            "",
-        )  # a gradient echo needs its flip angle and spoiling to be told, and words do that
-    if repetition <= SHORT_TR_MS and echo <= SHORT_TE_MS:
-        return "t1", "RepetitionTime and EchoTime"
-    if repetition >= LONG_TR_MS and echo >= LONG_TE_MS:
-        return "t2", "RepetitionTime and EchoTime"
-    if repetition >= LONG_TR_MS and echo <= SHORT_TE_MS:
-        return "pd", "RepetitionTime and EchoTime"
-    return "unknown", ""

@@ -14,8 +14,9 @@ from scans import copies, newer
 from scans.concatenation import incomplete
 from scans.geometry import place
 from scans.header import Header
-from scans.kind import NO_EDITS, UNKNOWN, Kind, kind_of
+from scans.kind import NO_EDITS, Kind, kind_of
 from scans.outcome import DuplicateInstance, EnhancedUnsupported, MixedPatients, Refusal, Rejected, UidConflict
+from scans.part import UNKNOWN
 from scans.passport import Passport, projection_passport, volume_passport
 from scans.repair import NO_REPAIR
 from scans.screen import screen
@@ -56,14 +57,30 @@ NOT_CONTENT = frozenset(
         "created_time",
         "coerced",
         "modified",
+        "region_codes",
+        "view_codes",
+        "procedure",
+        "procedure_codes",
+        "requested_procedure",
+        "requested_codes",
+        "requested_description",
+        "performed_description",
+        "receive_coil",
+        "transmit_coil",
+        "angio_flag",
+        "acquisition_type",
     )
 )  # fields of a header that may change without making another scan; identity's ids count apart
 
 
-GROUPING = 3  # raised when the rules here or behind decide otherwise: every series is then looked at again
+GROUPING = 4  # raised when the rules here or behind decide otherwise: every series is then looked at again
 
 NO_CONFLICTS: Mapping[str, Sequence[str]] = MappingProxyType({})
-TELL_THE_KIND = ("body_part", "region", "series_description", "protocol_name", "study_description")
+TELL_THE_KIND = (
+    "body_part", "region", "region_codes", "series_description", "protocol_name", "study_description", "procedure",
+    "procedure_codes", "requested_procedure", "requested_codes", "requested_description", "performed_description",
+    "receive_coil", "transmit_coil",
+)  # fmt: skip
 MOST_FILES_NAMED = 3  # in one sentence
 MOST_NAMES = 4  # of what copies differ in
 Place = tuple[str, str]  # study and series UID
@@ -118,6 +135,7 @@ def group(
     decoded: Callable[[Member], str] | None = None,
     table: Mapping[str, str] = NO_EDITS,
     repair: Collection[str] = NO_REPAIR,
+    beside: Mapping[str, str] = NO_EDITS,
 ) -> Grouping:
     """Group instances into stacks; whatever cannot be proven to be one volume gets an ending with its facts.
 
@@ -129,6 +147,7 @@ def group(
             in different bytes: a lossless recompression is a duplicate. Without it they are in conflict.
         table: The site's edits of kinds, see `scans.kind.kind_of`.
         repair: What the site allows to be mended, see `scans.repair.Repair`.
+        beside: Series UID -> the part of the body that its siblings tell, see `scans.siblings.part_beside`.
 
     Raises:
         ValueError: Two members have one file key.
@@ -143,7 +162,7 @@ def group(
         if len({(m.header.identity.patient_id, m.header.identity.issuer) for m in series}) > 1:
             _end(series, MixedPatients("several patient ids in one series"), endings)
             continue
-        _stack_series(series, table, repair, stacks, endings)
+        _stack_series(series, table, repair, beside.get(series[0].header.identity.series_uid, ""), stacks, endings)
     endings, unused = _one_ending_each(stacks, endings, {m.file: len(m.header.frames) for m in members})
     return Grouping(
         stacks=sorted(stacks, key=lambda s: (s.digest, s.members[0].file)),
@@ -316,6 +335,7 @@ def _stack_series(
     series: Sequence[Member],
     table: Mapping[str, str],
     repair: Collection[str],
+    sibling: str,
     stacks: list[Stack],
     endings: list[Ending],
 ) -> None:
@@ -325,7 +345,7 @@ def _stack_series(
         _end([series[index]], lack, endings)
     for member in (member for index, member in enumerate(series) if index not in lacking):
         if is_projection(member.header.sop_class_uid):
-            kind = kind_of(member.header, is_volume=False, table=table)
+            kind = kind_of(member.header, is_volume=False, table=table, sibling=sibling)
             stacks.append(Stack((member,), projection_passport(member.header), kind, _digest([member])))
         else:
             slices += _slices(member, endings)
@@ -333,7 +353,7 @@ def _stack_series(
     for index, refusal in split.refused:
         _end([slices[index]], refusal, endings)
     for indices in split.candidates:
-        _stack_slices([slices[i] for i in indices], table, repair, stacks, endings)
+        _stack_slices([slices[i] for i in indices], table, repair, sibling, stacks, endings)
 
 
 def _slices(member: Member, endings: list[Ending]) -> list[Member]:
@@ -356,6 +376,7 @@ def _stack_slices(
     slices: Sequence[Member],
     table: Mapping[str, str],
     repair: Collection[str],
+    sibling: str,
     stacks: list[Stack],
     endings: list[Ending],
 ) -> None:
@@ -368,19 +389,19 @@ def _stack_slices(
         _end(slices, refusal, endings)
         return
     members = tuple(slices[i] for i in placement.order)
-    kind = _kind_of_all(members, table)
+    kind = _kind_of_all(members, table, sibling)
     passport = volume_passport([member.header for member in members], placement)
     stacks.append(Stack(members, passport, kind, _digest(members, placement.repairs)))
 
 
-def _kind_of_all(members: Sequence[Member], table: Mapping[str, str]) -> Kind:
+def _kind_of_all(members: Sequence[Member], table: Mapping[str, str], sibling: str) -> Kind:
     """Return the kind that more than half of the slices tell; what they do not agree on is unknown."""
     alike: dict[tuple[str, ...], list[Member]] = {}
     for member in members:
         alike.setdefault(tuple(getattr(member.header, name) for name in TELL_THE_KIND), []).append(member)
     n_slices: Counter[Kind] = Counter()
     for some in alike.values():
-        n_slices[kind_of(some[0].header, is_volume=True, table=table)] += len(some)
+        n_slices[kind_of(some[0].header, is_volume=True, table=table, sibling=sibling)] += len(some)
     kind, n_most = min(n_slices.items(), key=lambda item: (-item[1], item[0].key, item[0].rule))
     n_alike = sum(n for other, n in n_slices.items() if other.key == kind.key)
     if 2 * max(n_alike, n_most) > len(members):

@@ -10,13 +10,14 @@ import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from pydicom.charset import decode_bytes
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.values import convert_SQ
 
 LONGEST_VALUE = 4096  # bytes; far above every VR that is read here, which hold 64 characters mostly
 UNDEFINED = 0xFFFFFFFF  # PS3.5 7.1.1: the length of an element that ends with a delimiter
@@ -30,7 +31,7 @@ MEASUREMENT_UNITS = 0x004008EA  # MeasurementUnitsCodeSequence
 _EMPTY: dict[str, Any] = {
     "text": "", "uid": "", "code": "", "whole": "", "codes": (), "meaning": "", "present": False, "short": 0,
     "count": 1, "number": None, "double": None, "integer": None, "numbers": None, "pixel": None, "index": None,
-    "indices": (), "units": (),
+    "indices": (), "units": (), "concepts": (),
 }  # fmt: skip
 
 
@@ -92,6 +93,8 @@ class Reader:
             return self.meaning(field.tag)
         if field.how == "units":
             return self.units(field.tag)
+        if field.how == "concepts":
+            return self.concepts(field.tag)
         raw = self.raw(field.tag)
         if not raw:
             return _EMPTY[field.how]
@@ -136,10 +139,22 @@ class Reader:
 
     def meaning(self, number: int) -> str:
         """Return the CodeMeaning of the first item of a code sequence, in capitals."""
+        return next((code.meaning.upper() for code in self._codes(number)), "")
+
+    def concepts(self, number: int) -> tuple[str, ...]:
+        """Return what the items of a code sequence say, each as "SCHEME:CODE" in capitals."""
+        codes = self._codes(number)
+        return tuple(f"{code.scheme}:{code.value}".upper() for code in codes if code.scheme and code.value)
+
+    def _codes(self, number: int) -> tuple["Code", ...]:
+        element = self.elements[number]
         try:
-            return str(self.dataset[number].value[0].CodeMeaning).strip().upper()
+            if isinstance(element, RawDataElement) and isinstance(element.value, bytes):
+                how = element.is_implicit_VR, element.is_little_endian, tuple(self.encodings)
+                return _codes_in(element.value, *how)
+            return tuple(map(_code, self.items(number)))
         except Exception:  # whatever a broken sequence raises: it is only a hint
-            return ""
+            return ()
 
     def units(self, number: int) -> tuple[str, ...]:
         """Return the codes of the units that the items of a sequence name, or their own code, in capitals."""
@@ -183,6 +198,25 @@ class Reader:
     def _binary_short(self, number: int) -> int | float | None:
         raw = self.raw(number)
         return self._binary(number, raw, "short") if raw else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One item of a code sequence; "" for what it does not say."""
+
+    scheme: str
+    value: str
+    meaning: str
+
+
+def _code(item: Dataset) -> Code:
+    names = ("CodingSchemeDesignator", "CodeValue", "CodeMeaning")
+    return Code(*(str(item.get(name) or "").strip(PADDING) for name in names))
+
+
+@lru_cache(maxsize=256)  # all files of a study say the same
+def _codes_in(raw: bytes, is_implicit: bool, is_little_endian: bool, encodings: tuple[str, ...]) -> tuple[Code, ...]:
+    return tuple(map(_code, convert_SQ(raw, is_implicit, is_little_endian, list(encodings))))
 
 
 def _parts(raw: bytes) -> list[str]:

@@ -84,6 +84,12 @@ class Recipe:
         by_part = {spacing.part: spacing.mm for spacing in self.spacings}
         return by_part.get(part) or by_part.get("")
 
+    def is_blind_to(self, one: str, other: str) -> bool:
+        """Say whether a scan gives the same tensor under either of two kinds, by key."""
+        (family, part), (other_family, other_part) = (key.split("/")[:2] for key in (one, other))
+        is_one_window = self.window_of(family) == self.window_of(other_family)
+        return is_one_window and self.spacing_of(part) == self.spacing_of(other_part)
+
     def extent(self) -> tuple[float, ...]:
         """Return the sides of the grid, as shape, up to a factor."""
         steps = self.spacings[0].mm if self.spacings else (1.0,) * len(self.shape)

@@ -3,7 +3,7 @@
 They are searched among the main scans as any scan is, and leave nothing behind.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from flows.stages.match.ending import ending_of
 from flows.work.sandbox import guard_of
 from scans.archive import path_text
 from scans.outcome import Refusal
+from scans.siblings import names_no_part, part_beside
 from scans.stack import Member, Stack, group
 from scans.volume import read_volume
 from siamese.calibration.measure import lane_code
@@ -101,9 +102,20 @@ def _stacks(site: Site, paths: Sequence[Path], reasons: list[str]) -> list[Stack
     for member in members:
         by_series.setdefault(member.header.identity.series_uid, []).append(member)
     rules = site.settings.scans
-    groupings = [group(some, table=rules.kinds, repair=rules.repair) for some in by_series.values()]
+    groupings = [
+        group(some, table=rules.kinds, repair=rules.repair, beside=_beside(uid, by_series))
+        for uid, some in by_series.items()
+    ]
     reasons += [f"{ending.code}: {ending.why}" for grouping in groupings for ending in grouping.endings]
     return [stack for grouping in groupings for stack in grouping.stacks]
+
+
+def _beside(uid: str, by_series: Mapping[str, Sequence[Member]]) -> dict[str, str]:
+    """Return the part of the body that the other series of these files tell of one that names none."""
+    own = by_series[uid][0].header
+    others = (some[0].header for other, some in by_series.items() if other != uid)
+    part = part_beside(own, others) if names_no_part(own) else ""
+    return {uid: part} if part else {}
 
 
 def _ask(site: Site, stack: Stack) -> Similar:

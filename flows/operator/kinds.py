@@ -9,7 +9,8 @@ from db.scans import HeldBackScan, held_back_scans
 from flows.answers.status import Combination, UnknownKinds
 from flows.site.opened import open_site
 from scans.header import Header
-from scans.kind import EDITABLE, UNKNOWN
+from scans.kind import EDITABLE
+from scans.part import UNKNOWN
 
 SET_BY = {"part": ("BodyPartExamined", "StudyDescription"), "view": ("ViewPosition",),
           "sequence": ("SeriesDescription", "ProtocolName")}  # fmt: skip

@@ -13,6 +13,7 @@ from scans.header import Header
 from scans.outcome import MixedPatients
 from scans.pixels import decoded_digest
 from scans.rejection import REASONS
+from scans.siblings import names_no_part, part_beside
 from scans.stack import Ending, Grouping, Member, group
 
 
@@ -26,6 +27,7 @@ class Series:
         rejected: Files that a rejection note withdraws, and why.
         parts: File -> key of its part of a study that people share, else "".
         stats: File -> size in bytes and mtime in ns, when its header was read.
+        sibling: The part of the body that other series of the study tell; "": none was asked for, or none does.
     """
 
     members: Sequence[Member]
@@ -33,6 +35,7 @@ class Series:
     rejected: Mapping[str, str]
     parts: Mapping[str, str]
     stats: Mapping[str, tuple[int, int]]
+    sibling: str = ""
 
     def grouping(self, site: Site) -> Grouping:
         """Group the files by the site's rules; copies stored in different bytes are decoded to compare them."""
@@ -44,6 +47,7 @@ class Series:
             decoded=lambda member: decoded_digest(real_path(site.archive, member.path), member.header, guard),
             table=rules.kinds,
             repair=rules.repair,
+            beside={self.members[0].header.identity.series_uid: self.sibling} if self.sibling else {},
         )
         return self._without_mixed(grouping)
 
@@ -73,4 +77,12 @@ def read_series(connection: Connection, keys: Sequence[str]) -> list[Series]:
     notes = identity.rejections_of(connection, set(uids.values()))
     named = {file: notes[uid] for file, uid in uids.items() if uid in notes}
     rejected = {file: f"{code}, {REASONS[code]}; the note: file {note}" for file, (code, note) in named.items()}
-    return [Series(some, conflicts, rejected, parts, stats) for some in by_series.values()]
+    siblings = _siblings(connection, {series: some[0].header for series, some in by_series.items()})
+    return [Series(some, conflicts, rejected, parts, stats, siblings.get(at, "")) for at, some in by_series.items()]
+
+
+def _siblings(connection: Connection, headers: Mapping[str, Header]) -> dict[str, str]:
+    """Return series -> the part of the body that its siblings tell, of those that name none themselves."""
+    silent = {series: header for series, header in headers.items() if names_no_part(header)}
+    others = identity.headers_beside(connection, silent)
+    return {at: part_beside(header, map(Header.from_json, others.get(at, ()))) for at, header in silent.items()}

@@ -7,7 +7,7 @@ import pytest
 from pydicom.uid import UID, CTImageStorage
 
 from scans.archive import list_files
-from scans.bodypart import body_part
+from scans.bodypart import part_in
 from scans.contrast import contrast_of
 from scans.header import Header, read_header
 from scans.kind import check_table, kind_of
@@ -138,6 +138,9 @@ def test_a_line_of_the_table_holds_whatever_stands_around_it_and_the_rule_says_s
     ("fields", "rule"),
     [
         ({"body_part": "HAND", "view": "AP", "image_laterality": "R", "laterality": "L"},
+         ("xr/hand/2d/frontal/unknown",
+          "BodyPartExamined, ViewPosition, ImageLaterality says right, Laterality says left")),
+        ({"body_part": "HAND", "view": "AP", "image_laterality": "R", "laterality": "B"},
          ("xr/hand/2d/frontal/right", "BodyPartExamined, ViewPosition, ImageLaterality")),
         ({"body_part": "HAND", "view": "AP", "laterality": " b "},
          ("xr/hand/2d/frontal/both", "BodyPartExamined, ViewPosition, Laterality")),
@@ -244,7 +247,7 @@ def test_the_rule_names_tags_and_never_values(make_header: Maker) -> None:
 
 
 def test_a_known_word_among_unknown_ones_is_found() -> None:
-    assert body_part([("a", "xyz"), ("b", "Rx_Thorax^Routine")]) == ("chest", "b")
+    assert part_in("Rx_Thorax^Routine") == "chest"
 
 
 @pytest.mark.parametrize(("agent", "told"), [("", "unknown"), ("NONE", "not-given"), ("Ultravist 370", "given")])
@@ -272,7 +275,8 @@ def test_the_description_of_a_ct_goes_before_the_agent_of_its_study(
     ("part", "description", "key"),
     [
         ("CHEST", "CHEST/ABD/PEL 2.5", "ct/chest-abdomen-pelvis/3d"), ("ABDOMEN", "ABD PEL", "ct/abdomen-pelvis/3d"),
-        ("CHEST", "ABD PEL", "ct/chest/3d"), ("CHEST", "LUNG 1.25", "ct/chest/3d"), ("CHEST", "CARDIAC", "ct/chest/3d"),
+        ("CHEST", "ABD PEL", "ct/unknown/3d"), ("CHEST", "LUNG 1.25", "ct/chest/3d"),
+        ("CHEST", "CARDIAC", "ct/chest/3d"),
         ("THORAX", "THORAX ABDOMEN", "ct/chest-abdomen/3d"),
     ],
 )  # fmt: skip
@@ -345,7 +349,7 @@ SERIES = {  # name of the real series: kinds of its stacks, codes of its other f
     "ct_head_small_93": (["ct/unknown/3d"], {"not-dicom"}),  # not one descriptive tag
     "mr_t1sag_siemens_hfs_35": (["mr/head/3d/t1"], set()),
     "mr_t1sag_siemens_hfp_35": (["mr/head/3d/t1"], set()),
-    "mr_t1_siemens7t_384": (["mr/unknown/3d/t1"], set()),  # "anat" may be any part of the body
+    "mr_t1_siemens7t_384": (["mr/head/3d/t1"], set()),  # "anat-T1w" is a name of a brain
     "ct_head_ge_tilt_28": ([], {"tilted"}),
     "ct_chest_priors_5x2": ([], {"single-slice", "not-dicom"}),
     "mr_fmri_ge_150": ([], {"time-series"}),

@@ -146,7 +146,8 @@ def read_headers(site: Site, ticket: Ticket, files: Sequence[str]) -> Counter[st
         persons.save_persons(connection, list(people.values()))
         identity.save_files(connection, map(mapping_of, rows))
         identity.save_rejections(connection, [row.key for row in rows], notes)
-        identity.request_regroup_siblings(connection, [row.sop_uid for row in rows if row.sop_uid])
+        identity.request_regroup_copies(connection, [row.sop_uid for row in rows if row.sop_uid])
+        identity.request_regroup_siblings(connection, {row.study for row in rows if row.study})
     return Counter(read_headers=sum(row.state == "read" for row in rows), files_without_preamble=n_bare)
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from db import identity, matches, persons
+from db.embeddings import delete_embeddings
 from db.files import OutcomeRow, save_files, save_further_scans
 from db.rows import mapping_of
 from db.scans import (
@@ -76,6 +77,7 @@ class Rows:
     further: list[tuple[str, str]] = field(default_factory=list)  # multi-frame file, a scan of it beside its first
     sources: dict[str, str] = field(default_factory=dict)  # scan -> digest of its content
     changed: list[str] = field(default_factory=list)  # files that are not those whose headers were read
+    seen_anew: list[str] = field(default_factory=list)  # scans of another kind, which encoders see otherwise
 
     def owners(self) -> dict[str, tuple[str, str]]:
         """Return scan -> (patient, study)."""
@@ -107,6 +109,7 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
         save_studies(connection, map(mapping_of, rows.studies.values()))
         save_scans(connection, [built.columns() for built in rows.scans])
         save_files(connection, map(mapping_of, rows.files))
+        delete_embeddings(connection, rows.seen_anew)
         save_further_scans(connection, [{"file": file, "scan": scan} for file, scan in rows.further])
         matches.request_match(connection, set(moved))  # other lists are theirs now, and they stand in other ones
     with site.db.write(ticket.right) as connection:
@@ -156,13 +159,16 @@ def _add_series(
     for stack in grouping.stacks:
         scan = site.keys.key("scan", stack.digest)
         try:
-            recipes = rows.inputs.of(stack.kind.cover, scan, is_known=scan in known, is_accepted=stack.kind.known)
-            n_pictures = _prepare(site, series, stack, scan, recipes, is_known=scan in known)
+            is_known = scan in known and _is_seen_alike(rows.inputs, stack.kind, known[scan][1])
+            recipes = rows.inputs.of(stack.kind.cover, scan, is_known=is_known, is_accepted=stack.kind.known)
+            n_pictures = _prepare(site, series, stack, scan, recipes, is_known=is_known)
         except Refusal as refusal:
             changed = changed_files(site, stack.members, series.stats, opened=True)
             rows.changed += changed
             endings += endings_of_changed(stack.members, changed) if changed else _refused(stack, refusal)
             continue
+        if scan in known and not is_known:
+            rows.seen_anew.append(scan)
         counts["new_scans"] += scan not in known or known[scan][0] == "withdrawn"
         row = _scan_row(site, ticket, rows, stack, scan, n_pictures or 0)
         kept = DECIDED_LATER if known.get(scan) == (row.state, row.kind, row.study) else frozenset[str]()
@@ -181,6 +187,10 @@ def _add_series(
     rows.files += [
         file_row(ticket, ending.file, ending.code, why=ending.why, size_bytes=sizes[ending.file]) for ending in endings
     ]
+
+
+def _is_seen_alike(inputs: InputsWanted, kind: Kind, before: str) -> bool:
+    return all(recipe.is_blind_to(before, kind.key) for recipe in inputs.recipes[kind.cover])
 
 
 def _told_apart(site: Site, series: Series, grouping: Grouping, rows: Rows) -> list[Ending]:

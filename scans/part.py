@@ -1,0 +1,107 @@
+"""Which part of the body a scan shows: every place of a header that may say it, in the order in which they count.
+
+What is said of the series goes before what is said of the examination, which may have more than one part, and that
+before the coil. Where two places of one of these contradict each other nothing is believed. Words are told in
+`scans.bodypart`, codes in `scans.coded`.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from scans import coded
+from scans.bodypart import contradict, part_in, wider_part
+from scans.header import Header
+from scans.sopclass import family_of
+
+UNKNOWN = "unknown"
+WEIGHT_BEARING = re.compile(r"\bWB\b", re.IGNORECASE)  # of a radiograph; elsewhere the whole body
+HEAD_COIL = re.compile(r"HEAD|BRAIN|KOPF")
+BREAST_COIL = re.compile(r"BREAST|MAMMA|BRUST")
+OTHER_COIL = re.compile(r"NECK|SPINE|BODY|TORSO|NV|NEURO ?VASC")  # built in one with a head coil, and used without it
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A place of a header, and what part it names; "" for none."""
+
+    name: str
+    told: Callable[[Header], str]
+
+
+def _words(field: str) -> Callable[[Header], str]:
+    def told(header: Header) -> str:
+        text = str(getattr(header, field))
+        return part_in(WEIGHT_BEARING.sub(" ", text) if family_of(header.sop_class_uid) == "xr" else text)
+
+    return told
+
+
+def _concept(codes: str, meaning: str) -> Callable[[Header], str]:
+    by_words = _words(meaning)
+
+    def told(header: Header) -> str:
+        parts = coded.named_by(getattr(header, codes), coded.PART_OF)
+        return next(iter(parts)) if len(parts) == 1 else by_words(header) if not parts else ""
+
+    return told
+
+
+def _coil(field: str) -> Callable[[Header], str]:
+    """A coil that fits one part; others are used for whatever fits into them."""
+
+    def told(header: Header) -> str:
+        name = str(getattr(header, field)).upper()
+        if OTHER_COIL.search(name):
+            return ""
+        parts = {part for part, coil in (("head", HEAD_COIL), ("breast", BREAST_COIL)) if coil.search(name)}
+        return next(iter(parts)) if len(parts) == 1 else ""
+
+    return told
+
+
+OF_THE_SERIES = (
+    Source("BodyPartExamined", _words("body_part")),
+    Source("AnatomicRegionSequence", _concept("region_codes", "region")),
+    Source("SeriesDescription", _words("series_description")),
+    Source("ProtocolName", _words("protocol_name")),
+)
+OF_THE_EXAMINATION = (
+    Source("PerformedProcedureStepDescription", _words("performed_description")),
+    Source("StudyDescription", _words("study_description")),
+    Source("ProcedureCodeSequence", _concept("procedure_codes", "procedure")),
+    Source("RequestedProcedureDescription", _words("requested_description")),
+    Source("RequestedProcedureCodeSequence", _concept("requested_codes", "requested_procedure")),
+)
+OF_THE_COIL = (Source("ReceiveCoilName", _coil("receive_coil")), Source("TransmitCoilName", _coil("transmit_coil")))
+SIBLING = "another series of the study, in the same frame of reference"
+
+
+def part_of(header: Header, family: str, *, sibling: str = "") -> tuple[str, str]:
+    """Return the part and what told it, ("unknown", "") if nothing does.
+
+    Args:
+        header: Of an instance.
+        family: Of its SOP class.
+        sibling: What `scans.siblings.part_beside` says of the series; "": nothing.
+    """
+    for sources in (OF_THE_SERIES, OF_THE_EXAMINATION, OF_THE_COIL):
+        part, rule = _agreed(sources, header)
+        if rule:
+            wider = wider_part(part, header.series_description) if sources is OF_THE_SERIES else ""
+            return (wider, f"{rule} and SeriesDescription") if wider and rule != "SeriesDescription" else (part, rule)
+    if family == "mg":
+        return "breast", "SOPClassUID"
+    return (sibling, SIBLING) if sibling else (UNKNOWN, "")
+
+
+def _agreed(sources: Sequence[Source], header: Header) -> tuple[str, str]:
+    """Return what the first source says, unless another one contradicts it."""
+    told = [(part, source.name) for source in sources if (part := source.told(header))]
+    if not told:
+        return UNKNOWN, ""
+    part, name = told[0]
+    for other, rule in told[1:]:
+        if contradict(part, other):
+            return UNKNOWN, f"{name} says {part}, {rule} says {other}"
+    return part, name

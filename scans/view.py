@@ -1,0 +1,108 @@
+"""From where a projection was taken, and of which side: every place of a header that may say it.
+
+Sources: PS3.3 C.8.1.2 (ViewPosition), C.7.6.1.1.1 (PatientOrientation: the way to which a row and a column run), PS3.16
+CID 4010 and 4014.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from scans import coded
+from scans.bodypart import PAIRED, words_of
+from scans.header import Header
+
+UNKNOWN = "unknown"
+VIEWS = {
+    "PA": "frontal", "AP": "frontal", "AP SUPINE": "frontal", "AP ERECT": "frontal", "PA ERECT": "frontal",
+    "POSTERO-ANTERIOR": "frontal", "ANTERO-POSTERIOR": "frontal", "FRONTAL": "frontal",
+    "LL": "lateral", "RL": "lateral", "L": "lateral", "R": "lateral", "LAT": "lateral", "LATERAL": "lateral",
+    "LLO": "oblique", "RLO": "oblique", "RAO": "oblique", "LAO": "oblique", "RPO": "oblique",
+    "LPO": "oblique",
+    "CC": "cc", "CRANIO-CAUDAL": "cc", "MLO": "mlo", "MEDIO-LATERAL OBLIQUE": "mlo", "ML": "ml", "LM": "lm",
+}  # fmt: skip
+WORDS: Mapping[str, str] = {  # of descriptions
+    "PA": "frontal", "AP": "frontal", "FRONTAL": "frontal", "FRONT": "frontal", "A-P": "frontal", "P-A": "frontal",
+    "FACE": "frontal",  # in French; elsewhere it is a part of the body
+    "LAT": "lateral", "LATERAL": "lateral", "LATERALE": "lateral", "SEITLICH": "lateral", "PROFIL": "lateral",
+    "OBL": "oblique", "OBLI": "oblique", "OBLIQUE": "oblique", "SCHRAEG": "oblique", "SCHRAG": "oblique",
+}  # fmt: skip
+OF_A_BREAST: Mapping[str, str] = {"CC": "cc", "MLO": "mlo", "ML": "ml", "LM": "lm"}
+SIDED = re.compile(r"[LR](?=(?:CC|MLO|ML|LM)$)")  # RCC, LMLO
+OF_THE_BREAST = {"ml": "lateral", "lm": "lateral", "cc": "", "mlo": ""}  # what such views are of another part
+OBLIQUE = frozenset({"OBL", "OBLI", "OBLIQUE", "SCHRAEG", "SCHRAG", "RAO", "LAO", "RPO", "LPO"})
+SIDES = {"L": "left", "R": "right", "B": "both", "LEFT": "left", "RIGHT": "right"}
+SIDE_WORDS: Mapping[str, str] = {
+    "LEFT": "left", "LT": "left", "LINKS": "left", "GAUCHE": "left", "IZQUIERDA": "left", "IZQUIERDO": "left",
+    "SINISTRA": "left", "SINISTRO": "left", "ESQUERDA": "left", "ESQUERDO": "left", "LCC": "left", "LMLO": "left",
+    "RIGHT": "right", "RT": "right", "RECHTS": "right", "DROIT": "right", "DROITE": "right", "DERECHA": "right",
+    "DERECHO": "right", "DESTRA": "right", "DESTRO": "right", "DIREITA": "right", "DIREITO": "right", "RCC": "right",
+    "RMLO": "right",
+}  # fmt: skip
+
+
+def view_of(header: Header, family: str, part: str) -> tuple[str, str]:
+    """Return the view and what told it, ("unknown", "") if nothing does; where two places contradict, "unknown" too."""
+    told = list(_views(header, family, part))
+    if not told:
+        return UNKNOWN, ""
+    view, name = told[0]
+    for other, rule in told[1:]:
+        if {view, other} == {"frontal", "lateral"}:
+            return UNKNOWN, f"{name} says {view}, {rule} says {other}"
+    if view == "frontal" and OBLIQUE & set(words_of(header.series_description)):
+        return "oblique", "SeriesDescription"  # the tube looked so, the patient was turned
+    return view, name
+
+
+def side_of(header: Header) -> tuple[str, str]:
+    """Return the side and what told it, ("unknown", "") if nothing does; where two places contradict, "unknown" too."""
+    told = [
+        (side, name)
+        for name, text in (("ImageLaterality", header.image_laterality), ("Laterality", header.laterality))
+        if (side := SIDES.get(text.strip().upper()))
+    ]
+    if not told:
+        for name, text in (("SeriesDescription", header.series_description), ("ProtocolName", header.protocol_name)):
+            sides = {SIDE_WORDS[word] for word in words_of(text) if word in SIDE_WORDS}
+            told += [(side, name) for side in sides if len(sides) == 1]
+    if not told:
+        return UNKNOWN, ""
+    side, name = told[0]
+    for other, rule in told[1:]:
+        if {side, other} == {"left", "right"}:
+            return UNKNOWN, f"{name} says {side}, {rule} says {other}"
+    return side, name
+
+
+def _views(header: Header, family: str, part: str) -> Iterator[tuple[str, str]]:
+    """Yield what each place says, the most trusted one first."""
+    is_breast = family == "mg"
+    for name, text in (("ViewPosition", header.view), ("ViewCodeSequence", header.view_code)):
+        word = text.strip().upper()
+        if word in SIDES and part in PAIRED:
+            continue  # which hand it is, not from where it is seen
+        if view := _of_another_part(VIEWS.get(word, ""), is_breast):
+            yield view, name
+    views = coded.named_by(header.view_codes, coded.VIEW_OF)
+    if len(views) == 1 and (view := _of_another_part(next(iter(views)), is_breast)):
+        yield view, "ViewCodeSequence"
+    if not is_breast and (view := _by_orientation(header.patient_orientation)):
+        yield view, "PatientOrientation"
+    for name, text in (("SeriesDescription", header.series_description), ("ProtocolName", header.protocol_name)):
+        named = OF_A_BREAST if is_breast else WORDS
+        words = [SIDED.sub("", word) if is_breast else word for word in words_of(text)]
+        found = {named[word] for word in words if word in named and word != part.upper()}
+        if len(found) == 1:
+            yield next(iter(found)), name
+
+
+def _of_another_part(view: str, is_breast: bool) -> str:
+    return view if is_breast else OF_THE_BREAST.get(view, view)
+
+
+def _by_orientation(directions: tuple[str, ...]) -> str:
+    """Return the view of a patient who stands upright or on the head in the picture, and is not turned."""
+    row, column = (*directions, "", "")[:2]
+    if column not in ("F", "H"):
+        return ""
+    return "frontal" if row in ("L", "R") else "lateral" if row in ("A", "P") else ""
