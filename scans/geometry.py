@@ -19,8 +19,8 @@ from scans.outcome import (
     UnevenSpacing,
 )
 from scans.repair import MOST_TILT_DEG, NO_REPAIR, WIDEST_HOLE, most_made_up
-from scans.rounding import printed_from
-from scans.uneven import GAP_TOLERANCE, even_step, gap_facts
+from scans.rounding import half_unit_mm, printed_from
+from scans.uneven import GAP_TOLERANCE, even_steps, gap_facts
 
 LARGEST_TILT_DEG = 0.5  # a shear of this size moves the far end of a 30 cm stack by 2.6 mm
 FEWEST_SLICES = 3  # the gap of two slices has nothing to be compared with
@@ -114,8 +114,8 @@ def plane_of(orientation: Sequence[float]) -> str:
 def _is_even_and_upright(places: np.ndarray, orientation: Sequence[float]) -> bool:
     """Say whether slices are one even, straight stack as they are."""
     gaps = np.diff(places @ np.cross(*row_and_column(orientation)))
-    is_straight = _shifts(places, orientation).max() <= _most_sideways(gaps)
-    return _is_even(gaps) and bool(is_straight) and _tilt_deg(places, orientation) <= LARGEST_TILT_DEG
+    is_straight = bool(_shifts(places, orientation).max() <= _most_sideways(gaps))
+    return _is_even(gaps) and is_straight and _tilt_deg(places, orientation) <= LARGEST_TILT_DEG
 
 
 def _is_even(gaps: np.ndarray) -> bool:
@@ -172,9 +172,11 @@ def _steps(
         return n_all - 1, n_missing
     if "uneven-spacing" not in repair:
         raise UnevenSpacing(f"{gap_facts(gaps)} between {len(places)} slices")
-    step = even_step(gaps)
+    n_steps, n_missing = even_steps(gaps, bridge="missing-slices" in repair)
     repairs.append(f"uneven-spacing: {gap_facts(gaps)}")
-    return round(float(gaps.sum()) / step), 0
+    if n_missing:
+        repairs.append(f"missing-slices: {n_missing} of {n_steps + 1}")
+    return n_steps, n_missing
 
 
 def _multiples(gaps: np.ndarray) -> tuple[np.ndarray | None, float]:
@@ -189,7 +191,9 @@ def _multiples(gaps: np.ndarray) -> tuple[np.ndarray | None, float]:
 def _require_straight(places: np.ndarray, orientation: Sequence[float]) -> None:
     """Refuse a slice that is shifted within its own plane against the others."""
     shifts = _shifts(places, orientation)
-    if shifts.max() > _most_sideways(np.diff(places @ np.cross(*row_and_column(orientation)))):
+    gaps = np.diff(places @ np.cross(*row_and_column(orientation)))
+    off_mm = 2 * 3**0.5 * half_unit_mm(places, float(np.median(gaps)))  # a slice and the ends of the line, each by half
+    if shifts.max() > max(_most_sideways(gaps), off_mm):
         raise UnevenSpacing(f"slice {int(shifts.argmax()) + 1} is shifted by {shifts.max():.2f} mm")
 
 

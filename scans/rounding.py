@@ -36,7 +36,7 @@ def printed_from(places: np.ndarray, orientation: Sequence[float]) -> np.ndarray
     along = places @ normal
     gaps = np.diff(along)
     step = float(np.median(gaps))
-    half = min(0.5 * 10.0 ** -_decimals(places), MOST_HALF_MM, MOST_HALF_SHARE * step)
+    half = half_unit_mm(places, step)
     multiples = np.round(gaps / step)
     if multiples.min() < 1:
         return places
@@ -49,6 +49,11 @@ def printed_from(places: np.ndarray, orientation: Sequence[float]) -> np.ndarray
     way = normal * (along[-1] - along[0]) if least <= most else whole
     straight: np.ndarray = places[0] + np.outer(number / number[-1], way)
     return straight
+
+
+def half_unit_mm(places: np.ndarray, step_mm: float) -> float:
+    """Return how far a coordinate may lie from where it is printed."""
+    return min(0.5 * 10.0 ** -_decimals(places), MOST_HALF_MM, MOST_HALF_SHARE * step_mm)
 
 
 def _decimals(places: np.ndarray) -> int:

@@ -1,4 +1,4 @@
-"""Slices of several known steps -> the step of the even grid that they are resampled onto."""
+"""Slices of several known steps -> the steps of the even grid that they are resampled onto."""
 
 import numpy as np
 
@@ -14,14 +14,15 @@ NEAREST = 0.1  # regular steps: slices nearer to each other show one place twice
 NEARLY = 0.1  # of a step: the last plane may lie so far off a whole number of steps before they are stretched
 
 
-def even_step(gaps: np.ndarray) -> float:
-    """Return the distance of planes from the first slice to the last, in mm.
+def even_steps(gaps: np.ndarray, *, bridge: bool) -> tuple[int, int]:
+    """Return how many steps lead from the first slice to the last, and how many slices are missing on the way.
 
-    It is the smallest regular gap, so that thin slices keep what they show, but never finer than half of the widest
-    gap: between two slices lies one plane at most, and every plane has a slice within one step.
+    A step is the smallest regular gap, so that thin slices keep what they show, but never finer than half of the
+    widest gap: between two slices lies one plane at most, and every plane has a slice within one step.
 
     Args:
         gaps: (n - 1,) mm between slices in order, not all alike.
+        bridge: Whether a slice may be missing.
 
     Raises:
         UnevenSpacing: The gaps are no such steps, or some of them are holes.
@@ -35,10 +36,10 @@ def even_step(gaps: np.ndarray) -> float:
     step = max(regular, widest / 2)
     n_steps = max(2, int(float(gaps.sum()) / step + NEARLY))
     holes = gaps[_is_hole(gaps)]
-    limit = most_made_up(n_steps + 1)
+    limit = most_made_up(n_steps + 1) if bridge else 0
     if len(holes) > limit or (holes > WIDEST_HOLE_STEPS * (1 + GAP_TOLERANCE) * regular).any():
         raise UnevenSpacing(f"{facts} {limit} holes of one slice in {n_steps + 1} planes, there are {len(holes)}")
-    return float(gaps.sum()) / n_steps
+    return n_steps, len(holes)
 
 
 def gap_facts(gaps: np.ndarray) -> str:

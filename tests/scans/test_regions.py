@@ -59,8 +59,10 @@ def test_without_the_repair_they_stay_two_volumes(make_members: Maker) -> None:
     ("fields", "why"),
     [
         ({"thick": [z + 9 for z in THICK]}, "a gap wider than any step"),
+        ({"thick": [z + 2.5 for z in THICK]}, "a gap a little wider than any step"),
+        ({"thick": [56 + 4.0 * i for i in range(14)], "slice_thickness_mm": 4.0}, "one thickness"),
         ({"thick": [z - 30 for z in THICK]}, "slices between each other"),
-        ({"slice_thickness_mm": 4.0, "kvp": 80.0}, "another tube voltage"),
+        ({"kvp": 80.0}, "another tube voltage"),
         ({"kernel": "BONE"}, "another kernel"),
         ({"image_type": ("DERIVED", "PRIMARY", "AXIAL")}, "derived"),
         ({"orientation": (1.0, 0.0, 0.0, 0.0, 0.9962, 0.0872)}, "another direction"),

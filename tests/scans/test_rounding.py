@@ -49,6 +49,7 @@ def test_whatever_even_stack_is_printed_it_is_even(x_deg, y_deg, step_mm, n, sta
     "z",
     [
         (0, 6, 14, 20, 28),  # whole millimetres
+        (0, 12, 24, 37, 49, 61),  # within half a millimetre of a line
         (0, 7, 14, 21, 28.3),  # a tenth, and off by three
         (0.0, 0.5, 1.1, 1.6, 2.1, 2.6),  # within 0.04 mm of a line, more than a twentieth of its step
         (0, 5, 10.02, 15, 20.07),
@@ -88,3 +89,11 @@ def test_a_line_is_found_exactly_when_a_search_of_all_lines_finds_one() -> None:
         assert not is_even or off.min() < 0.0512
         n_straight += is_even
     assert 5 < n_straight < 55
+
+
+def test_thin_and_thick_slices_printed_to_a_tenth_are_straight() -> None:
+    orientation = slanted(-22, 17)
+    along = np.concatenate([2.0 * np.arange(12), 22 + 4.0 * np.arange(1, 12)])
+    places = np.array([-110.43, -98.77, -31.16]) + np.outer(along, np.cross(*row_and_column(orientation)))
+    found = place(np.round(places, 1).tolist(), orientation, repair=["uneven-spacing"])
+    assert found.repairs.startswith("uneven-spacing: gaps from 1.")

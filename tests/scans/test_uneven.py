@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
+from scans.geometry import place
 from scans.outcome import UnevenSpacing
-from scans.uneven import even_step
+from scans.uneven import even_steps
 
 THIN_AND_THICK = [4.0] * 13 + [1.08] + [7.0] * 13  # a head: the base of the skull, then the rest
 
 
 def step(*gaps: float) -> float:
-    return even_step(np.array(gaps))
+    """The distance between planes, where a slice may be missing."""
+    return sum(gaps) / even_steps(np.array(gaps), bridge=True)[0]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +35,7 @@ def test_every_plane_has_a_slice_within_a_step_and_one_plane_at_most_lies_betwee
     gaps = np.repeat(rng.uniform(1, 3, 4), 6)
     gaps *= rng.uniform(0.98, 1.02, len(gaps))
     places = np.concatenate([[0.0], np.cumsum(gaps)])
-    mm = even_step(gaps)
+    mm = places[-1] / even_steps(gaps, bridge=True)[0]
     planes = np.arange(round(places[-1] / mm) + 1) * mm
     assert np.abs(planes[:, None] - places).min(axis=1).max() <= mm
     n_between = np.histogram(planes, places)[0]
@@ -59,5 +61,15 @@ def test_slices_with_holes_or_seen_twice_are_refused(gaps: list[float], facts: s
         step(*gaps)
 
 
-def test_a_hole_of_one_slice_is_bridged_in_a_long_stack() -> None:
-    assert step(*[1.0] * 70, 1.9, *[1.0] * 70) == pytest.approx(141.9 / 142)
+def test_a_hole_of_one_slice_is_bridged_in_a_long_stack_where_a_slice_may_be_missing() -> None:
+    gaps = np.array([1.0] * 70 + [1.9] + [1.0] * 70)
+    assert even_steps(gaps, bridge=True) == (142, 1)
+    with pytest.raises(UnevenSpacing, match="a repair mends 0 holes of one slice in 143 planes, there are 1"):
+        even_steps(gaps, bridge=False)
+
+
+def test_a_bridged_hole_is_told() -> None:
+    z = np.concatenate([[0.0], np.cumsum([1.0] * 70 + [1.8] + [1.0] * 70)])
+    found = place([(0.0, 0.0, float(v)) for v in z], (1, 0, 0, 0, 1, 0), repair=["uneven-spacing", "missing-slices"])
+    assert found.repairs == "uneven-spacing: gaps from 1.00 to 1.80 mm; missing-slices: 1 of 142"
+    assert found.n_missing == 1
