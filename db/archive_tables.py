@@ -171,7 +171,7 @@ class Scan(Base):
         Text, doc="how InstanceNumber runs along the normal: rising, falling, mixed or unknown"
     )
     n_files: Mapped[int | None] = mapped_column(doc="files of the scan; fewer than slices if one holds many frames")
-    repairs: Mapped[str | None] = mapped_column(Text, doc="what was mended because [scans] repair allows it")
+    repairs: Mapped[str | None] = mapped_column(Text, doc="what was mended and by how much, as [scans] repair allows")
     first_night: Mapped[int] = mapped_column(ForeignKey("night.id"), index=True, doc="night that accepted it")
     withdrawn_night: Mapped[int | None] = mapped_column(
         ForeignKey("night.id"), index=True, doc="night that withdrew it"

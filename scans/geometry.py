@@ -18,9 +18,10 @@ from scans.outcome import (
     TooFewSlices,
     UnevenSpacing,
 )
-from scans.repair import MOST_TILT_DEG, NO_REPAIR, WIDEST_GAP, WIDEST_HOLE, most_made_up
+from scans.repair import MOST_TILT_DEG, NO_REPAIR, WIDEST_HOLE, most_made_up
+from scans.rounding import half_unit_mm, printed_from
+from scans.uneven import GAP_TOLERANCE, even_steps, gap_facts
 
-GAP_TOLERANCE = 0.01  # relative to the step; what highdicom settled on as well
 LARGEST_TILT_DEG = 0.5  # a shear of this size moves the far end of a 30 cm stack by 2.6 mm
 FEWEST_SLICES = 3  # the gap of two slices has nothing to be compared with
 SAME_PLACE_MM = 0.01  # slices closer than this lie at one position; scanners write 3 decimals and more
@@ -45,14 +46,21 @@ class Placement:
 
 
 def place(
-    positions_mm: Sequence[Sequence[float]], orientation: Sequence[float], *, repair: Collection[str] = NO_REPAIR
+    positions_mm: Sequence[Sequence[float]],
+    orientation: Sequence[float],
+    *,
+    repair: Collection[str] = NO_REPAIR,
+    regions: bool = False,
 ) -> Placement:
     """Order slices along their normal and prove that they are evenly spaced and not sheared, or can be mended.
+
+    What the rounding of printed positions explains is no unevenness and no tilt, see `scans.rounding`.
 
     Args:
         positions_mm: ImagePositionPatient of each slice, no two at one position.
         orientation: ImageOrientationPatient of all of them, six direction cosines.
         repair: What the site allows to be mended, see `scans.repair.Repair`.
+        regions: The slices are of several thicknesses, see `scans.regions`: a step twice as wide as another is no hole.
 
     Raises:
         Refusal: NoGeometry, SingleSlice, TooFewSlices, RepeatedPositions, Tilted, MissingSlices or
@@ -62,34 +70,28 @@ def place(
         raise SingleSlice("1 slice")
     if len(positions_mm) < FEWEST_SLICES:
         raise TooFewSlices(f"{len(positions_mm)} slices, at least {FEWEST_SLICES} wanted")
-    places = np.asarray(positions_mm, dtype=np.float64)  # (n, 3)
     along = distances_along_normal(positions_mm, orientation)
     order = np.argsort(along, kind="stable")
     gaps = np.diff(along[order])
     if gaps.min() <= SAME_PLACE_MM:
         raise RepeatedPositions("two slices at one position")
-    tilt_deg = _tilt_deg(places[order], orientation)
-    repairs = []
-    if tilt_deg > LARGEST_TILT_DEG:
-        facts = f"{tilt_deg:.1f} degrees"
-        if "tilt" not in repair:
-            raise Tilted(f"{facts} between the slices' normal and their step, at most {LARGEST_TILT_DEG}")
-        if tilt_deg > MOST_TILT_DEG:
-            raise Tilted(f"{facts}, a repair mends at most {MOST_TILT_DEG:g}")
-        repairs.append(f"tilt: {facts}")
-    multiples = _multiples(gaps, along[order], places[order], orientation, repair, repairs)
-    _require_straight(along[order], places[order])
-    n_planes = int(multiples.sum()) + 1
-    step = float(along[order[-1]] - along[order[0]]) / (n_planes - 1)
+    places = np.asarray(positions_mm, dtype=np.float64)[order]  # (n, 3)
+    if not _is_even_and_upright(places, orientation):
+        places = printed_from(places, orientation)
+    repairs: list[str] = []
+    tilt_deg = _allowed_tilt_deg(places, orientation, repair, repairs)
+    n_steps, n_missing = _steps(places, orientation, repair, repairs, regions)
+    _require_straight(places, orientation)
+    step = float(along[order[-1]] - along[order[0]]) / n_steps
     return Placement(
         order=tuple(int(i) for i in order),
         spacing_z_mm=round(step, 6),
-        coverage_mm=round(step * n_planes, 6),
+        coverage_mm=round(step * (n_steps + 1), 6),
         largest_gap_mm=round(float(gaps.max()), 6),
         tilt_deg=round(tilt_deg, 4),
         plane=plane_of(orientation),
         smallest_gap_mm=round(float(gaps.min()), 6),
-        n_missing=n_planes - len(order) if len(multiples) == len(gaps) else 0,
+        n_missing=n_missing,
         repairs="; ".join(repairs),
     )
 
@@ -109,6 +111,33 @@ def plane_of(orientation: Sequence[float]) -> str:
     return PLANES[axis] if normal[axis] >= np.cos(np.radians(PLANE_ANGLE_DEG)) else "oblique"
 
 
+def _is_even_and_upright(places: np.ndarray, orientation: Sequence[float]) -> bool:
+    """Say whether slices are one even, straight stack as they are."""
+    gaps = np.diff(places @ np.cross(*row_and_column(orientation)))
+    is_straight = bool(_shifts(places, orientation).max() <= _most_sideways(gaps))
+    return _is_even(gaps) and is_straight and _tilt_deg(places, orientation) <= LARGEST_TILT_DEG
+
+
+def _is_even(gaps: np.ndarray) -> bool:
+    step = float(np.median(gaps))
+    return bool((np.abs(gaps - step) <= GAP_TOLERANCE * step).all())
+
+
+def _allowed_tilt_deg(
+    places: np.ndarray, orientation: Sequence[float], repair: Collection[str], repairs: list[str]
+) -> float:
+    """Return the tilt; one that is mended is noted, one that cannot be is refused."""
+    tilt_deg = _tilt_deg(places, orientation)
+    if tilt_deg > LARGEST_TILT_DEG:
+        facts = f"{tilt_deg:.1f} degrees"
+        if "tilt" not in repair:
+            raise Tilted(f"{facts} between the slices' normal and their step, at most {LARGEST_TILT_DEG}")
+        if tilt_deg > MOST_TILT_DEG:
+            raise Tilted(f"{facts}, a repair mends at most {MOST_TILT_DEG:g}")
+        repairs.append(f"tilt: {facts}")
+    return tilt_deg
+
+
 def _tilt_deg(places: np.ndarray, orientation: Sequence[float]) -> float:
     """Return the largest angle between the normal and the way from the first slice to a later one."""
     row, column = row_and_column(orientation)
@@ -119,68 +148,75 @@ def _tilt_deg(places: np.ndarray, orientation: Sequence[float]) -> float:
     return float(np.degrees(np.arctan2(sideways[far], along[far])).max())
 
 
-def _multiples(
-    gaps: np.ndarray,
-    along: np.ndarray,
-    places: np.ndarray,
-    orientation: Sequence[float],
-    repair: Collection[str],
-    repairs: list[str],
-) -> np.ndarray:
-    """Return the steps of the even grid in each gap, (n - 1,): ones, unless a repair is allowed and noted.
+def _steps(
+    places: np.ndarray, orientation: Sequence[float], repair: Collection[str], repairs: list[str], regions: bool
+) -> tuple[int, int]:
+    """Return how many steps of the even grid lead from the first slice to the last, and how many slices are missing.
 
-    Uneven slices have no step of their own: there only the sum counts, the whole way in steps of the median.
+    As many as there are gaps, unless a repair is allowed and noted.
     """
-    step = float(np.median(gaps))
-    if (np.abs(gaps - step) <= GAP_TOLERANCE * step).all():
-        return np.ones(len(gaps))
-    smallest = float(gaps.min())
-    step = float(np.median(gaps[gaps <= smallest * (1 + 2 * GAP_TOLERANCE)]))
-    multiples = np.round(gaps / step)
-    tolerance = step * np.minimum(GAP_TOLERANCE * multiples, 0.1)
-    if (np.abs(gaps - multiples * step) <= tolerance).all():
-        missing = _missing(multiples.astype(int), step, along, places, orientation)
+    gaps = np.diff(places @ np.cross(*row_and_column(orientation)))
+    if _is_even(gaps):
+        return len(gaps), 0
+    multiples, step = _multiples(gaps)
+    if multiples is not None and not regions:
+        missing = _missing(multiples, step, places, orientation)
         if "missing-slices" not in repair:
             raise MissingSlices(missing)
         n_all = int(multiples.sum()) + 1
-        if n_all - len(along) > most_made_up(n_all) or multiples.max() - 1 > WIDEST_HOLE:
-            raise MissingSlices(f"{missing}; a repair makes up {_limit(n_all)}")
-        repairs.append(f"missing-slices: {n_all - len(along)} of {n_all}")
-        return multiples
-    facts = f"gaps from {smallest:.2f} to {gaps.max():.2f} mm"
+        n_missing = n_all - len(places)
+        if n_missing > most_made_up(n_all) or multiples.max() - 1 > WIDEST_HOLE:
+            limit = f"at most {most_made_up(n_all)} of {n_all} planes, {WIDEST_HOLE} side by side"
+            raise MissingSlices(f"{missing}; a repair makes up {limit}")
+        repairs.append(f"missing-slices: {n_missing} of {n_all}")
+        return n_all - 1, n_missing
     if "uneven-spacing" not in repair:
-        raise UnevenSpacing(f"{facts} between {len(along)} slices")
-    step = float(np.median(gaps))
-    n_steps = max(2, round(float(along[-1] - along[0]) / step))
-    if gaps.max() > WIDEST_GAP * (1 + GAP_TOLERANCE) * step or n_steps + 1 - len(along) > most_made_up(n_steps + 1):
-        limit = f"no gap wider than {WIDEST_GAP:g} steps of the median, {step:.2f} mm"
-        raise UnevenSpacing(f"{facts} between {len(along)} slices; a repair mends {limit}, and {_limit(n_steps + 1)}")
-    repairs.append(f"uneven-spacing: {facts}")
-    return np.array([n_steps])
+        raise UnevenSpacing(f"{gap_facts(gaps)} between {len(places)} slices")
+    n_steps, n_missing = even_steps(gaps, bridge="missing-slices" in repair)
+    repairs.append(f"uneven-spacing: {gap_facts(gaps)}")
+    if n_missing:
+        repairs.append(f"missing-slices: {n_missing} of {n_steps + 1}")
+    return n_steps, n_missing
 
 
-def _limit(n_planes: int) -> str:
-    return f"at most {most_made_up(n_planes)} of {n_planes} planes, {WIDEST_HOLE} side by side"
+def _multiples(gaps: np.ndarray) -> tuple[np.ndarray | None, float]:
+    """Return the whole steps in each gap, (n - 1,) int, None if they are no whole steps; and the step, in mm."""
+    step = float(np.median(gaps[gaps <= float(gaps.min()) * (1 + 2 * GAP_TOLERANCE)]))
+    multiples = np.round(gaps / step)
+    tolerance = step * np.minimum(GAP_TOLERANCE * multiples, 0.1)
+    is_whole = bool((np.abs(gaps - multiples * step) <= tolerance).all())
+    return (multiples.astype(int) if is_whole else None), step
 
 
-def _require_straight(along: np.ndarray, places: np.ndarray) -> None:
+def _require_straight(places: np.ndarray, orientation: Sequence[float]) -> None:
     """Refuse a slice that is shifted within its own plane against the others."""
-    line = (places[-1] - places[0]) / (along[-1] - along[0])
-    shifts = np.linalg.norm(places - places[0] - np.outer(along - along[0], line), axis=1)
-    step = float(along[-1] - along[0]) / (len(along) - 1)  # of even slices; only a tolerance elsewhere
-    if shifts.max() > max(SIDEWAYS_MM, 2 * GAP_TOLERANCE * step):
+    shifts = _shifts(places, orientation)
+    gaps = np.diff(places @ np.cross(*row_and_column(orientation)))
+    off_mm = 2 * 3**0.5 * half_unit_mm(places, float(np.median(gaps)))  # a slice and the ends of the line, each by half
+    if shifts.max() > max(_most_sideways(gaps), off_mm):
         raise UnevenSpacing(f"slice {int(shifts.argmax()) + 1} is shifted by {shifts.max():.2f} mm")
 
 
-def _missing(
-    multiples: np.ndarray, step: float, along: np.ndarray, places: np.ndarray, orientation: Sequence[float]
-) -> str:
+def _shifts(places: np.ndarray, orientation: Sequence[float]) -> np.ndarray:
+    """Return how far each slice lies off the line from the first to the last, (n,), in mm."""
+    along = places @ np.cross(*row_and_column(orientation))
+    line = (places[-1] - places[0]) / (along[-1] - along[0])
+    shifts: np.ndarray = np.linalg.norm(places - places[0] - np.outer(along - along[0], line), axis=1)
+    return shifts
+
+
+def _most_sideways(gaps: np.ndarray) -> float:
+    return max(SIDEWAYS_MM, 2 * GAP_TOLERANCE * float(gaps.mean()))  # of even slices; only a tolerance elsewhere
+
+
+def _missing(multiples: np.ndarray, step: float, places: np.ndarray, orientation: Sequence[float]) -> str:
     """Name the first missing slice: its number from the start of the stack, and where it should lie."""
     n_missing, n_all = int((multiples - 1).sum()), int(multiples.sum()) + 1
     before = int(np.argmax(multiples > 1))  # the slice in front of the first hole
     number = int(multiples[:before].sum()) + 2
-    axis = int(np.argmax(np.abs(np.cross(*row_and_column(orientation)))))
-    share = step / float(along[before + 1] - along[before])
-    where = places[before] + share * (places[before + 1] - places[before])
+    normal = np.cross(*row_and_column(orientation))
+    axis = int(np.argmax(np.abs(normal)))
+    way = places[before + 1] - places[before]
+    where = places[before] + step / float(way @ normal) * way
     more = f" ({n_missing} missing in all)" if n_missing > 1 else ""
     return f"slice {number} of {n_all} missing near {'xyz'[axis]} = {where[axis]:.1f} mm{more}"

@@ -28,6 +28,7 @@ class MainCandidate:
     kernel: str
     slice_thickness_mm: float | None
     uid: str  # of the series, or any text that stands for it; the last resort before the key
+    repairs: str = ""  # what was mended when it was read
 
     @classmethod
     def from_row(cls, row: Mapping[str, object]) -> "MainCandidate":
@@ -42,6 +43,7 @@ class MainCandidate:
             kernel=str(row.get("kernel") or ""),
             slice_thickness_mm=None if thickness is None else float(str(thickness)),
             uid=str(row.get("series") or ""),
+            repairs=str(row.get("repairs") or ""),
         )
 
 
@@ -49,7 +51,7 @@ def main_scan(candidates: Sequence[MainCandidate]) -> tuple[str, str]:
     """Return the key of the main scan and the criterion that decided.
 
     Each criterion keeps the best ones that are left, in this order: original before derived, native
-    plane, coverage, standard kernel, slice thickness nearest to 2 mm, UID, key.
+    plane, nothing mended, coverage, standard kernel, slice thickness nearest to 2 mm, UID, key.
 
     Raises:
         ValueError: There is no candidate.
@@ -84,6 +86,7 @@ def _criteria(most_mm: float) -> list[tuple[str, Callable[[MainCandidate], float
     return [
         ("original before derived", _derived_cost),
         ("native plane", _plane_cost),
+        ("nothing mended", lambda c: float(bool(c.repairs))),
         ("coverage", lambda c: float(c.coverage_mm < FULL_COVERAGE * most_mm)),
         ("standard kernel", lambda c: float(kernel_rank(c.kernel))),
         ("slice thickness", _thickness_cost),

@@ -11,9 +11,8 @@ from scans.outcome import TooLarge
 
 Repair = Literal["missing-slices", "uneven-spacing", "tilt"]  # the codes of what is mended are alike
 NO_REPAIR: Collection[str] = frozenset()
-MOST_MADE_UP = 0.1  # of the planes of a repaired volume; a single one is allowed in any volume
-WIDEST_HOLE = 2  # slices missing side by side; what lies between is seen by neighbours on both sides
-WIDEST_GAP = 2.0  # in steps of uneven slices: every plane has a slice within one step
+MOST_MADE_UP = 0.02  # of the planes of a repaired volume: none of fewer than 50
+WIDEST_HOLE = 1  # slices missing side by side: each has both of its neighbours
 MOST_TILT_DEG = 35.0  # gantries tilt by up to 30 degrees; more is no tilt
 MOST_VOXELS = 1 << 30  # of the even grid; a volume's own limit
 SAME_PLANE = 1e-4  # of a step: a slice this close to a plane of the grid is that plane
@@ -21,7 +20,7 @@ SAME_PLANE = 1e-4  # of a step: a slice this close to a plane of the grid is tha
 
 def most_made_up(n_planes: int) -> int:
     """Return how many planes of a repaired volume may be made up."""
-    return max(1, int(MOST_MADE_UP * n_planes))
+    return int(MOST_MADE_UP * n_planes)
 
 
 def even_grid(

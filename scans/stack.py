@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from types import MappingProxyType
 
-from scans import copies, newer
+from scans import copies, newer, regions
 from scans.concatenation import incomplete
 from scans.geometry import place
 from scans.header import Header
@@ -352,8 +352,10 @@ def _stack_series(
     split = split_series([member.header for member in slices])
     for index, refusal in split.refused:
         _end([slices[index]], refusal, endings)
-    for indices in split.candidates:
-        _stack_slices([slices[i] for i in indices], table, repair, sibling, stacks, endings)
+    single, joined = regions.join([member.header for member in slices], split.candidates, repair)
+    for indices in [*single, *joined]:
+        some = [slices[i] for i in indices]
+        _stack_slices(some, table, repair, sibling, stacks, endings, has_regions=indices in joined)
 
 
 def _slices(member: Member, endings: list[Ending]) -> list[Member]:
@@ -379,12 +381,14 @@ def _stack_slices(
     sibling: str,
     stacks: list[Stack],
     endings: list[Ending],
+    *,
+    has_regions: bool,
 ) -> None:
     positions = [member.header.position_mm or () for member in slices]
     orientation = min(member.header.orientation or () for member in slices)
     try:
         require_one_frame([member.header for member in slices])
-        placement = place(positions, orientation, repair=repair)
+        placement = place(positions, orientation, repair=repair, regions=has_regions)
     except Refusal as refusal:
         _end(slices, refusal, endings)
         return

@@ -68,7 +68,8 @@ class ScansSettings(_Room):
     )
     pictures: bool = Field(True, description="draw pictures for the report and the pages")
     repair: list[Literal["missing-slices", "uneven-spacing", "tilt"]] = Field(
-        default_factory=list, description="what is resampled onto an even grid, and marked, instead of refused"
+        ["missing-slices", "uneven-spacing", "tilt"],
+        description="what is resampled onto an even grid, and marked, instead of refused; []: nothing is",
     )
     guard_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
         60.0, description="computing time that one file may cost before it is set aside"

@@ -22,6 +22,7 @@ def candidate(key: str, **fields: Any) -> MainCandidate:
         ({"image_type": "DERIVED\\SECONDARY\\REFORMATTED"}, "original before derived"),
         ({"image_type": "ORIGINAL\\PRIMARY\\AXIAL\\VMI"}, "original before derived"),  # computed for one energy
         ({"orientation": "coronal"}, "native plane"),
+        ({"repairs": "tilt: 18.5 degrees"}, "nothing mended"),
         ({"coverage_mm": 200.0}, "coverage"),
         ({"kernel": "LUNG"}, "standard kernel"),
         ({"slice_thickness_mm": 5.0}, "slice thickness"),
@@ -36,15 +37,16 @@ def test_each_criterion_decides_when_all_before_are_equal(worse: dict[str, Any],
 def test_the_criteria_go_in_the_written_order() -> None:
     derived = candidate("derived", image_type="DERIVED\\PRIMARY")
     coronal = candidate("coronal", orientation="coronal")
+    mended = candidate("mended", repairs="missing-slices: 1 of 60")
     short = candidate("short", coverage_mm=100.0)
     sharp = candidate("sharp", kernel="BONE")
     thick = candidate("thick", slice_thickness_mm=5.0)
-    order = [derived, coronal, short, sharp, thick]
+    order = [derived, coronal, mended, short, sharp, thick]
     chosen = []
     while order:
         chosen.append(main_scan(order)[0])
         order = [c for c in order if c.key != chosen[-1]]
-    assert chosen == ["thick", "sharp", "short", "coronal", "derived"]
+    assert chosen == ["thick", "sharp", "short", "mended", "coronal", "derived"]
 
 
 def test_a_slice_more_or_less_is_no_difference_in_coverage() -> None:
@@ -101,6 +103,7 @@ CANDIDATES = st.builds(
     kernel=st.sampled_from(["", "LUNG", "STANDARD"]),
     slice_thickness_mm=st.sampled_from([None, 1.0, 3.0, 5.0]),
     uid=st.sampled_from(["1.1", "1.2"]),
+    repairs=st.sampled_from(["", "tilt: 9.0 degrees"]),
 )
 
 
@@ -128,12 +131,13 @@ def test_kernels_are_standard_sharp_or_unknown(kernel: str, rank: int) -> None:
 
 def test_every_column_of_the_scan_table_is_looked_at() -> None:
     row = {"key": "k", "kind": "mr/head/3d/t1", "orientation": "coronal", "coverage_mm": 12.5, "kernel": "FC07",
-           "slice_thickness_mm": 1.5, "series": "s", "image_type": "DERIVED"}  # fmt: skip
-    assert MainCandidate.from_row(row) == MainCandidate("k", "mr", "DERIVED", "coronal", 12.5, "FC07", 1.5, "s")
+           "slice_thickness_mm": 1.5, "series": "s", "image_type": "DERIVED", "repairs": "tilt: 9 deg"}  # fmt: skip
+    wanted = MainCandidate("k", "mr", "DERIVED", "coronal", 12.5, "FC07", 1.5, "s", "tilt: 9 deg")
+    assert MainCandidate.from_row(row) == wanted
 
 
 def test_what_a_row_does_not_tell_is_nothing() -> None:
-    names = ("orientation", "coverage_mm", "kernel", "slice_thickness_mm", "series", "image_type")
+    names = ("orientation", "coverage_mm", "kernel", "slice_thickness_mm", "series", "image_type", "repairs")
     for row in ({}, dict.fromkeys(names)):
         found = MainCandidate.from_row({"key": "k", "kind": "ct/chest/3d", **row})
         assert found == MainCandidate("k", "ct", "", "", 0.0, "", None, "")

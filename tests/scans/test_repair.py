@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from scans.geometry import place
 from scans.header import read_header
-from scans.outcome import MissingSlices, Tilted, UnevenSpacing
+from scans.outcome import MissingSlices, Tilted
 from scans.repair import even_grid
 from scans.stack import Member, group
 from scans.volume import read_volume
@@ -23,12 +23,12 @@ def stacks(folder, **options):
 @pytest.mark.parametrize(
     ("positions", "code"),
     [
-        ([0.0, 2.0, 6.0, 8.0], "missing-slices"),
+        ([2.0 * z for z in range(60) if z != 30], "missing-slices"),
         ([0.0, 2.0, 5.0, 7.0], "uneven-spacing"),
     ],
 )
 def test_nothing_is_mended_unless_it_is_asked_for(make_series, positions, code):
-    folder = make_series(positions_mm=positions, values=[1, 2, 6, 8])
+    folder = make_series(positions_mm=positions, values=range(len(positions)))
     others = {"missing-slices", "uneven-spacing", "tilt"} - {code}
     for repair in ((), others):
         assert {e.code for e in stacks(folder, repair=repair).endings} == {code}
@@ -36,14 +36,15 @@ def test_nothing_is_mended_unless_it_is_asked_for(make_series, positions, code):
 
 
 def test_a_missing_slice_is_the_middle_of_its_neighbours_and_the_passport_says_so(make_series, tmp_path):
-    folder = make_series(positions_mm=[0.0, 2.0, 6.0, 8.0], values=[1, 2, 6, 8])
+    there = [z for z in range(50) if z != 2]
+    folder = make_series(positions_mm=[2.0 * z for z in there], values=[1, 2, 6, 8, *range(10, 55)])
     (stack,) = stacks(folder, repair=["missing-slices"]).stacks
     volume = read_volume(stack, tmp_path)
-    assert volume.voxels[:, 0, 0].tolist() == [1 - 1024, 2 - 1024, 4 - 1024, 6 - 1024, 8 - 1024]
+    assert volume.voxels[:5, 0, 0].tolist() == [1 - 1024, 2 - 1024, 4 - 1024, 6 - 1024, 8 - 1024]
     assert volume.spacing_mm == (2.0, 0.5, 0.75)
     passport = stack.passport
-    assert passport.repairs == "missing-slices: 1 of 5"
-    assert (passport.n_slices, passport.n_missing, passport.smallest_gap_mm, passport.largest_gap_mm) == (4, 1, 2, 4)
+    assert passport.repairs == "missing-slices: 1 of 50"
+    assert (passport.n_slices, passport.n_missing, passport.smallest_gap_mm, passport.largest_gap_mm) == (49, 1, 2, 4)
 
 
 def test_uneven_slices_are_resampled_onto_even_planes(make_series, tmp_path):
@@ -112,30 +113,21 @@ def axial(*z):
 @pytest.mark.parametrize(
     ("z", "facts"),
     [
-        ([*range(8), 150], r"at most 15 of 151 planes, 2 side by side"),  # one slice far away
-        ([i for i in range(60) if i not in (20, 21, 22)], r"2 side by side"),
-        ([i for i in range(60) if i % 8 or i == 0], r"at most 6 of 60 planes"),  # one in eight missing
-        ([0, 1, 2, 4, 5, 7, 8], r"at most 1 of 9 planes"),
-        ([0, 0.02, 5, 5.02, 10, 10.02], r"a repair makes up at most"),
+        ([*range(8), 150], r"at most 3 of 151 planes, 1 side by side"),  # one slice far away
+        ([i for i in range(200) if i not in (20, 21)], r"at most 4 of 200 planes, 1 side by side"),
+        ([i for i in range(60) if i % 8 or i == 0], r"at most 1 of 60 planes"),  # one in eight missing
+        ([i for i in range(49) if i != 20], r"at most 0 of 49 planes"),
     ],
 )
 def test_a_repair_makes_up_a_small_part_only(z, facts):
-    with pytest.raises((MissingSlices, UnevenSpacing), match=facts):
+    with pytest.raises(MissingSlices, match=facts):
         place(axial(*z), AXIAL, repair=["missing-slices", "uneven-spacing", "tilt"])
 
 
-@pytest.mark.parametrize(("missing", "n_all"), [({3}, 5), ({20, 21}, 60), ({5, 15, 25, 35, 45}, 60), ({1}, 4)])
+@pytest.mark.parametrize(("missing", "n_all"), [({20}, 50), ({5, 20}, 100), ({1}, 50), ({10, 20, 30}, 150)])
 def test_a_few_missing_slices_are_made_up(missing, n_all):
     found = place(axial(*(i for i in range(n_all) if i not in missing)), AXIAL, repair=["missing-slices"])
     assert found.n_missing == len(missing)
-
-
-@pytest.mark.parametrize(
-    "z", [(0, 1, 2, 3, 14.5), (0, 1, 2.5, 5.4, 6.4), (0, 0.5, 1.7, 2.2, 3.3, 30), (0, 1, 2.3, 4.6, 5.7, 6.7)]
-)
-def test_uneven_slices_with_a_wide_gap_are_refused(z):
-    with pytest.raises(UnevenSpacing, match="a repair mends no gap wider than 2 steps of the median"):
-        place(axial(*z), AXIAL, repair=["uneven-spacing"])
 
 
 def test_a_slant_that_no_gantry_has_is_refused():
