@@ -130,6 +130,7 @@ class Header:
     kvp: float | None = tag(0x00180060, "number")
     echo_number: int | None = tag(0x00180086, "integer")
     b_value: float | None = tag(0x00189087, "double")
+    gradient: tuple[float, float, float] | None = tag(0x00189089, "doubles", 3)  # DiffusionGradientOrientation
     trigger_time_ms: float | None = tag(0x00181060, "number")
     cardiac_phase: float | None = tag(0x00209241, "double")  # NominalPercentageOfCardiacPhase
     scan_options: tuple[str, ...] = tag(0x00180022, "codes")

@@ -230,6 +230,10 @@ class TimeSeries(Refusal, code="time-series"):
     """The same positions were observed again and again."""
 
 
+class TimePoint(Refusal, code="time-point"):
+    """Another volume of the same places stands for the series, see `scans.timepoints`."""
+
+
 class RepeatedPositions(Refusal, code="repeated-positions"):
     """Several slices at one position and nothing that tells them apart."""
 

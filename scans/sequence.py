@@ -36,6 +36,7 @@ CONTRASTS = {  # AcquisitionContrast of enhanced MR, PS3.3 C.8.13.3.1.5; T1 tell
     "T2": "t2", "T2_STAR": "t2star", "TOF": "angio",
 }  # fmt: skip
 SHORT_TR_MS, SHORT_TE_MS, LONG_TR_MS, LONG_TE_MS = 900.0, 30.0, 1800.0, 70.0  # textbook spin echo, up to 3 T
+B0_BELOW = 10.0  # s/mm2; an image with less shows no diffusion: scanners name 0 and 5 "b0"
 FLAIR_TI_MS, STIR_TI_MS = (1500.0, 3200.0), (80.0, 260.0)  # null fluid, null fat; between 0.5 and 7 T
 
 
@@ -57,6 +58,8 @@ def sequence_of(header: Header) -> tuple[str, str]:
         family, rule = CONTRASTS[header.acquisition_contrast], "AcquisitionContrast"
     if family == "unknown":
         family, rule = _by_times(header)
+    if family == "dwi" and (b_value := b_value_of(header)) is not None and b_value < B0_BELOW:
+        return "dwi-b0", f"{rule}, DiffusionBValue"
     if family == "t1" and contrast_of(header) == "given":
         return "t1+contrast", rule
     return family, rule

@@ -15,7 +15,15 @@ from scans.concatenation import incomplete
 from scans.geometry import place
 from scans.header import Header
 from scans.kind import NO_EDITS, UNKNOWN, Kind, kind_of
-from scans.outcome import DuplicateInstance, EnhancedUnsupported, MixedPatients, Refusal, Rejected, UidConflict
+from scans.outcome import (
+    DuplicateInstance,
+    EnhancedUnsupported,
+    MixedPatients,
+    Refusal,
+    Rejected,
+    TimePoint,
+    UidConflict,
+)
 from scans.passport import Passport, projection_passport, volume_passport
 from scans.repair import NO_REPAIR
 from scans.screen import screen
@@ -52,6 +60,7 @@ NOT_CONTENT = frozenset(
         "in_stack_position",
         "scan_options",
         "cardiac_phase",
+        "gradient",
         "created_date",
         "created_time",
         "coerced",
@@ -60,7 +69,7 @@ NOT_CONTENT = frozenset(
 )  # fields of a header that may change without making another scan; identity's ids count apart
 
 
-GROUPING = 3  # raised when the rules here or behind decide otherwise: every series is then looked at again
+GROUPING = 4  # raised when the rules here or behind decide otherwise: every series is then looked at again
 
 NO_CONFLICTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 TELL_THE_KIND = ("body_part", "region", "series_description", "protocol_name", "study_description")
@@ -330,10 +339,18 @@ def _stack_series(
         else:
             slices += _slices(member, endings)
     split = split_series([member.header for member in slices])
-    for index, refusal in split.refused:
-        _end([slices[index]], refusal, endings)
+    ended = dict(split.refused)
     for indices in split.candidates:
-        _stack_slices([slices[i] for i in indices], table, repair, stacks, endings)
+        try:
+            stacks.append(_stack([slices[i] for i in indices], table, repair))
+        except Refusal as refusal:
+            ended.update(dict.fromkeys(indices, refusal))
+    for aside in reversed(split.aside):
+        lost = [ended[index] for index in aside.standing if index in ended]
+        is_volume = len(lost) < len(aside.standing)
+        ended.update(dict.fromkeys(aside.indices, TimePoint(aside.facts) if is_volume else min(lost, key=str)))
+    for index, refusal in ended.items():
+        _end([slices[index]], refusal, endings)
 
 
 def _slices(member: Member, endings: list[Ending]) -> list[Member]:
@@ -352,25 +369,20 @@ def _slices(member: Member, endings: list[Ending]) -> list[Member]:
     return slices
 
 
-def _stack_slices(
-    slices: Sequence[Member],
-    table: Mapping[str, str],
-    repair: Collection[str],
-    stacks: list[Stack],
-    endings: list[Ending],
-) -> None:
+def _stack(slices: Sequence[Member], table: Mapping[str, str], repair: Collection[str]) -> Stack:
+    """Return slices as a stack.
+
+    Raises:
+        Refusal: They cannot be proven to be one volume.
+    """
     positions = [member.header.position_mm or () for member in slices]
     orientation = min(member.header.orientation or () for member in slices)
-    try:
-        require_one_frame([member.header for member in slices])
-        placement = place(positions, orientation, repair=repair)
-    except Refusal as refusal:
-        _end(slices, refusal, endings)
-        return
+    require_one_frame([member.header for member in slices])
+    placement = place(positions, orientation, repair=repair)
     members = tuple(slices[i] for i in placement.order)
     kind = _kind_of_all(members, table)
     passport = volume_passport([member.header for member in members], placement)
-    stacks.append(Stack(members, passport, kind, _digest(members, placement.repairs)))
+    return Stack(members, passport, kind, _digest(members, placement.repairs))
 
 
 def _kind_of_all(members: Sequence[Member], table: Mapping[str, str]) -> Kind:
