@@ -33,7 +33,9 @@ TEXTS = frozenset({  # what they say counts, not how it is spelled
     "laterality", "image_laterality", "contrast_agent", "scanning_sequence", "sequence_variant", "sequence_name",
     "acquisition_contrast", "scan_options", "manufacturer", "model", "dates_modified", "irradiation_event_uid",
 })  # fmt: skip
-HINTS = frozenset({"instance_number", "slice_location_mm", "in_stack_position"})  # place nothing
+HINTS = frozenset({  # place nothing; the kind speaks for a maker's b-value
+    "instance_number", "slice_location_mm", "in_stack_position", "gradient", "maker_b_value",
+})  # fmt: skip
 TIMES = frozenset({
     "acquisition_datetime", "acquisition_date", "acquisition_time", "content_date", "content_time", "series_date",
     "age_years",

@@ -184,7 +184,7 @@ class MultiFrame(Refusal, code="multi-frame"):
 
 
 class MosaicUnsupported(Refusal, code="mosaic-unsupported"):
-    """All slices of a volume tiled into one picture."""
+    """All slices of a volume tiled into one picture, which does not tell how many or where they are."""
 
 
 class OtherModality(Refusal, code="modality-unsupported"):

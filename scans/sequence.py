@@ -47,6 +47,8 @@ def b_value_of(header: Header) -> float | None:
     """
     if header.b_value is not None:
         return header.b_value
+    if header.maker_b_value is not None:
+        return header.maker_b_value
     match = re.match(r"\*?ep_b(\d+)", header.sequence_name)
     return float(match[1]) if match else None
 

@@ -61,6 +61,7 @@ NOT_CONTENT = frozenset(
         "scan_options",
         "cardiac_phase",
         "gradient",
+        "maker_b_value",
         "created_date",
         "created_time",
         "coerced",
@@ -355,7 +356,7 @@ def _stack_series(
 
 def _slices(member: Member, endings: list[Ending]) -> list[Member]:
     """Return a slice as it is, and a multi-frame object as the slices that its frames are."""
-    if not is_multi_frame(member.header.sop_class_uid):
+    if not is_multi_frame(member.header.sop_class_uid) and not member.header.frames:
         return [member]
     if not member.header.frames:
         _end([member], EnhancedUnsupported(f"{member.header.n_frames} frames without functional groups"), endings)

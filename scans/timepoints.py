@@ -32,6 +32,7 @@ KEYS: tuple[Key, ...] = (
     ("content time", lambda h: seconds_of(h.content_date + h.content_time)),
     ("dimension index", lambda h: tuple(map(float, h.dimensions)) or None),
     ("gradient direction", lambda h: h.gradient),
+    ("instance number", lambda h: h.instance_number),
 )
 OF_THE_BRAIN = frozenset({"dwi", "bold", "perfusion"})  # trigger times of these are no heart's
 BY_HEART = frozenset({"cardiac phase", "trigger time"})
