@@ -48,7 +48,7 @@ def protocol_slices(raw: bytes) -> int | None:
 
 def _items(raw: bytes, at: int, n_items: int, *, is_new: bool, offset: int) -> tuple[tuple[str, ...], int]:
     """Return the values of an entry, and where the next one begins; -1 if the bytes are no items."""
-    values = []
+    values = list[str]()
     for _ in range(n_items):
         if at + ITEM.size > len(raw):
             return tuple(values), -1

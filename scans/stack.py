@@ -29,6 +29,7 @@ from scans.repair import NO_REPAIR
 from scans.screen import screen
 from scans.sopclass import is_multi_frame, is_projection
 from scans.split import require_one_frame, split_series
+from scans.timeseries import Aside
 
 __all__ = ["Ending", "Grouping", "Member", "Passport", "Stack", "group"]
 
@@ -347,11 +348,15 @@ def _stack_series(
         except Refusal as refusal:
             ended.update(dict.fromkeys(indices, refusal))
     for aside in reversed(split.aside):
-        lost = [ended[index] for index in aside.standing if index in ended]
-        is_volume = len(lost) < len(aside.standing)
-        ended.update(dict.fromkeys(aside.indices, TimePoint(aside.facts) if is_volume else min(lost, key=str)))
-    for index, refusal in ended.items():
-        _end([slices[index]], refusal, endings)
+        ended.update(dict.fromkeys(aside.indices, _why_aside(aside, ended)))
+    for index, why in ended.items():
+        _end([slices[index]], why, endings)
+
+
+def _why_aside(aside: Aside, ended: Mapping[int, Refusal]) -> Refusal:
+    """Return how slices end that others stand for: as a time point, or as those others if none became a volume."""
+    lost = [ended[index] for index in aside.standing if index in ended]
+    return TimePoint(aside.facts) if len(lost) < len(aside.standing) else min(lost, key=str)
 
 
 def _slices(member: Member, endings: list[Ending]) -> list[Member]:

@@ -3,13 +3,19 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from enhanced import frame, item, write_enhanced
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mosaics import mr
 
+from scans.header import read_header
 from scans.stack import Grouping, Member, group
+from scans.volume import read_volume
 
 MR = {"sop_class_uid": "1.2.840.10008.5.1.4.1.1.4", "modality": "MR", "body_part": "HEAD"}
 Maker = Callable[..., list[Member]]
@@ -31,6 +37,10 @@ def standing(grouping: Grouping, n_slices: int = 3) -> dict[str, list[int]]:
         (number,) = {int(member.file[4:]) // n_slices for member in stack.members}
         found.setdefault(stack.kind.key, []).append(number)
     return {kind: sorted(numbers) for kind, numbers in found.items()}
+
+
+def scans_of(grouping: Grouping) -> list[tuple[str, list[str]]]:
+    return sorted((s.kind.key, sorted(m.file for m in s.members)) for s in grouping.stacks)
 
 
 def codes(grouping: Grouping) -> set[str]:
@@ -179,7 +189,47 @@ def test_neither_order_nor_names_decide_what_stands(
         for m, uid in zip(others, uids, strict=True)
     ]
     one, other = group(members), group(others)
-    assert standing(one) == standing(other)
+    assert scans_of(one) == scans_of(other)
     assert [(e.file, e.code) for e in one.endings] == [(e.file, e.code) for e in other.endings]
     ended = [e.file for e in one.endings] + [m.file for s in one.stacks for m in s.members]
     assert sorted(ended) == sorted(m.file for m in members)
+
+
+@pytest.mark.parametrize("words", ["rest BOLD", "T1 dyn"])
+def test_one_file_of_frames_and_a_series_of_slices_give_the_same_scan(tmp_path: Path, words: str) -> None:
+    cube = np.arange(6 * 4 * 2 * 3, dtype=np.int16).reshape(6, 4, 2, 3)
+    frames = [frame((10, 20, 3.0 * z), cube[t, z], time=t + 1) for z in range(4) for t in range(6)]
+    path = write_enhanced(tmp_path / "one", frames, SeriesDescription=words)
+    (one,) = group([Member("one", "one", read_header(path))]).stacks
+    classic = []
+    for t in range(6):
+        for z in range(4):
+            ds = mr(1, cube[t, z], (10, 20, 3.0 * z), (1, 0, 0, 0, 1, 0))
+            ds.SOPInstanceUID, ds.TemporalPositionIdentifier = f"2.25.9.{t}.{z}", t + 1
+            ds.SeriesDescription, ds.PixelSpacing, ds.SliceThickness = words, [0.5, 2.0], 3.0
+            ds.ProtocolName = ""
+            ds.save_as(tmp_path / f"s{t}{z}", enforce_file_format=True)
+            classic.append(Member(f"s{t}{z}", f"s{t}{z}", read_header(tmp_path / f"s{t}{z}")))
+    (many,) = group(classic).stacks
+    volumes = [read_volume(stack, tmp_path) for stack in (one, many)]
+    assert volumes[0].voxels.tolist() == volumes[1].voxels.tolist() == cube[3 if words == "rest BOLD" else 5].tolist()
+    assert (volumes[0].affine == volumes[1].affine).all() and one.kind.key == many.kind.key
+
+
+def test_frames_tell_the_phase_of_a_heart(tmp_path: Path) -> None:
+    cube = np.arange(3 * 2 * 3, dtype=np.int16).reshape(3, 2, 3)
+    frames = [frame((0, 0, z), cube[z] + 100 * p) for p in range(6) for z in range(3)]
+    for number, (groups, _) in enumerate(frames):
+        groups.CardiacSynchronizationSequence = item(NominalPercentageOfCardiacPhase=(40.0 + 20 * (number // 3)) % 100)
+    path = write_enhanced(tmp_path / "one", frames, SeriesDescription="T2 cine", BodyPartExamined="HEART")
+    (stack,) = group([Member("one", "one", read_header(path))]).stacks
+    assert (read_volume(stack, tmp_path).voxels == cube + 300).all()  # 40, 60, 80, 0 % ...
+
+
+def test_the_real_series_of_functional_mr_is_one_volume(unpack: Callable[[str], Path]) -> None:
+    paths = sorted(p for p in unpack("mr_fmri_ge_150").rglob("*") if p.is_file())
+    grouping = group([Member(p.name, p.name, read_header(p)) for p in paths])
+    (stack,) = grouping.stacks
+    assert stack.kind.key == "mr/head/3d/bold"
+    assert sorted(m.header.instance_number or 0 for m in stack.members) == list(range(76, 91))  # the sixth of ten
+    assert [e.code for e in grouping.endings] == ["time-point"] * 135
