@@ -185,7 +185,11 @@ def _by(indices: list[int], values: Sequence[object]) -> Groups:
 
 def _seconds(header: Header) -> float | None:
     """Return when a slice was acquired, by the acquisition's own date and time; times of series tell nothing here."""
-    text = header.acquisition_datetime or header.acquisition_date + header.acquisition_time
+    return seconds_of(header.acquisition_datetime or header.acquisition_date + header.acquisition_time)
+
+
+def seconds_of(text: str) -> float | None:
+    """Return the seconds of a moment written as date and time; None without a date or where it is none."""
     match = MOMENT.match(text.replace(":", ""))
     try:
         moment = datetime.strptime(match[1], "%Y%m%d%H%M%S") if match else None

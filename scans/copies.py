@@ -35,7 +35,9 @@ TEXTS = frozenset({  # what they say counts, not how it is spelled
     "region_codes", "view_codes", "procedure", "procedure_codes", "requested_procedure", "requested_codes",
     "requested_description", "performed_description", "receive_coil", "transmit_coil", "angio_flag", "acquisition_type",
 })  # fmt: skip
-HINTS = frozenset({"instance_number", "slice_location_mm", "in_stack_position"})  # place nothing
+HINTS = frozenset({  # place nothing; the kind speaks for a maker's b-value
+    "instance_number", "slice_location_mm", "in_stack_position", "gradient", "maker_b_value",
+})  # fmt: skip
 TIMES = frozenset({
     "acquisition_datetime", "acquisition_date", "acquisition_time", "content_date", "content_time", "series_date",
     "age_years",

@@ -19,7 +19,7 @@ DIMENSIONS, POINTER = 0x00209222, 0x00209165  # DimensionIndexSequence, Dimensio
 GROUPS = (  # the macros that hold what the fields below come from; of two that tell one field the later wins
     0x00209170, 0x00209171,  # attributes of the classic slices that an object was converted from
     0x00209113, 0x00209116, 0x00289110, 0x00209111, 0x00289145, 0x00189114, 0x00189112, 0x00189117, 0x00189115,
-    0x00189226, 0x00189329, 0x00189314, 0x00209071, 0x00409096,
+    0x00189118, 0x00189226, 0x00189329, 0x00189314, 0x00209071, 0x00409096,
 )  # fmt: skip
 PLACES = frozenset({0x00209057, 0x00200032, 0x00200037})  # dimensions that only say where a frame lies
 FIELDS = (
@@ -42,6 +42,7 @@ FIELDS = (
     Field("inversion_time_ms", 0x00189079, "double", 0),
     Field("b_value", 0x00189087, "double", 0),
     Field("trigger_time_ms", 0x00209153, "double", 0),
+    Field("cardiac_phase", 0x00209241, "double", 0),
     Field("acquisition_number", 0x00209156, "index", 0),
     Field("temporal_position", 0x00209128, "index", 0),
     Field("stack_id", 0x00209056, "text", 0),
@@ -74,6 +75,7 @@ class Frame:
     flip_angle_deg: float | None = None
     b_value: float | None = None
     trigger_time_ms: float | None = None
+    cardiac_phase: float | None = None
     acquisition_number: int | None = None
     temporal_position: int | None = None
     image_type: tuple[str, ...] | None = None

@@ -13,6 +13,7 @@ from pydicom.dataelem import RawDataElement
 from scans.birth import known_age_years
 from scans.dicomfile import PIXEL_TAGS, Parsed, parse, quiet, read_bytes
 from scans.frame import DIMENSIONS, FRAME_GROUPS, SHARED_GROUPS, Frame, Frames, read_frames
+from scans.mosaic import MOSAIC_NEEDS, TILED, Mosaic, read_mosaic
 from scans.needed import (
     DETECTOR,
     LAYOUT,
@@ -37,6 +38,7 @@ from scans.outcome import (
     Unreadable,
 )
 from scans.pixelbytes import Layout, stored_pixels
+from scans.private import B_VALUE_TAGS, maker_b_value
 from scans.rejection import EVIDENCE, TITLE, rejection_of
 from scans.sopclass import KEY_OBJECT, family_of, is_multi_frame, is_projection
 from scans.tags import Field, Reader, tag, tags_of
@@ -52,7 +54,7 @@ OVERLAY_POSITIONS = tuple((group << 16) | 0x0102 for group in range(0x6000, 0x60
 OFFSETS = 0x7FE00001  # ExtendedOffsetTable: 8 bytes a frame
 ALSO_READ = (
     DIRECTORY_RECORDS, PATIENT_AGE, SHARED_GROUPS, FRAME_GROUPS, DIMENSIONS, TITLE, EVIDENCE, OFFSETS,
-    ORIGINAL_ATTRIBUTES, *OVERLAY_POSITIONS,
+    ORIGINAL_ATTRIBUTES, *B_VALUE_TAGS, *OVERLAY_POSITIONS,
 )  # fmt: skip
 FINEST_MM, COARSEST_MM = 0.001, 100.0  # pixels beyond these are no pixels of a patient
 MOST_PIXEL_BYTES = 4 * 2**30  # of one object, unpacked; a header that announces more is damaged or hostile
@@ -142,6 +144,8 @@ class Header:
     kvp: float | None = tag(0x00180060, "number")
     echo_number: int | None = tag(0x00180086, "integer")
     b_value: float | None = tag(0x00189087, "double")
+    maker_b_value: float | None = None  # from private elements, see scans.private
+    gradient: tuple[float, float, float] | None = tag(0x00189089, "doubles", 3)  # DiffusionGradientOrientation
     trigger_time_ms: float | None = tag(0x00181060, "number")
     cardiac_phase: float | None = tag(0x00209241, "double")  # NominalPercentageOfCardiacPhase
     scan_options: tuple[str, ...] = tag(0x00180022, "codes")
@@ -197,12 +201,15 @@ class Header:
     faults: tuple[str, ...] = ()  # with tags that the pixels or their place need, see `scans.needed`
     # of multi-frame objects
     frames: tuple[Frame, ...] = ()  # in the order of their pixels
+    tiles: int = 0  # of a mosaic, side by side in its picture; its frames are the tiles
     stack_id: str = ""  # of one frame
     dimensions: tuple[int, ...] = ()  # of one frame: DimensionIndexValues that tell more than where it lies
 
     def of_frame(self, index: int) -> "Header":
         """Return the header of one frame, as if it were a slice in a file of its own."""
         told = self.frames[index].told()
+        if self.tiles:
+            told |= {"rows": self.rows // self.tiles, "columns": self.columns // self.tiles}
         return dataclasses.replace(self, frames=(), pixel_sha256=f"{self.pixel_sha256}#{index}", **told)
 
     def to_json(self) -> str:
@@ -276,6 +283,8 @@ def _header(content: bytes, parsed: Parsed) -> Header:
     _choose_spacing(values)
     found = read_frames(reader, layout.n_frames) if is_multi_frame(values["sop_class_uid"]) else Frames()
     faults += found.faults
+    mosaic = _mosaic(content, values)
+    faults += [mosaic.fault] if mosaic.fault else []
     if not any("escale" in fault for fault in faults):
         faults += _rescale_faults(values, found.frames, parsed)
     if pixels.fault:
@@ -294,13 +303,26 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         lut_type=_lut_type(reader) if values["has_modality_lut"] else "",
         overlay_bits=_overlay_bits(reader),
         modified=_modified(reader),
-        frames=found.frames,
+        maker_b_value=maker_b_value(reader, values["scanning_sequence"])
+        if family_of(values["sop_class_uid"]) == "mr"
+        else None,
+        frames=mosaic.frames or found.frames,
+        tiles=mosaic.per_side,
         faults=tuple(faults),
         age_years=known_age_years(
             reader.first(PATIENT_AGE), birth_date=identity.birth_date, study_date=values["study_date"]
         ),
         **values,
     )
+
+
+def _mosaic(content: bytes, values: dict[str, Any]) -> Mosaic:
+    """Return the tiles of a classic MR; parsed once more, as what tells of them is long and other files have it too."""
+    sop_class = values["sop_class_uid"]
+    is_classic = family_of(sop_class) == "mr" and not is_multi_frame(sop_class)
+    if not is_classic or values["n_frames"] != 1 or not TILED & set(values["image_type"]):
+        return Mosaic()
+    return read_mosaic(Reader(parse(content, MOSAIC_NEEDS).dataset), values)
 
 
 def _modified(reader: Reader) -> tuple[str, ...]:

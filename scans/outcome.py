@@ -184,7 +184,7 @@ class MultiFrame(Refusal, code="multi-frame"):
 
 
 class MosaicUnsupported(Refusal, code="mosaic-unsupported"):
-    """All slices of a volume tiled into one picture."""
+    """All slices of a volume tiled into one picture, which does not tell how many or where they are."""
 
 
 class OtherModality(Refusal, code="modality-unsupported"):
@@ -228,6 +228,10 @@ class TooFewSlices(Refusal, code="too-few-slices"):
 
 class TimeSeries(Refusal, code="time-series"):
     """The same positions were observed again and again."""
+
+
+class TimePoint(Refusal, code="time-point"):
+    """Another volume of the same places stands for the series, see `scans.timepoints`."""
 
 
 class RepeatedPositions(Refusal, code="repeated-positions"):

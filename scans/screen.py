@@ -4,6 +4,7 @@ import re
 
 from scans.bodypart import words_of
 from scans.header import Header
+from scans.mosaic import MOSAIC_FAULT, TILED
 from scans.outcome import (
     BadValue,
     Colour,
@@ -76,14 +77,20 @@ def screen(header: Header) -> Refusal | None:
             return Localizer("ImageType")
         if SCOUTS & set(words_of(header.series_description)):
             return Localizer("SeriesDescription")
-    if "MOSAIC" in header.image_type:
-        return MosaicUnsupported("ImageType")
     if header.n_frames > 1 and not is_multi_frame(header.sop_class_uid):
         return MultiFrame(f"{header.n_frames} frames")
-    refusal = _computed(header) or units_refusal(header)
+    refusal = _computed(header) or _mosaic(header) or units_refusal(header)
     if refusal is None and header.faults:
         return BadValue("; ".join(header.faults[:MOST_FAULTS]))
     return refusal
+
+
+def _mosaic(header: Header) -> Refusal | None:
+    """Return why tiles in one picture are not read as slices; frames of an enhanced object are slices already."""
+    if not TILED & set(header.image_type) or header.tiles or is_multi_frame(header.sop_class_uid):
+        return None
+    told = [fault.removeprefix(MOSAIC_FAULT) for fault in header.faults if fault.startswith(MOSAIC_FAULT)]
+    return MosaicUnsupported("; ".join(told) or "ImageType")
 
 
 def _class_refusal(header: Header) -> Refusal | None:

@@ -36,6 +36,7 @@ CONTRASTS = {  # AcquisitionContrast of enhanced MR, PS3.3 C.8.13.3.1.5; T1 tell
     "DIFFUSION": "dwi", "FLUID_ATTENUATED": "flair", "PERFUSION": "perfusion", "PROTON_DENSITY": "pd", "STIR": "stir",
     "T2": "t2", "T2_STAR": "t2star", "TOF": "angio",
 }  # fmt: skip
+B0_BELOW = 10.0  # s/mm2; an image with less shows no diffusion: scanners name 0 and 5 "b0"
 
 
 def b_value_of(header: Header) -> float | None:
@@ -45,6 +46,8 @@ def b_value_of(header: Header) -> float | None:
     """
     if header.b_value is not None:
         return header.b_value
+    if header.maker_b_value is not None:
+        return header.maker_b_value
     match = re.match(r"\*?ep_b(\d+)", header.sequence_name)
     return float(match[1]) if match else None
 
@@ -56,6 +59,8 @@ def sequence_of(header: Header) -> tuple[str, str]:
         family, rule = CONTRASTS[header.acquisition_contrast], "AcquisitionContrast"
     if family == "unknown":
         family, rule = weighting_of(header)
+    if family == "dwi" and (b_value := b_value_of(header)) is not None and b_value < B0_BELOW:
+        return "dwi-b0", f"{rule}, DiffusionBValue"
     if family == "t1" and contrast_of(header) == "given":
         return "t1+contrast", rule
     return (family, rule) if family else ("unknown", "")

@@ -15,13 +15,22 @@ from scans.concatenation import incomplete
 from scans.geometry import place
 from scans.header import Header
 from scans.kind import NO_EDITS, Kind, kind_of
-from scans.outcome import DuplicateInstance, EnhancedUnsupported, MixedPatients, Refusal, Rejected, UidConflict
+from scans.outcome import (
+    DuplicateInstance,
+    EnhancedUnsupported,
+    MixedPatients,
+    Refusal,
+    Rejected,
+    TimePoint,
+    UidConflict,
+)
 from scans.part import UNKNOWN
 from scans.passport import Passport, projection_passport, volume_passport
 from scans.repair import NO_REPAIR
 from scans.screen import screen
 from scans.sopclass import is_multi_frame, is_projection
 from scans.split import require_one_frame, split_series
+from scans.timeseries import Aside
 
 __all__ = ["Ending", "Grouping", "Member", "Passport", "Stack", "group"]
 
@@ -53,6 +62,8 @@ NOT_CONTENT = frozenset(
         "in_stack_position",
         "scan_options",
         "cardiac_phase",
+        "gradient",
+        "maker_b_value",
         "created_date",
         "created_time",
         "coerced",
@@ -104,6 +115,15 @@ class Stack:
     passport: Passport
     kind: Kind
     digest: str  # of the content: changes with every pixel, position, date and id, not with paths
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """By what the slices of one series become stacks."""
+
+    table: Mapping[str, str]  # of kinds
+    repair: Collection[str]
+    sibling: str  # the part of the body that other series tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +182,8 @@ def group(
         if len({(m.header.identity.patient_id, m.header.identity.issuer) for m in series}) > 1:
             _end(series, MixedPatients("several patient ids in one series"), endings)
             continue
-        _stack_series(series, table, repair, beside.get(series[0].header.identity.series_uid, ""), stacks, endings)
+        sibling = beside.get(series[0].header.identity.series_uid, "")
+        _stack_series(series, _Rules(table, repair, sibling), stacks, endings)
     endings, unused = _one_ending_each(stacks, endings, {m.file: len(m.header.frames) for m in members})
     return Grouping(
         stacks=sorted(stacks, key=lambda s: (s.digest, s.members[0].file)),
@@ -333,9 +354,7 @@ def _series_of(member: Member) -> Place:
 
 def _stack_series(
     series: Sequence[Member],
-    table: Mapping[str, str],
-    repair: Collection[str],
-    sibling: str,
+    rules: _Rules,
     stacks: list[Stack],
     endings: list[Ending],
 ) -> None:
@@ -345,22 +364,33 @@ def _stack_series(
         _end([series[index]], lack, endings)
     for member in (member for index, member in enumerate(series) if index not in lacking):
         if is_projection(member.header.sop_class_uid):
-            kind = kind_of(member.header, is_volume=False, table=table, sibling=sibling)
+            kind = kind_of(member.header, is_volume=False, table=rules.table, sibling=rules.sibling)
             stacks.append(Stack((member,), projection_passport(member.header), kind, _digest([member])))
         else:
             slices += _slices(member, endings)
     split = split_series([member.header for member in slices])
-    for index, refusal in split.refused:
-        _end([slices[index]], refusal, endings)
-    single, joined = regions.join([member.header for member in slices], split.candidates, repair)
+    ended = dict(split.refused)
+    single, joined = regions.join([member.header for member in slices], split.candidates, rules.repair)
     for indices in [*single, *joined]:
-        some = [slices[i] for i in indices]
-        _stack_slices(some, table, repair, sibling, stacks, endings, has_regions=indices in joined)
+        try:
+            stacks.append(_stack([slices[i] for i in indices], rules, has_regions=indices in joined))
+        except Refusal as refusal:
+            ended.update(dict.fromkeys(indices, refusal))
+    for aside in reversed(split.aside):
+        ended.update(dict.fromkeys(aside.indices, _why_aside(aside, ended)))
+    for index, why in ended.items():
+        _end([slices[index]], why, endings)
+
+
+def _why_aside(aside: Aside, ended: Mapping[int, Refusal]) -> Refusal:
+    """Return how slices end that others stand for: as a time point, or as those others if none became a volume."""
+    lost = [ended[index] for index in aside.standing if index in ended]
+    return TimePoint(aside.facts) if len(lost) < len(aside.standing) else min(lost, key=str)
 
 
 def _slices(member: Member, endings: list[Ending]) -> list[Member]:
     """Return a slice as it is, and a multi-frame object as the slices that its frames are."""
-    if not is_multi_frame(member.header.sop_class_uid):
+    if not is_multi_frame(member.header.sop_class_uid) and not member.header.frames:
         return [member]
     if not member.header.frames:
         _end([member], EnhancedUnsupported(f"{member.header.n_frames} frames without functional groups"), endings)
@@ -374,38 +404,30 @@ def _slices(member: Member, endings: list[Ending]) -> list[Member]:
     return slices
 
 
-def _stack_slices(
-    slices: Sequence[Member],
-    table: Mapping[str, str],
-    repair: Collection[str],
-    sibling: str,
-    stacks: list[Stack],
-    endings: list[Ending],
-    *,
-    has_regions: bool,
-) -> None:
+def _stack(slices: Sequence[Member], rules: _Rules, *, has_regions: bool) -> Stack:
+    """Return slices as a stack.
+
+    Raises:
+        Refusal: They cannot be proven to be one volume.
+    """
     positions = [member.header.position_mm or () for member in slices]
     orientation = min(member.header.orientation or () for member in slices)
-    try:
-        require_one_frame([member.header for member in slices])
-        placement = place(positions, orientation, repair=repair, regions=has_regions)
-    except Refusal as refusal:
-        _end(slices, refusal, endings)
-        return
+    require_one_frame([member.header for member in slices])
+    placement = place(positions, orientation, repair=rules.repair, regions=has_regions)
     members = tuple(slices[i] for i in placement.order)
-    kind = _kind_of_all(members, table, sibling)
+    kind = _kind_of_all(members, rules)
     passport = volume_passport([member.header for member in members], placement)
-    stacks.append(Stack(members, passport, kind, _digest(members, placement.repairs)))
+    return Stack(members, passport, kind, _digest(members, placement.repairs))
 
 
-def _kind_of_all(members: Sequence[Member], table: Mapping[str, str], sibling: str) -> Kind:
+def _kind_of_all(members: Sequence[Member], rules: _Rules) -> Kind:
     """Return the kind that more than half of the slices tell; what they do not agree on is unknown."""
     alike: dict[tuple[str, ...], list[Member]] = {}
     for member in members:
         alike.setdefault(tuple(getattr(member.header, name) for name in TELL_THE_KIND), []).append(member)
     n_slices: Counter[Kind] = Counter()
     for some in alike.values():
-        n_slices[kind_of(some[0].header, is_volume=True, table=table, sibling=sibling)] += len(some)
+        n_slices[kind_of(some[0].header, is_volume=True, table=rules.table, sibling=rules.sibling)] += len(some)
     kind, n_most = min(n_slices.items(), key=lambda item: (-item[1], item[0].key, item[0].rule))
     n_alike = sum(n for other, n in n_slices.items() if other.key == kind.key)
     if 2 * max(n_alike, n_most) > len(members):

@@ -30,8 +30,8 @@ MEASUREMENT_UNITS = 0x004008EA  # MeasurementUnitsCodeSequence
 
 _EMPTY: dict[str, Any] = {
     "text": "", "uid": "", "code": "", "whole": "", "codes": (), "meaning": "", "present": False, "short": 0,
-    "count": 1, "number": None, "double": None, "integer": None, "numbers": None, "pixel": None, "index": None,
-    "indices": (), "units": (), "concepts": (),
+    "doubles": None, "count": 1, "number": None, "double": None, "integer": None, "numbers": None, "pixel": None,
+    "index": None, "indices": (), "units": (), "concepts": (),
 }  # fmt: skip
 
 
@@ -100,6 +100,8 @@ class Reader:
             return _EMPTY[field.how]
         if field.how in ("short", "double", "pixel"):
             return self._binary(field.tag, raw, field.how)
+        if field.how == "doubles":
+            return self._doubles(field.tag, raw, field.n)
         if field.how in ("index", "indices"):
             return self._unsigned(field.tag, raw, field.how)
         if field.how == "text":
@@ -194,6 +196,13 @@ class Reader:
             return 0 if how == "short" else None
         is_signed = how == "pixel" and self._binary_short(PIXEL_REPRESENTATION) == 1
         return int.from_bytes(raw[:2], "big" if is_big else "little", signed=is_signed)
+
+    def _doubles(self, number: int, raw: bytes, n: int) -> tuple[float, ...] | None:
+        """Return exactly n finite numbers of VR FD, or None."""
+        element = self.elements[number]
+        is_big = isinstance(element, RawDataElement) and element.is_little_endian is False
+        values = struct.unpack(f"{'>' if is_big else '<'}{n}d", raw) if len(raw) == 8 * n else ()
+        return values if values and all(map(math.isfinite, values)) else None
 
     def _binary_short(self, number: int) -> int | float | None:
         raw = self.raw(number)

@@ -11,6 +11,7 @@ ECHO_TOLERANCE = 0.01  # relative; echo times are written as set (90) or as play
 THICKNESS_TOLERANCE = 0.05  # relative; thicknesses are set in steps of a fifth and more, and written with rounding
 VOLTAGE_TOLERANCE = 0.02  # relative; below the step from 135 to 140 kV
 SMALLEST = 0.01  # ms, degrees, kV or s/mm2; below this a difference is a rounding
+B_VALUE = "b-value"  # the name of that setting
 MOST_TOLD = 4  # values in one sentence
 
 Value = float | str
@@ -26,6 +27,7 @@ class Setting:
     tolerance: float = 0.0  # relative; words are the same or not
     unit: str = ""
     is_absence_a_value: bool = False  # slices that do not tell it differ from those that do
+    is_time: bool = False  # of a time series, it tells its points apart and not its contrasts
 
     def groups(self, headers: Sequence[Header], indices: Sequence[int], *, untold_apart: bool) -> list[list[int]]:
         """Return the slices by value; those that do not tell one join the others where these all say the same.
@@ -77,14 +79,14 @@ def _words(values: Sequence[str]) -> str:
 SETTINGS: tuple[Setting, ...] = (
     Setting("echo number", lambda h: h.echo_number),
     Setting("echo time", lambda h: h.echo_time_ms, ECHO_TOLERANCE, " ms"),
-    Setting("b-value", b_value_of, TIME_TOLERANCE, " s/mm2", is_absence_a_value=True),
+    Setting(B_VALUE, b_value_of, TIME_TOLERANCE, " s/mm2", is_absence_a_value=True),
     Setting("repetition time", lambda h: h.repetition_time_ms, TIME_TOLERANCE, " ms"),
     Setting("inversion time", lambda h: h.inversion_time_ms, TIME_TOLERANCE, " ms"),
     Setting("flip angle", lambda h: h.flip_angle_deg, TIME_TOLERANCE, " degrees"),
     Setting("tube voltage", lambda h: h.kvp, VOLTAGE_TOLERANCE, " kV"),
     Setting("slice thickness", lambda h: h.slice_thickness_mm, THICKNESS_TOLERANCE, " mm"),
     Setting("scanning sequence", lambda h: _words(h.scanning_sequence)),
-    Setting("cardiac phase", lambda h: h.cardiac_phase, unit=" %"),
+    Setting("cardiac phase", lambda h: h.cardiac_phase, unit=" %", is_time=True),
     Setting("fat saturation", lambda h: "FS" if "FS" in h.scan_options else "", is_absence_a_value=True),
     Setting("sequence variant", lambda h: _words(h.sequence_variant)),
 )

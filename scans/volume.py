@@ -11,9 +11,10 @@ from scans.affine import axes_towards, projection_affine, reoriented, spacing_of
 from scans.archive import real_path
 from scans.header import Header
 from scans.kind import Kind
-from scans.outcome import MixedEncoding, MultiFrame, NoGeometry, TooLarge
+from scans.mosaic import untiled
+from scans.outcome import BadValue, MixedEncoding, MultiFrame, NoGeometry, TooLarge
 from scans.parallel import side_by_side
-from scans.pixels import Opener, padding_of, read_stored
+from scans.pixels import Opener, Stored, padding_of, read_stored
 from scans.repair import even_grid
 from scans.sopclass import is_multi_frame
 from scans.stack import Member, Stack
@@ -135,8 +136,9 @@ def _read_slices(members: Sequence[Member], root: Path, opener: Opener | None) -
     def read(name: str) -> list[tuple[int, np.ndarray]]:
         """Fill in the slices of one file, return where in which of them padding is."""
         slices, path = by_path[name], real_path(root, name)
-        stored = read_stored(path, slices[0][1].header, opener)
-        _require_named_padding(stored.values, slices[0][1].header, named)
+        header = slices[0][1].header
+        stored = _slices_of(read_stored(path, _of_file(header), opener), header, 1 + max(m.frame for _, m in slices))
+        _require_named_padding(stored.values, header, named)
         for z, member in slices:
             voxels[z] = real_values(stored.values[member.frame], path, member.header, opener)
         return [] if stored.is_padding is None else [(z, stored.is_padding[member.frame]) for z, member in slices]
@@ -148,6 +150,25 @@ def _read_slices(members: Sequence[Member], root: Path, opener: Opener | None) -
     for z, where in padded:
         is_padding[z] = where
     return voxels, is_padding
+
+
+def _of_file(header: Header) -> Header:
+    """Return the header of the picture that a slice is stored in, which is larger where it is a tile."""
+    if not header.tiles:
+        return header
+    return replace(header, rows=header.rows * header.tiles, columns=header.columns * header.tiles)
+
+
+def _slices_of(stored: Stored, header: Header, n_tiles: int) -> Stored:
+    """Return what a file stores by slice, (slices, rows, columns)."""
+    if not header.tiles:
+        return stored
+    try:
+        values = untiled(stored.values, header.tiles, n_tiles)
+    except ValueError as error:
+        raise BadValue(f"mosaic: {error}") from None
+    is_padding = stored.is_padding
+    return Stored(values, None if is_padding is None else untiled(is_padding, header.tiles, header.tiles**2))
 
 
 def _require_named_padding(

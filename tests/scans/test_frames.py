@@ -86,9 +86,12 @@ def test_dimension_indices_tell_apart_what_nothing_else_does(tmp_path):
     assert sorted(float(v.voxels.min()) for v in volumes(path)) == [0.0, 500.0]
 
 
-def test_a_film_in_one_file_is_a_time_series(tmp_path):
-    frames = [f for time in range(6) for f in slices(time=time + 1)]
-    assert codes(write_enhanced(tmp_path / "mr", frames)) == ["time-series"]
+def test_one_volume_of_a_film_in_one_file_stands_for_it(tmp_path):
+    frames = [f for time in (3, 1, 2, 6, 4, 5) for f in slices(words=CUBE + 10 * time, time=time)]
+    path = write_enhanced(tmp_path / "mr", frames)
+    (volume,) = volumes(path)
+    assert (volume.voxels == CUBE + 60).all()  # the last one, which lies fourth in the file
+    assert grouped(path).unused == {"file": "20 of 24 frames are not used: time-point"}
 
 
 def test_repeated_frames_that_nothing_tells_apart_are_refused(tmp_path):

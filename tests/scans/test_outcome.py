@@ -31,7 +31,7 @@ def test_skipped_is_fine_and_everything_else_wants_a_person() -> None:
         "duplicate", "not-dicom", "dicomdir", "not-a-regular-file", "not-an-image", "colour", "localizer",
         "derived", "derived-object", "for-processing", "secondary-capture", "enhanced-unsupported",
         "multi-frame", "mosaic-unsupported", "modality-unsupported", "single-slice", "too-few-slices",
-        "time-series", "rejection-note", "rejected", "forgotten",
+        "time-series", "time-point", "rejection-note", "rejected", "forgotten",
     }  # fmt: skip
 
 

@@ -133,14 +133,8 @@ def test_one_slice_acquired_again_is_refused_and_does_not_become_a_crumb(make_me
     assert codes(grouping) == ["repeated-positions"] * 4
 
 
-@pytest.mark.parametrize("tells", [True, False])
-def test_five_and_more_volumes_at_one_place_are_a_time_series(make_members: Maker, tells: bool) -> None:
-    members = [
-        member
-        for time in range(5)
-        for member in make_members([0, 1, 2], start=3 * time, temporal_position=time if tells else None)
-    ]
-    grouping = group(members)
+def test_five_and_more_volumes_that_nothing_tells_apart_are_a_time_series(make_members: Maker) -> None:
+    grouping = group([member for time in range(5) for member in make_members([0, 1, 2], start=3 * time)])
     assert codes(grouping) == ["time-series"] * 15 and grouping.stacks == []
     assert grouping.endings[0].why == "15 instances at 3 positions, up to 5 at one"
 
