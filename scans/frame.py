@@ -19,7 +19,7 @@ DIMENSIONS, POINTER = 0x00209222, 0x00209165  # DimensionIndexSequence, Dimensio
 GROUPS = (  # the macros that hold what the fields below come from; of two that tell one field the later wins
     0x00209170, 0x00209171,  # attributes of the classic slices that an object was converted from
     0x00209113, 0x00209116, 0x00289110, 0x00209111, 0x00289145, 0x00189114, 0x00189112, 0x00189117, 0x00189115,
-    0x00189226, 0x00189329, 0x00189314, 0x00209071, 0x00409096,
+    0x00189226, 0x00189329, 0x00189751, 0x00189314, 0x00209071, 0x00409096,
 )  # fmt: skip
 PLACES = frozenset({0x00209057, 0x00200032, 0x00200037})  # dimensions that only say where a frame lies
 FIELDS = (

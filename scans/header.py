@@ -40,6 +40,7 @@ from scans.pixelbytes import Layout, stored_pixels
 from scans.rejection import EVIDENCE, TITLE, rejection_of
 from scans.sopclass import KEY_OBJECT, family_of, is_multi_frame, is_projection
 from scans.tags import Field, Reader, tag, tags_of
+from scans.uptake import UPTAKE_TAGS, What, read_uptake
 
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage, PS3.4 B.5
 DIRECTORY_RECORDS = 0x00041220
@@ -52,7 +53,7 @@ OVERLAY_POSITIONS = tuple((group << 16) | 0x0102 for group in range(0x6000, 0x60
 OFFSETS = 0x7FE00001  # ExtendedOffsetTable: 8 bytes a frame
 ALSO_READ = (
     DIRECTORY_RECORDS, PATIENT_AGE, SHARED_GROUPS, FRAME_GROUPS, DIMENSIONS, TITLE, EVIDENCE, OFFSETS,
-    ORIGINAL_ATTRIBUTES, *OVERLAY_POSITIONS,
+    ORIGINAL_ATTRIBUTES, *OVERLAY_POSITIONS, *UPTAKE_TAGS,
 )  # fmt: skip
 FINEST_MM, COARSEST_MM = 0.001, 100.0  # pixels beyond these are no pixels of a patient
 MOST_PIXEL_BYTES = 4 * 2**30  # of one object, unpacked; a header that announces more is damaged or hostile
@@ -162,6 +163,11 @@ class Header:
     rescale_intercept: float | None = tag(0x00281052, "number")
     rescale_type: str = tag(0x00281054, "whole")  # of several values none is the right one
     units: tuple[str, ...] = tag(0x00409096, "units")  # of the items of RealWorldValueMappingSequence
+    pet_units: str = tag(0x00541001, "code")  # Units of the rescaled values
+    drug: str = ""  # of PET and SPECT, see `scans.uptake`
+    uptake: What = ""
+    suv_per_unit: float | None = None
+    uptake_why: str = ""
     has_modality_lut: bool = tag(0x00283000, "present")
     lut_type: str = ""  # ModalityLUTType: the units that it gives
     overlay_bits: tuple[int, ...] = ()  # of the pixels' words, which overlays take up (PS3.5 8.1.2, retired)
@@ -282,6 +288,7 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         lut_type=_lut_type(reader) if values["has_modality_lut"] else "",
         overlay_bits=_overlay_bits(reader),
         modified=_modified(reader),
+        **dataclasses.asdict(read_uptake(reader, values)),
         frames=found.frames,
         faults=tuple(faults),
         age_years=known_age_years(

@@ -1,7 +1,7 @@
 """Which scans may be compared: one function from tags to a kind, with the rule that decided.
 
-A kind reads `family/part/2d/view[/side]` or `family/part/3d[/sequence]`. A part of it that the header
-does not tell is "unknown"; a scan of such a kind is held back, never guessed.
+A kind reads `family/part/2d/view[/side]` or `family/part/3d[/sequence]`, of a PET `pt/part/3d/tracer/uptake`. A part
+of it that the header does not tell is "unknown"; a scan of such a kind is held back, never guessed.
 """
 
 import re
@@ -14,6 +14,7 @@ from scans.bodypart import PAIRED, body_part, wider_part, words_of
 from scans.header import Header
 from scans.sequence import sequence_of
 from scans.sopclass import family_of
+from scans.tracer import tracer_of
 
 Cover = Literal["2d", "3d"]
 UNKNOWN = "unknown"
@@ -57,7 +58,7 @@ def kind_of(header: Header, *, is_volume: bool, table: Mapping[str, str] = NO_ED
         header: Of an instance; all instances of a stack give the same kind.
         is_volume: Several slices (3d), or a projection (2d).
         table: The site's edits. `"BodyPartExamined=THX": "chest"` sets the part when the tag has this
-            value, `ViewPosition=` the view, `SeriesDescription=` and `ProtocolName=` the MR sequence;
+            value, `ViewPosition=` the view, `SeriesDescription=` and `ProtocolName=` the MR sequence or the tracer;
             `"ct/unknown/3d": "ct/chest/3d"` replaces a whole kind. See `check_table`.
     """
     cover: Cover = "3d" if is_volume else "2d"
@@ -74,6 +75,9 @@ def kind_of(header: Header, *, is_volume: bool, table: Mapping[str, str] = NO_ED
     elif family == "mr":
         sequence, rule = edits.get("sequence") or sequence_of(header)
         parts, rules = [*parts, sequence], [*rules, rule]
+    elif family == "pt":
+        tracer, rule = edits.get("sequence") or _tracer(header)
+        parts, rules = [*parts, tracer, header.uptake], [*rules, rule, _values(header)]
     key, told = "/".join(parts), ", ".join(rule for rule in rules if rule) or "no tag tells"
     if key in table:
         key, told = table[key].strip().lower(), f"{told}; table of the site"
@@ -129,6 +133,22 @@ def _part(header: Header, family: str, edits: Mapping[str, tuple[str, str]]) -> 
     if rule in ("BodyPartExamined", "AnatomicRegionSequence") and wider:
         return wider, f"{rule} and SeriesDescription"
     return ("breast", "SOPClassUID") if part == UNKNOWN and family == "mg" else (part, rule)
+
+
+def _tracer(header: Header) -> tuple[str, str]:
+    return tracer_of(
+        (
+            ("RadiopharmaceuticalInformationSequence", header.drug),
+            ("SeriesDescription", header.series_description),
+            ("ProtocolName", header.protocol_name),
+            ("StudyDescription", header.study_description),
+        )
+    )
+
+
+def _values(header: Header) -> str:
+    """Say what the values of a PET are, and why they are not SUV."""
+    return f"values {header.uptake}" + (f" ({header.uptake_why})" if header.uptake_why else "")
 
 
 def _view(header: Header, family: str, part: str, edits: Mapping[str, tuple[str, str]]) -> tuple[str, str]:

@@ -45,7 +45,7 @@ COMPUTED = frozenset({
     "MIP", "MINIP", "MIN_IP", "MNIP", "MAXIP", "PROJECTION", "COLMIP", "VOLREN", "VRT", "SSD", "RENDERED",
     "SUB", "SUBTRACT", "SUBTRACTION", "CBF", "CBV", "RCBF", "RCBV", "MTT", "TTP", "TMAX", "PBP", "PERFUSION",
     "PHASE", "P", "I", "IMAGINARY", "SCREEN", "SCREENSAVE", "DOSE", "TEXT", "FUSED", "OVERLAY", "GRAPH",
-    "CURVE", "HISTOGRAM",
+    "CURVE", "HISTOGRAM", "REPROJECTION",
 })  # fmt: skip
 MR_ONLY = frozenset({"P", "I", "IMAGINARY"})  # parts of a complex MR image; its real part looks like a scan
 DIFFUSION_MAP = re.compile(r"\bE?ADC\b|APPARENT DIFFUSION")  # of an MR whose ImageType says DERIVED and no more

@@ -5,6 +5,7 @@ from pydicom.uid import UID
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 MR = "1.2.840.10008.5.1.4.1.1.4"
+PET = "1.2.840.10008.5.1.4.1.1.128"
 ROOT = "1.2.840.10008."  # everything that the standard itself defines
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 
@@ -13,10 +14,13 @@ MULTI_FRAME = {  # every frame a slice with geometry of its own: enhanced, and c
     f"{STORAGE}2.2": "ct",
     f"{STORAGE}4.1": "mr",
     f"{STORAGE}4.4": "mr",
+    f"{STORAGE}128.1": "pt",
+    f"{STORAGE}130": "pt",
 }
 FAMILIES = {  # what can become a scan
     CT: "ct",
     MR: "mr",
+    PET: "pt",
     f"{STORAGE}1": "xr",  # Computed Radiography
     f"{STORAGE}1.1": "xr",  # Digital X-Ray, for presentation
     f"{STORAGE}1.2": "mg",  # Digital Mammography, for presentation

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from scans import copies, newer
 from scans.concatenation import incomplete
+from scans.encoding import with_one_uptake
 from scans.geometry import place
 from scans.header import Header
 from scans.kind import NO_EDITS, UNKNOWN, Kind, kind_of
@@ -56,14 +57,17 @@ NOT_CONTENT = frozenset(
         "created_time",
         "coerced",
         "modified",
+        "uptake_why",
     )
 )  # fields of a header that may change without making another scan; identity's ids count apart
 
 
-GROUPING = 3  # raised when the rules here or behind decide otherwise: every series is then looked at again
+GROUPING = 4  # raised when the rules here or behind decide otherwise: every series is then looked at again
 
 NO_CONFLICTS: Mapping[str, Sequence[str]] = MappingProxyType({})
-TELL_THE_KIND = ("body_part", "region", "series_description", "protocol_name", "study_description")
+TELL_THE_KIND = (
+    "body_part", "region", "series_description", "protocol_name", "study_description", "drug", "uptake", "uptake_why",
+)  # fmt: skip
 MOST_FILES_NAMED = 3  # in one sentence
 MOST_NAMES = 4  # of what copies differ in
 Place = tuple[str, str]  # study and series UID
@@ -362,7 +366,9 @@ def _stack_slices(
     positions = [member.header.position_mm or () for member in slices]
     orientation = min(member.header.orientation or () for member in slices)
     try:
-        require_one_frame([member.header for member in slices])
+        headers = [member.header for member in slices]
+        require_one_frame(headers)
+        slices = [replace(member, header=one) for member, one in zip(slices, with_one_uptake(headers), strict=True)]
         placement = place(positions, orientation, repair=repair)
     except Refusal as refusal:
         _end(slices, refusal, endings)
