@@ -16,7 +16,7 @@ import numpy as np
 from pydicom import dcmread
 from pydicom.config import IGNORE
 from pydicom.dataset import Dataset
-from pydicom.encaps import generate_frames
+from pydicom.encaps import generate_frames, get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
@@ -114,7 +114,9 @@ def _check_size(dataset: Dataset, header: Header) -> None:
 
 
 def _frames(dataset: Dataset, header: Header) -> Iterator[bytes]:
-    return generate_frames(dataset.PixelData, number_of_frames=header.n_frames)
+    if header.picture_frame is None:
+        return generate_frames(dataset.PixelData, number_of_frames=header.n_frames)
+    return iter([get_frame(dataset.PixelData, header.picture_frame, number_of_frames=header.n_frames)])
 
 
 def _words(dataset: Dataset, header: Header, plugin: str) -> np.ndarray:
@@ -122,7 +124,7 @@ def _words(dataset: Dataset, header: Header, plugin: str) -> np.ndarray:
 
 
 def _by_pydicom(dataset: Dataset, header: Header, plugin: str) -> np.ndarray:
-    options: dict[str, Any] = {"allow_excess_frames": False}
+    options: dict[str, Any] = {"allow_excess_frames": False, "index": header.picture_frame}
     if plugin not in SELF_DESCRIBING:
         options["correct_unused_bits"] = False  # padding may use them
     decoder = get_decoder(UID(header.transfer_syntax_uid))

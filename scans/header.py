@@ -11,6 +11,7 @@ from typing import Any
 from pydicom.dataelem import RawDataElement
 
 from scans.birth import known_age_years
+from scans.cine import REPRESENTATIVE, angles_of, stated_frame
 from scans.dicomfile import PIXEL_TAGS, Parsed, parse, quiet, read_bytes
 from scans.frame import DIMENSIONS, FRAME_GROUPS, SHARED_GROUPS, Frame, Frames, read_frames
 from scans.needed import (
@@ -38,7 +39,7 @@ from scans.outcome import (
 )
 from scans.pixelbytes import Layout, stored_pixels
 from scans.rejection import EVIDENCE, TITLE, rejection_of
-from scans.sopclass import KEY_OBJECT, family_of, is_multi_frame, is_projection
+from scans.sopclass import KEY_OBJECT, family_of, is_cine, is_multi_frame, is_projection
 from scans.tags import Field, Reader, tag, tags_of
 from scans.uptake import UPTAKE_TAGS, What, read_uptake
 
@@ -54,6 +55,7 @@ OFFSETS = 0x7FE00001  # ExtendedOffsetTable: 8 bytes a frame
 ALSO_READ = (
     DIRECTORY_RECORDS, PATIENT_AGE, SHARED_GROUPS, FRAME_GROUPS, DIMENSIONS, TITLE, EVIDENCE, OFFSETS,
     ORIGINAL_ATTRIBUTES, *OVERLAY_POSITIONS, *UPTAKE_TAGS,
+    REPRESENTATIVE,
 )  # fmt: skip
 FINEST_MM, COARSEST_MM = 0.001, 100.0  # pixels beyond these are no pixels of a patient
 MOST_PIXEL_BYTES = 4 * 2**30  # of one object, unpacked; a header that announces more is damaged or hostile
@@ -111,6 +113,9 @@ class Header:
     view_code: str = tag(0x00540220, "meaning")  # ViewCodeSequence
     laterality: str = tag(0x00200060, "code")
     image_laterality: str = tag(0x00200062, "code")
+    primary_angle_deg: float | None = tag(0x00181510, "number")  # of the positioner, see `scans.cine.view_of`
+    secondary_angle_deg: float | None = tag(0x00181511, "number")
+    positioner_motion: str = tag(0x00181500, "code")
     patient_orientation: tuple[str, ...] = tag(0x00200020, "codes")
     burned_in: str = tag(0x00280301, "code")
     rejection: str = ""  # of a rejection note: the code of its reason, see scans.rejection
@@ -153,6 +158,7 @@ class Header:
     rows: int = tag(0x00280010, "short")
     columns: int = tag(0x00280011, "short")
     n_frames: int = tag(0x00280008, "count")
+    picture_frame: int | None = None  # of a film that one frame stands for: which, from 0
     samples_per_pixel: int = tag(0x00280002, "short")
     photometric: str = tag(0x00280004, "code")
     bits_allocated: int = tag(0x00280100, "short")
@@ -268,6 +274,11 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         _check_image(layout, faults)
     pixels = stored_pixels(parsed, layout)
     _choose_spacing(values)
+    picture_frame = None
+    if is_cine(values["sop_class_uid"]) and layout.n_frames > 1:
+        picture_frame = stated_frame(reader, layout.n_frames)
+    if is_projection(values["sop_class_uid"]):
+        values |= angles_of(reader, picture_frame or 0)
     found = read_frames(reader, layout.n_frames) if is_multi_frame(values["sop_class_uid"]) else Frames()
     faults += found.faults
     if not any("escale" in fault for fault in faults):
@@ -288,6 +299,7 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         lut_type=_lut_type(reader) if values["has_modality_lut"] else "",
         overlay_bits=_overlay_bits(reader),
         modified=_modified(reader),
+        picture_frame=picture_frame,
         **dataclasses.asdict(read_uptake(reader, values)),
         frames=found.frames,
         faults=tuple(faults),

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from scans.bodypart import PAIRED, body_part, wider_part, words_of
+from scans.cine import view_of
 from scans.header import Header
 from scans.sequence import sequence_of
 from scans.sopclass import family_of
@@ -30,6 +31,7 @@ VIEWS = {  # PS3.3 C.8.1.2: ViewPosition of CR; DX and MG add codes of CID 4010 
 WEIGHT_BEARING = re.compile(r"\bWB\b", re.IGNORECASE)  # of a radiograph; elsewhere the whole body
 OF_THE_BREAST = {"ml": "lateral", "lm": "lateral", "cc": "", "mlo": ""}  # what such views are of another part
 OBLIQUE = frozenset({"OBL", "OBLI", "OBLIQUE", "SCHRAEG", "SCHRÄG", "RAO", "LAO", "RPO", "LPO"})
+ANGLED = frozenset({"xa", "rf"})  # families whose view the angles of a positioner tell
 SIDES = {"L": "left", "R": "right", "B": "both", "LEFT": "left", "RIGHT": "right"}
 KIND = re.compile(r"[a-z]+/[a-z0-9-]+/(?:2d|3d)(?:/[a-z0-9+-]+)*")
 EDITABLE = {  # which part of a kind a line of the site's table may set
@@ -154,6 +156,11 @@ def _values(header: Header) -> str:
 def _view(header: Header, family: str, part: str, edits: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
     if "view" in edits:
         return edits["view"]
+    if family in ANGLED:
+        if header.positioner_motion == "DYNAMIC":
+            return UNKNOWN, "PositionerMotion DYNAMIC"
+        if view := view_of(header.primary_angle_deg, header.secondary_angle_deg):
+            return view, "PositionerPrimaryAngle and PositionerSecondaryAngle"
     for name, text in (("ViewPosition", header.view), ("ViewCodeSequence", header.view_code)):
         word = text.strip().upper()
         if word in SIDES and part in PAIRED:

@@ -30,7 +30,7 @@ MAX_BYTES = 2 << 30  # of one file's decoded pixels; a header that claims more l
 class Stored:
     """Pixel values as stored, with their sign, before rescale."""
 
-    values: np.ndarray  # (frames, rows, columns), integers
+    values: np.ndarray  # (frames, rows, columns), integers; of a film the one frame that stands for it
     is_padding: np.ndarray | None  # same shape, bool; None: nothing is padding
 
 
@@ -71,7 +71,7 @@ def read_stored(path: Path, header: Header, opener: Opener | None = None) -> Sto
         words = (opener.decode if opener else decode_file)(path, header)
     if words.size != n_pixels(header):
         raise DecodeFailed(f"{words.size} pixels decoded, {n_pixels(header)} expected")
-    words = words.reshape(header.n_frames, header.rows, header.columns)
+    words = words.reshape(n_read(header), header.rows, header.columns)
     is_self_describing = DECODERS.get(header.transfer_syntax_uid) in SELF_DESCRIBING
     values = words if is_self_describing else _meaningful_bits(words, header)
     is_padding = _padding(words, values, header)
@@ -123,9 +123,14 @@ def _check(header: Header) -> None:
         raise UnsupportedSyntax(syntax_name(header))
 
 
+def n_read(header: Header) -> int:
+    """Return how many frames are read: all that the header announces, or the one that stands for a film."""
+    return header.n_frames if header.picture_frame is None else min(header.n_frames, 1)
+
+
 def n_pixels(header: Header) -> int:
-    """Return how many pixels the header announces."""
-    return header.n_frames * header.rows * header.columns
+    """Return how many pixels are read."""
+    return n_read(header) * header.rows * header.columns
 
 
 def _order(header: Header) -> str:
@@ -138,6 +143,7 @@ def _order(header: Header) -> str:
 
 def _at_offset(path: Path, header: Header, offset: int, order: str) -> np.ndarray:
     dtype = np.dtype(f"{order}{'iu'[header.pixel_representation != 1]}{header.bits_allocated // 8}")
+    offset += (header.picture_frame or 0) * header.rows * header.columns * dtype.itemsize
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size != header.size_bytes:

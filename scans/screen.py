@@ -78,7 +78,7 @@ def screen(header: Header) -> Refusal | None:
             return Localizer("SeriesDescription")
     if "MOSAIC" in header.image_type:
         return MosaicUnsupported("ImageType")
-    if header.n_frames > 1 and not is_multi_frame(header.sop_class_uid):
+    if header.n_frames > 1 and header.picture_frame is None and not is_multi_frame(header.sop_class_uid):
         return MultiFrame(f"{header.n_frames} frames")
     refusal = _computed(header) or units_refusal(header)
     if refusal is None and header.faults:

@@ -168,7 +168,7 @@ def _require_named_padding(
 
 
 def _check_shapes(headers: list[Header]) -> None:
-    if any(header.n_frames != 1 and not is_multi_frame(header.sop_class_uid) for header in headers):
+    if any(h.n_frames != 1 and h.picture_frame is None and not is_multi_frame(h.sop_class_uid) for h in headers):
         raise MultiFrame(f"{max(header.n_frames for header in headers)} frames in one instance")
     sizes = {(header.rows, header.columns) for header in headers}
     if len(sizes) != 1:
