@@ -21,6 +21,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
 from scans.codestream import RLE_RATIO, announced_size
+from scans.colour import is_read_as_grey, luminance
 from scans.dicomfile import quiet
 from scans.header import Header
 from scans.outcome import CodestreamDiffers, DecodeFailed, Refusal
@@ -76,7 +77,7 @@ def decode(content: bytes, header: Header) -> np.ndarray:
 
     Returns:
         Integers as stored, in native byte order and the decoder's shape. Unless the codestream tells its
-        own depth, bits beyond Bits Stored are still in them.
+        own depth, bits beyond Bits Stored are still in them. Of colours that are read as grey, their luminance.
 
     Raises:
         DecodeFailed: Whatever it raised; only the kind of error is told, since its text may quote a tag.
@@ -90,6 +91,8 @@ def decode(content: bytes, header: Header) -> np.ndarray:
                 _check_size(dataset, header)
             with _mute():
                 words = _words(dataset, header, plugin)
+                if is_read_as_grey(header):
+                    words = luminance(words, dataset, header)
             return words.astype(words.dtype.newbyteorder("="), copy=False)
     except (Refusal, MemoryError):
         raise
@@ -120,6 +123,8 @@ def _frames(dataset: Dataset, header: Header) -> Iterator[bytes]:
 
 
 def _words(dataset: Dataset, header: Header, plugin: str) -> np.ndarray:
+    if header.transfer_syntax_uid == RLE and header.samples_per_pixel > 1:
+        plugin = "pydicom"  # imagecodecs takes one sample a pixel
     return _by_imagecodecs(dataset, header) if plugin == "imagecodecs" else _by_pydicom(dataset, header, plugin)
 
 
@@ -142,7 +147,10 @@ def _by_imagecodecs(dataset: Dataset, header: Header) -> np.ndarray:
 def _by_jpeg(frame: bytes, header: Header) -> np.ndarray:
     from imagecodecs import jpeg8_decode
 
-    return np.asarray(jpeg8_decode(frame))
+    if header.samples_per_pixel == 1:
+        return np.asarray(jpeg8_decode(frame))
+    colours = "YCBCR" if header.photometric.startswith("YBR") else "RGB"  # as the header says, whatever markers guess
+    return np.asarray(jpeg8_decode(frame, colorspace=colours, outcolorspace=colours))
 
 
 def _by_rle(frame: bytes, header: Header) -> np.ndarray:

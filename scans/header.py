@@ -41,6 +41,7 @@ from scans.pixelbytes import Layout, stored_pixels
 from scans.rejection import EVIDENCE, TITLE, rejection_of
 from scans.sopclass import KEY_OBJECT, family_of, is_cine, is_multi_frame, is_projection
 from scans.tags import Field, Reader, tag, tags_of
+from scans.ultrasound import REGIONS, Told, read_region
 from scans.uptake import UPTAKE_TAGS, What, read_uptake
 
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage, PS3.4 B.5
@@ -55,7 +56,7 @@ OFFSETS = 0x7FE00001  # ExtendedOffsetTable: 8 bytes a frame
 ALSO_READ = (
     DIRECTORY_RECORDS, PATIENT_AGE, SHARED_GROUPS, FRAME_GROUPS, DIMENSIONS, TITLE, EVIDENCE, OFFSETS,
     ORIGINAL_ATTRIBUTES, *OVERLAY_POSITIONS, *UPTAKE_TAGS,
-    REPRESENTATIVE,
+    REPRESENTATIVE, REGIONS,
 )  # fmt: skip
 FINEST_MM, COARSEST_MM = 0.001, 100.0  # pixels beyond these are no pixels of a patient
 MOST_PIXEL_BYTES = 4 * 2**30  # of one object, unpacked; a header that announces more is damaged or hostile
@@ -154,6 +155,8 @@ class Header:
     frame_of_reference_uid: str = tag(0x00200052, "uid")
     pixel_spacing_mm: tuple[float, float] | None = tag(0x00280030, "numbers", 2)  # row spacing, column spacing
     imager_spacing_mm: tuple[float, float] | None = tag(0x00181164, "numbers", 2)  # at the detector, projections
+    region_told: Told = ""  # of an ultrasound, see `scans.ultrasound`
+    crop: tuple[int, ...] = ()  # what is read of a picture: first row and column, row and column behind the last
     # how its pixels are stored and meant
     rows: int = tag(0x00280010, "short")
     columns: int = tag(0x00280011, "short")
@@ -273,6 +276,10 @@ def _header(content: bytes, parsed: Parsed) -> Header:
     if parsed.pixel_element:
         _check_image(layout, faults)
     pixels = stored_pixels(parsed, layout)
+    if family_of(values["sop_class_uid"]) == "us":
+        region = read_region(reader, layout.rows, layout.columns)
+        values |= {"region_told": region.region_told, "crop": region.crop}
+        values["pixel_spacing_mm"] = region.spacing_mm or values["pixel_spacing_mm"]
     _choose_spacing(values)
     picture_frame = None
     if is_cine(values["sop_class_uid"]) and layout.n_frames > 1:

@@ -1,7 +1,8 @@
 """Which scans may be compared: one function from tags to a kind, with the rule that decided.
 
-A kind reads `family/part/2d/view[/side]` or `family/part/3d[/sequence]`, of a PET `pt/part/3d/tracer/uptake`. A part
-of it that the header does not tell is "unknown"; a scan of such a kind is held back, never guessed.
+A kind reads `family/part/2d/view[/side]` or `family/part/3d[/sequence]`, of a PET `pt/part/3d/tracer/uptake`, of an
+ultrasound `us/part/2d/b-mode[/side]`. A part of it that the header does not tell is "unknown"; a scan of such a kind
+is held back, never guessed.
 """
 
 import re
@@ -16,6 +17,7 @@ from scans.header import Header
 from scans.sequence import sequence_of
 from scans.sopclass import family_of
 from scans.tracer import tracer_of
+from scans.ultrasound import PARTS, WHY
 
 Cover = Literal["2d", "3d"]
 UNKNOWN = "unknown"
@@ -69,7 +71,7 @@ def kind_of(header: Header, *, is_volume: bool, table: Mapping[str, str] = NO_ED
     part, rule = _part(header, family, edits)
     parts, rules = [family, part, cover], [rule]
     if not is_volume:
-        view, rule = _view(header, family, part, edits)
+        view, rule = _mode(header) if family == "us" else _view(header, family, part, edits)
         parts, rules = [*parts, view], [*rules, rule]
         if part in PAIRED:
             side, rule = _side(header)
@@ -134,7 +136,14 @@ def _part(header: Header, family: str, edits: Mapping[str, tuple[str, str]]) -> 
     wider = wider_part(part, header.series_description)
     if rule in ("BodyPartExamined", "AnatomicRegionSequence") and wider:
         return wider, f"{rule} and SeriesDescription"
+    if part == UNKNOWN and family == "us" and (of_type := PARTS.get("".join(header.image_type[2:3]))):
+        return of_type, "ImageType"
     return ("breast", "SOPClassUID") if part == UNKNOWN and family == "mg" else (part, rule)
+
+
+def _mode(header: Header) -> tuple[str, str]:
+    """Return what an ultrasound shows in the region that is read; whole screens are compared with nothing."""
+    return ("b-mode" if header.region_told == "tissue" else UNKNOWN), WHY.get(header.region_told, "")
 
 
 def _tracer(header: Header) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from scans.colour import is_read_as_grey
 from scans.decoder import DECODERS, LITTLE_ENDIAN, SELF_DESCRIBING, can_decode, decode, syntax_name
 from scans.dicomfile import open_regular, read_bytes
 from scans.header import Header
@@ -45,7 +46,7 @@ class Opener(Protocol):
 
 
 def read_stored(path: Path, header: Header, opener: Opener | None = None) -> Stored:
-    """Read the pixel values of one grey-scale file.
+    """Read the pixel values of one file, of an ultrasound or a photograph in colour the luminance.
 
     Args:
         path: The file that the header was read from.
@@ -53,7 +54,7 @@ def read_stored(path: Path, header: Header, opener: Opener | None = None) -> Sto
         opener: Who reads all others; None: this very process.
 
     Raises:
-        Colour: More than one sample a pixel, or a palette.
+        Colour: More than one sample a pixel, or a palette, of another family.
         BadValue: A size or a depth that no image has, or values that need more bits than the header says.
         TooLarge: The header claims more pixels than any scan has.
         UnsupportedSyntax: No decoder here reads the transfer syntax, or not at this depth.
@@ -65,7 +66,8 @@ def read_stored(path: Path, header: Header, opener: Opener | None = None) -> Sto
     """
     _check(header)
     order = _order(header)
-    if order and header.pixel_offset is not None:
+    is_colour = is_read_as_grey(header)
+    if order and header.pixel_offset is not None and not is_colour:
         words = _at_offset(path, header, header.pixel_offset, order)
     else:
         words = (opener.decode if opener else decode_file)(path, header)
@@ -73,7 +75,7 @@ def read_stored(path: Path, header: Header, opener: Opener | None = None) -> Sto
         raise DecodeFailed(f"{words.size} pixels decoded, {n_pixels(header)} expected")
     words = words.reshape(n_read(header), header.rows, header.columns)
     is_self_describing = DECODERS.get(header.transfer_syntax_uid) in SELF_DESCRIBING
-    values = words if is_self_describing else _meaningful_bits(words, header)
+    values = words if is_self_describing or is_colour else _meaningful_bits(words, header)
     is_padding = _padding(words, values, header)
     if values is not words:
         _require_no_other_bits(words, is_padding, header)
@@ -111,7 +113,8 @@ def _changed(header: Header, size: int) -> StillArriving:
 
 def _check(header: Header) -> None:
     """Refuse what the header alone rules out, before a byte of the pixels is read."""
-    if header.samples_per_pixel != 1 or header.photometric not in ("MONOCHROME1", "MONOCHROME2"):
+    is_grey = header.samples_per_pixel == 1 and header.photometric in ("MONOCHROME1", "MONOCHROME2")
+    if not is_grey and not is_read_as_grey(header):
         raise Colour(f"{header.samples_per_pixel} samples a pixel")
     if fault := bits_fault(header.bits_allocated, header.bits_stored, header.high_bit):
         raise BadValue(fault)

@@ -3,6 +3,7 @@
 import re
 
 from scans.bodypart import words_of
+from scans.colour import is_read_as_grey
 from scans.header import Header
 from scans.outcome import (
     BadValue,
@@ -67,15 +68,18 @@ def screen(header: Header) -> Refusal | None:
     """Return why an instance, or a frame of one, is set aside before any grouping, or None."""
     if refusal := _class_refusal(header):
         return refusal
-    if header.samples_per_pixel != 1 or header.photometric in COLOURS:
+    is_grey = is_read_as_grey(header)
+    if not is_grey and (header.samples_per_pixel != 1 or header.photometric in COLOURS):
         return Colour(f"{header.samples_per_pixel} samples a pixel")
-    if header.photometric not in GREY:
+    if not is_grey and header.photometric not in GREY:
         return BadValue("PhotometricInterpretation is absent or unknown")
     if not is_projection(header.sop_class_uid):
         if SCOUTS & set(header.image_type):
             return Localizer("ImageType")
         if SCOUTS & set(words_of(header.series_description)):
             return Localizer("SeriesDescription")
+    if header.region_told == "none":
+        return OtherModality("an ultrasound without a two-dimensional region of tissue")
     if "MOSAIC" in header.image_type:
         return MosaicUnsupported("ImageType")
     if header.n_frames > 1 and header.picture_frame is None and not is_multi_frame(header.sop_class_uid):

@@ -29,10 +29,15 @@ FAMILIES = {  # what can become a scan
     f"{STORAGE}12.1.1": "xa",
     f"{STORAGE}12.2": "rf",  # X-Ray Radiofluoroscopic
     f"{STORAGE}12.2.1": "rf",
+    f"{STORAGE}6.1": "us",
+    f"{STORAGE}3.1": "us",  # Ultrasound Multi-frame
+    f"{STORAGE}6": "us",  # both retired
+    f"{STORAGE}3": "us",
     **MULTI_FRAME,
 }
-PICTURES = frozenset({"xr", "mg", "xa", "rf"})  # families of which an instance is a picture of its own
-CINES = frozenset({"xa", "rf"})  # those that one frame of a film stands for
+PICTURES = frozenset({"xr", "mg", "xa", "rf", "us"})  # families of which an instance is a picture of its own
+CINES = frozenset({"xa", "rf", "us"})  # those that one frame of a film stands for
+COLOURED = frozenset({"us"})  # those of whose colours the luminance is read
 FOR_PROCESSING = frozenset(f"{STORAGE}{end}" for end in ("1.1.1", "1.2.1", "1.3.1"))
 KEY_OBJECT = f"{STORAGE}88.59"  # Key Object Selection Document
 ENHANCED = frozenset(f"{STORAGE}{end}" for end in ("4.3", "13.1.2", "13.1.3"))

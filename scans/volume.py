@@ -112,7 +112,7 @@ def read_volume(stack: Stack, root: Path, opener: Opener | None = None) -> Volum
     """
     headers = [member.header for member in stack.members]
     _check_shapes(headers)
-    voxels, is_padding = _read_slices(stack.members, root, opener)
+    voxels, is_padding = _cropped(*_read_slices(stack.members, root, opener), headers[0].crop)
     is_inverted = stack.kind.cover == "2d" and headers[0].photometric == "MONOCHROME1"
     if is_padding is not None:
         fill_padding(voxels, is_padding, modality=headers[0].modality, inverted=is_inverted)
@@ -148,6 +148,16 @@ def _read_slices(members: Sequence[Member], root: Path, opener: Opener | None) -
     for z, where in padded:
         is_padding[z] = where
     return voxels, is_padding
+
+
+def _cropped(
+    voxels: np.ndarray, is_padding: np.ndarray | None, crop: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the part of a picture that is read, see `scans.ultrasound`; without one all of it."""
+    if not crop:
+        return voxels, is_padding
+    part = np.s_[:, crop[0] : crop[2], crop[1] : crop[3]]
+    return np.ascontiguousarray(voxels[part]), None if is_padding is None else is_padding[part]
 
 
 def _require_named_padding(

@@ -98,7 +98,6 @@ def test_every_odd_file_has_the_outcome_that_was_decided_for_it(shared_data: Pat
         ("pydicom__reportsi.dcm", "not-an-image"), ("pydicom__waveform_ecg.dcm", "not-an-image"),
         ("fodicom__GH178.dcm", "no-pixels"), ("pydicom__chrKoreanMulti.dcm", "no-pixels"),
         ("fodicom__GH355.dcm", "sop-class-unknown"), ("fodicom__GH184.dcm", "single-slice"),
-        ("fodicom__GH364.dcm", "modality-unsupported"),
         ("pydicomdata__emri_small.dcm", "enhanced-unsupported"),
         ("pydicom__rtdose.dcm", "derived-object"),
         ("pydicomdata__parametric_map_float.dcm", "derived-object"),
