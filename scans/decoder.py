@@ -123,8 +123,6 @@ def _frames(dataset: Dataset, header: Header) -> Iterator[bytes]:
 
 
 def _words(dataset: Dataset, header: Header, plugin: str) -> np.ndarray:
-    if header.transfer_syntax_uid == RLE and header.samples_per_pixel > 1:
-        plugin = "pydicom"  # imagecodecs takes one sample a pixel
     return _by_imagecodecs(dataset, header) if plugin == "imagecodecs" else _by_pydicom(dataset, header, plugin)
 
 
@@ -157,7 +155,11 @@ def _by_rle(frame: bytes, header: Header) -> np.ndarray:
     from imagecodecs import dicomrle_decode
 
     dtype = np.dtype(f"<u{header.bits_allocated // 8}")
-    return np.frombuffer(dicomrle_decode(frame, dtype), dtype, header.rows * header.columns)
+    words = np.frombuffer(dicomrle_decode(frame, dtype), dtype, header.rows * header.columns * header.samples_per_pixel)
+    if header.samples_per_pixel == 1:
+        return words
+    planes = words.reshape(header.samples_per_pixel, header.rows, header.columns)  # PS3.5 G.2
+    return np.moveaxis(planes, 0, -1)
 
 
 @contextmanager

@@ -40,6 +40,7 @@ from scans.outcome import (
 from scans.pixelbytes import Layout, stored_pixels
 from scans.rejection import EVIDENCE, TITLE, rejection_of
 from scans.sopclass import KEY_OBJECT, family_of, is_cine, is_multi_frame, is_projection
+from scans.spect import SPECT_TAGS, no_slices, read_slices
 from scans.tags import Field, Reader, tag, tags_of
 from scans.ultrasound import REGIONS, Told, read_region
 from scans.uptake import UPTAKE_TAGS, What, read_uptake
@@ -56,7 +57,7 @@ OFFSETS = 0x7FE00001  # ExtendedOffsetTable: 8 bytes a frame
 ALSO_READ = (
     DIRECTORY_RECORDS, PATIENT_AGE, SHARED_GROUPS, FRAME_GROUPS, DIMENSIONS, TITLE, EVIDENCE, OFFSETS,
     ORIGINAL_ATTRIBUTES, *OVERLAY_POSITIONS, *UPTAKE_TAGS,
-    REPRESENTATIVE, REGIONS,
+    REPRESENTATIVE, REGIONS, *SPECT_TAGS,
 )  # fmt: skip
 FINEST_MM, COARSEST_MM = 0.001, 100.0  # pixels beyond these are no pixels of a patient
 MOST_PIXEL_BYTES = 4 * 2**30  # of one object, unpacked; a header that announces more is damaged or hostile
@@ -286,7 +287,7 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         picture_frame = stated_frame(reader, layout.n_frames)
     if is_projection(values["sop_class_uid"]):
         values |= angles_of(reader, picture_frame or 0)
-    found = read_frames(reader, layout.n_frames) if is_multi_frame(values["sop_class_uid"]) else Frames()
+    found = _frames(reader, values)
     faults += found.faults
     if not any("escale" in fault for fault in faults):
         faults += _rescale_faults(values, found.frames, parsed)
@@ -315,6 +316,14 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         ),
         **values,
     )
+
+
+def _frames(reader: Reader, values: dict[str, Any]) -> Frames:
+    if not is_multi_frame(values["sop_class_uid"]):
+        return Frames()
+    if family_of(values["sop_class_uid"]) != "nm":
+        return read_frames(reader, values["n_frames"])
+    return Frames() if no_slices(values["image_type"]) else read_slices(reader, values["n_frames"])
 
 
 def _modified(reader: Reader) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Which scans may be compared: one function from tags to a kind, with the rule that decided.
 
 A kind reads `family/part/2d/view[/side]` or `family/part/3d[/sequence]`, of a PET `pt/part/3d/tracer/uptake`, of an
-ultrasound `us/part/2d/b-mode[/side]`. A part of it that the header does not tell is "unknown"; a scan of such a kind
-is held back, never guessed.
+ultrasound `us/part/2d/b-mode[/side]`, of a breast tomosynthesis `mg/breast/3d/view/side`. A part of it that the header
+does not tell is "unknown"; a scan of such a kind is held back, never guessed.
 """
 
 import re
@@ -33,6 +33,7 @@ VIEWS = {  # PS3.3 C.8.1.2: ViewPosition of CR; DX and MG add codes of CID 4010 
 WEIGHT_BEARING = re.compile(r"\bWB\b", re.IGNORECASE)  # of a radiograph; elsewhere the whole body
 OF_THE_BREAST = {"ml": "lateral", "lm": "lateral", "cc": "", "mlo": ""}  # what such views are of another part
 OBLIQUE = frozenset({"OBL", "OBLI", "OBLIQUE", "SCHRAEG", "SCHRÄG", "RAO", "LAO", "RPO", "LPO"})
+PART_BY_CLASS = {"mg": "breast", "io": "teeth", "op": "eye"}  # of families that show one part alone
 ANGLED = frozenset({"xa", "rf"})  # families whose view the angles of a positioner tell
 SIDES = {"L": "left", "R": "right", "B": "both", "LEFT": "left", "RIGHT": "right"}
 KIND = re.compile(r"[a-z]+/[a-z0-9-]+/(?:2d|3d)(?:/[a-z0-9+-]+)*")
@@ -71,17 +72,22 @@ def kind_of(header: Header, *, is_volume: bool, table: Mapping[str, str] = NO_ED
     part, rule = _part(header, family, edits)
     parts, rules = [family, part, cover], [rule]
     if not is_volume:
-        view, rule = _mode(header) if family == "us" else _view(header, family, part, edits)
+        view, rule = _optical(header, family) or _view(header, family, part, edits)
         parts, rules = [*parts, view], [*rules, rule]
-        if part in PAIRED:
+        if part in PAIRED or part == "eye":
             side, rule = _side(header)
             parts, rules = [*parts, side], [*rules, rule]
+    elif family == "mg":
+        for told, rule in (_view(header, family, part, edits), _side(header)):
+            parts, rules = [*parts, told], [*rules, rule]
     elif family == "mr":
         sequence, rule = edits.get("sequence") or sequence_of(header)
         parts, rules = [*parts, sequence], [*rules, rule]
-    elif family == "pt":
+    elif family in ("pt", "nm"):
         tracer, rule = edits.get("sequence") or _tracer(header)
-        parts, rules = [*parts, tracer, header.uptake], [*rules, rule, _values(header)]
+        parts, rules = [*parts, tracer], [*rules, rule]
+        if family == "pt":
+            parts, rules = [*parts, header.uptake], [*rules, _values(header)]
     key, told = "/".join(parts), ", ".join(rule for rule in rules if rule) or "no tag tells"
     if key in table:
         key, told = table[key].strip().lower(), f"{told}; table of the site"
@@ -138,12 +144,21 @@ def _part(header: Header, family: str, edits: Mapping[str, tuple[str, str]]) -> 
         return wider, f"{rule} and SeriesDescription"
     if part == UNKNOWN and family == "us" and (of_type := PARTS.get("".join(header.image_type[2:3]))):
         return of_type, "ImageType"
-    return ("breast", "SOPClassUID") if part == UNKNOWN and family == "mg" else (part, rule)
+    if part == UNKNOWN and family in PART_BY_CLASS:
+        return PART_BY_CLASS[family], "SOPClassUID"
+    return part, rule
 
 
-def _mode(header: Header) -> tuple[str, str]:
-    """Return what an ultrasound shows in the region that is read; whole screens are compared with nothing."""
-    return ("b-mode" if header.region_told == "tissue" else UNKNOWN), WHY.get(header.region_told, "")
+def _optical(header: Header, family: str) -> tuple[str, str] | None:
+    """Return what stands in the place of a view where there is none: how the picture was made.
+
+    Of an ultrasound only the region of tissue counts; whole screens are compared with nothing.
+    """
+    if family == "us":
+        return ("b-mode" if header.region_told == "tissue" else UNKNOWN), WHY.get(header.region_told, "")
+    if family in ("es", "vl", "op"):
+        return ("grey" if header.photometric.startswith("MONOCHROME") else "colour"), "PhotometricInterpretation"
+    return None
 
 
 def _tracer(header: Header) -> tuple[str, str]:

@@ -36,6 +36,7 @@ from scans.sopclass import (
     is_projection,
     name_of,
 )
+from scans.spect import no_slices
 from scans.units import units_refusal
 
 MOST_FAULTS = 3  # told in one sentence
@@ -46,7 +47,7 @@ COMPUTED = frozenset({
     "MIP", "MINIP", "MIN_IP", "MNIP", "MAXIP", "PROJECTION", "COLMIP", "VOLREN", "VRT", "SSD", "RENDERED",
     "SUB", "SUBTRACT", "SUBTRACTION", "CBF", "CBV", "RCBF", "RCBV", "MTT", "TTP", "TMAX", "PBP", "PERFUSION",
     "PHASE", "P", "I", "IMAGINARY", "SCREEN", "SCREENSAVE", "DOSE", "TEXT", "FUSED", "OVERLAY", "GRAPH",
-    "CURVE", "HISTOGRAM", "REPROJECTION",
+    "CURVE", "HISTOGRAM", "REPROJECTION", "TRANSMISSION", "GENERATED_2D",
 })  # fmt: skip
 MR_ONLY = frozenset({"P", "I", "IMAGINARY"})  # parts of a complex MR image; its real part looks like a scan
 DIFFUSION_MAP = re.compile(r"\bE?ADC\b|APPARENT DIFFUSION")  # of an MR whose ImageType says DERIVED and no more
@@ -78,6 +79,8 @@ def screen(header: Header) -> Refusal | None:
             return Localizer("ImageType")
         if SCOUTS & set(words_of(header.series_description)):
             return Localizer("SeriesDescription")
+    if family_of(header.sop_class_uid) == "nm" and (why := no_slices(header.image_type)):
+        return OtherModality(why)
     if header.region_told == "none":
         return OtherModality("an ultrasound without a two-dimensional region of tissue")
     if "MOSAIC" in header.image_type:

@@ -17,6 +17,9 @@ MULTI_FRAME = {  # every frame a slice with geometry of its own: enhanced, and c
     f"{STORAGE}128.1": "pt",
     f"{STORAGE}130": "pt",
     f"{STORAGE}13.1.1": "xa",  # X-Ray 3D Angiographic
+    f"{STORAGE}13.1.2": "io",  # X-Ray 3D Craniofacial
+    f"{STORAGE}13.1.3": "mg",  # Breast Tomosynthesis
+    f"{STORAGE}20": "nm",  # Nuclear Medicine
 }
 FAMILIES = {  # what can become a scan
     CT: "ct",
@@ -25,6 +28,7 @@ FAMILIES = {  # what can become a scan
     f"{STORAGE}1": "xr",  # Computed Radiography
     f"{STORAGE}1.1": "xr",  # Digital X-Ray, for presentation
     f"{STORAGE}1.2": "mg",  # Digital Mammography, for presentation
+    f"{STORAGE}1.3": "io",  # Digital Intra-Oral X-Ray, for presentation
     f"{STORAGE}12.1": "xa",  # X-Ray Angiographic
     f"{STORAGE}12.1.1": "xa",
     f"{STORAGE}12.2": "rf",  # X-Ray Radiofluoroscopic
@@ -33,14 +37,19 @@ FAMILIES = {  # what can become a scan
     f"{STORAGE}3.1": "us",  # Ultrasound Multi-frame
     f"{STORAGE}6": "us",  # both retired
     f"{STORAGE}3": "us",
+    f"{STORAGE}77.1.1": "es",  # VL Endoscopic
+    f"{STORAGE}77.1.4": "vl",  # VL Photographic
+    f"{STORAGE}77.1.5.1": "op",  # Ophthalmic Photography, 8 bit
+    f"{STORAGE}77.1.5.2": "op",  # and 16 bit
     **MULTI_FRAME,
 }
-PICTURES = frozenset({"xr", "mg", "xa", "rf", "us"})  # families of which an instance is a picture of its own
-CINES = frozenset({"xa", "rf", "us"})  # those that one frame of a film stands for
-COLOURED = frozenset({"us"})  # those of whose colours the luminance is read
+# families of which an instance of a single frame, or of a film, is a picture of its own
+PICTURES = frozenset({"xr", "mg", "xa", "rf", "us", "io", "es", "vl", "op"})
+CINES = frozenset({"xa", "rf", "us", "op"})  # those that one frame of a film stands for
+COLOURED = frozenset({"us", "es", "vl", "op"})  # those of whose colours the luminance is read
 FOR_PROCESSING = frozenset(f"{STORAGE}{end}" for end in ("1.1.1", "1.2.1", "1.3.1"))
 KEY_OBJECT = f"{STORAGE}88.59"  # Key Object Selection Document
-ENHANCED = frozenset(f"{STORAGE}{end}" for end in ("4.3", "13.1.2", "13.1.3"))
+ENHANCED = frozenset(f"{STORAGE}{end}" for end in ("4.3",))
 SECONDARY_CAPTURE = frozenset(f"{STORAGE}{end}" for end in ("7", "7.1", "7.2", "7.3", "7.4"))
 DERIVED_OBJECTS = frozenset(f"{STORAGE}{end}" for end in ("66.4", "66.7", "30", "481.2"))
 NOT_IMAGES = (  # by the start of what follows STORAGE: no image by nature, whatever the file holds

@@ -67,6 +67,7 @@ GROUPING = 4  # raised when the rules here or behind decide otherwise: every ser
 NO_CONFLICTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 TELL_THE_KIND = (
     "body_part", "region", "series_description", "protocol_name", "study_description", "drug", "uptake", "uptake_why",
+    "view_code", "image_laterality",
 )  # fmt: skip
 MOST_FILES_NAMED = 3  # in one sentence
 MOST_NAMES = 4  # of what copies differ in

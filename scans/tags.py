@@ -158,6 +158,12 @@ class Reader:
         value = self.dataset[number].value
         return list(value) if isinstance(value, Sequence) else []
 
+    def words(self, number: int) -> tuple[int, ...]:
+        """Return all unsigned numbers of 2 bytes (VR US) of an element, as many as are read."""
+        element, raw = self.elements.get(number), self.raw(number)
+        is_big = isinstance(element, RawDataElement) and element.is_little_endian is False
+        return struct.unpack(f"{'>' if is_big else '<'}{len(raw) // 2}H", raw[: len(raw) // 2 * 2])
+
     def _unsigned(self, number: int, raw: bytes, how: str) -> int | tuple[int, ...]:
         """Return unsigned numbers of 2 bytes (VR US, one) or of 4 (VR UL, one or many)."""
         element = self.elements[number]

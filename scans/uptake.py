@@ -16,13 +16,14 @@ from scans.tags import Field, Reader
 
 DRUGS, DRUG_CODE, DRUG = 0x00540016, 0x00540304, 0x00180031  # of the items: code and name of the radiopharmaceutical
 CORRECTED, DECAY, SUV_TYPE = 0x00280051, 0x00541102, 0x00541006
+ATTENUATION = 0x00189759  # AttenuationCorrected, of enhanced objects
 WEIGHT, SERIES_TIME = 0x00101030, 0x00080031
 DOSE, HALF_LIFE, INJECTED, INJECTED_AT = 0x00181074, 0x00181075, 0x00181072, 0x00181078
 PHILIPS, SUV_FACTOR, ACTIVITY_FACTOR = 0x70530010, 0x70531000, 0x70531009
 UPTAKE_TAGS = (
-    DRUGS, CORRECTED, DECAY, SUV_TYPE, WEIGHT, SERIES_TIME, PHILIPS, SUV_FACTOR, ACTIVITY_FACTOR,
+    DRUGS, CORRECTED, ATTENUATION, DECAY, SUV_TYPE, WEIGHT, SERIES_TIME, PHILIPS, SUV_FACTOR, ACTIVITY_FACTOR,
 )  # fmt: skip
-RELATIVE_UNITS = frozenset({"", "NONE", "CPS", "PROPCNTS", "PROPCPS", "CM2ML"})  # signal, or an SUV of other kind
+RELATIVE_UNITS = frozenset({"CNTS", "NONE", "CPS", "PROPCNTS", "PROPCPS", "CM2ML"})  # signal, or an SUV of other kind
 WEIGHT_KG = (0.2, 700.0)
 DOSE_BQ = (1e5, 1e11)  # below stands one in MBq, whatever the standard asks for
 HALF_LIFE_S = (10.0, 1e6)  # rubidium-82 has 76 s, zirconium-89 282,000 s
@@ -59,8 +60,8 @@ def read_uptake(reader: Reader, values: Mapping[str, Any]) -> Uptake:
     if family == "nm":
         return Uptake(drug, "relative", None, "counts")
     corrected = _codes(reader, CORRECTED)
-    if corrected and "ATTN" not in corrected:
-        return Uptake(drug, "nac", None, "CorrectedImage without ATTN")
+    if (corrected and "ATTN" not in corrected) or reader.first(ATTENUATION) == "NO":
+        return Uptake(drug, "nac", None, "not corrected for attenuation")
     try:
         return Uptake(drug, "suv", float(f"{_suv_per_unit(reader, values):.9g}"))  # the same on every machine
     except _NotProven as reason:
@@ -90,7 +91,7 @@ def _suv_per_unit(reader: Reader, values: Mapping[str, Any]) -> float:
             return factor
         if (factor := _philips(reader, ACTIVITY_FACTOR)) is not None:
             return factor * _suv_per_activity(reader, values)
-    raise _NotProven(f"Units {units or 'absent'}")
+    raise _NotProven(f"Units {units}" if units in RELATIVE_UNITS else "Units is absent or none that gives SUV")
 
 
 def _philips(reader: Reader, number: int) -> float | None:

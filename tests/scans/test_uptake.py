@@ -104,8 +104,8 @@ def test_what_proves_suv(pet: Callable[..., Header], tags: dict[str, Any], facto
     [
         ({"PatientWeight": ""}, "PatientWeight is absent"), ({"PatientWeight": "0"}, "PatientWeight is impossible"),
         ({"PatientWeight": "-74"}, "impossible"), ({"PatientWeight": "74000"}, "impossible"),
-        ({"Units": "CNTS"}, "Units CNTS"), ({"Units": ""}, "Units absent"), ({"Units": "PROPCPS"}, "Units PROPCPS"),
-        ({"Units": "GML", "SUVType": "LBM"}, "SUVType"),
+        ({"Units": "CNTS"}, "Units CNTS"), ({"Units": ""}, "Units is absent"), ({"Units": "PROPCPS"}, "Units PROPCPS"),
+        ({"Units": "GML", "SUVType": "LBM"}, "SUVType"), ({"Units": "CANARY"}, "Units is absent or none that gives SUV"),
         ({"CorrectedImage": ["ATTN"]}, "DECY"), ({"CorrectedImage": ""}, "CorrectedImage"),
         ({"DecayCorrection": "NONE"}, "DecayCorrection"), ({"RescaleSlope": None, "RescaleIntercept": None}, "Rescale"),
         ({"SeriesTime": ""}, "SeriesTime is absent"), ({"SeriesTime": "110000"}, "begins after the acquisition"),
@@ -163,6 +163,7 @@ def test_a_volume_is_in_suv_and_stands_apart_from_relative_ones(series: Callable
 
 def test_without_attenuation_correction_a_pet_is_of_another_kind(series: Callable[..., Any]) -> None:
     assert volume_of(series(CorrectedImage=["DECY"])).kind.key == "pt/wholebody/3d/fdg/nac"
+    assert volume_of(series(CorrectedImage="", AttenuationCorrected="NO")).kind.key == "pt/wholebody/3d/fdg/nac"
 
 
 def test_slices_that_do_not_agree_are_relative_together(series: Callable[..., Any]) -> None:
