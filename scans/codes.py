@@ -69,7 +69,7 @@ FILE = (
           "Nothing to do; what it names comes back when the note is taken out of the archive."),
     _skip("rejected", "A rejection note withdraws the instance.",
           "Nothing to do; take the note out of the archive if it was a mistake."),
-    _skip("colour", "The image is in colour, which no encoder reads."),
+    _skip("colour", "The image is in colour, of a kind that is read in grey alone."),
     _skip("localizer", "A localizer (scout) image, made to plan the scan."),
     _skip("derived", "A map, projection or phase image computed from a scan.",
           "Nothing to do; the scan that it was computed from is read."),

@@ -27,7 +27,7 @@ OF_THE_FILE = frozenset({
 STORED = frozenset({  # how pixels are stored: their digest speaks for them
     "bits_allocated", "bits_stored", "high_bit", "samples_per_pixel", "n_frames",
 })  # fmt: skip
-SHOWN = frozenset({"burned_in"})
+SHOWN = frozenset({"burned_in", "uptake_why"})
 TEXTS = frozenset({  # what they say counts, not how it is spelled
     "study_description", "series_description", "protocol_name", "body_part", "region", "view", "view_code",
     "laterality", "image_laterality", "contrast_agent", "scanning_sequence", "sequence_variant", "sequence_name",

@@ -16,11 +16,12 @@ import numpy as np
 from pydicom import dcmread
 from pydicom.config import IGNORE
 from pydicom.dataset import Dataset
-from pydicom.encaps import generate_frames
+from pydicom.encaps import generate_frames, get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
 from scans.codestream import RLE_RATIO, announced_size
+from scans.colour import is_read_as_grey, luminance
 from scans.dicomfile import quiet
 from scans.header import Header
 from scans.outcome import CodestreamDiffers, DecodeFailed, Refusal
@@ -76,7 +77,7 @@ def decode(content: bytes, header: Header) -> np.ndarray:
 
     Returns:
         Integers as stored, in native byte order and the decoder's shape. Unless the codestream tells its
-        own depth, bits beyond Bits Stored are still in them.
+        own depth, bits beyond Bits Stored are still in them. Of colours that are read as grey, their luminance.
 
     Raises:
         DecodeFailed: Whatever it raised; only the kind of error is told, since its text may quote a tag.
@@ -90,6 +91,8 @@ def decode(content: bytes, header: Header) -> np.ndarray:
                 _check_size(dataset, header)
             with _mute():
                 words = _words(dataset, header, plugin)
+                if is_read_as_grey(header):
+                    words = luminance(words, dataset, header)
             return words.astype(words.dtype.newbyteorder("="), copy=False)
     except (Refusal, MemoryError):
         raise
@@ -114,7 +117,9 @@ def _check_size(dataset: Dataset, header: Header) -> None:
 
 
 def _frames(dataset: Dataset, header: Header) -> Iterator[bytes]:
-    return generate_frames(dataset.PixelData, number_of_frames=header.n_frames)
+    if header.picture_frame is None:
+        return generate_frames(dataset.PixelData, number_of_frames=header.n_frames)
+    return iter([get_frame(dataset.PixelData, header.picture_frame, number_of_frames=header.n_frames)])
 
 
 def _words(dataset: Dataset, header: Header, plugin: str) -> np.ndarray:
@@ -122,7 +127,7 @@ def _words(dataset: Dataset, header: Header, plugin: str) -> np.ndarray:
 
 
 def _by_pydicom(dataset: Dataset, header: Header, plugin: str) -> np.ndarray:
-    options: dict[str, Any] = {"allow_excess_frames": False}
+    options: dict[str, Any] = {"allow_excess_frames": False, "index": header.picture_frame}
     if plugin not in SELF_DESCRIBING:
         options["correct_unused_bits"] = False  # padding may use them
     decoder = get_decoder(UID(header.transfer_syntax_uid))
@@ -140,14 +145,21 @@ def _by_imagecodecs(dataset: Dataset, header: Header) -> np.ndarray:
 def _by_jpeg(frame: bytes, header: Header) -> np.ndarray:
     from imagecodecs import jpeg8_decode
 
-    return np.asarray(jpeg8_decode(frame))
+    if header.samples_per_pixel == 1:
+        return np.asarray(jpeg8_decode(frame))
+    colours = "YCBCR" if header.photometric.startswith("YBR") else "RGB"  # as the header says, whatever markers guess
+    return np.asarray(jpeg8_decode(frame, colorspace=colours, outcolorspace=colours))
 
 
 def _by_rle(frame: bytes, header: Header) -> np.ndarray:
     from imagecodecs import dicomrle_decode
 
     dtype = np.dtype(f"<u{header.bits_allocated // 8}")
-    return np.frombuffer(dicomrle_decode(frame, dtype), dtype, header.rows * header.columns)
+    words = np.frombuffer(dicomrle_decode(frame, dtype), dtype, header.rows * header.columns * header.samples_per_pixel)
+    if header.samples_per_pixel == 1:
+        return words
+    planes = words.reshape(header.samples_per_pixel, header.rows, header.columns)  # PS3.5 G.2
+    return np.moveaxis(planes, 0, -1)
 
 
 @contextmanager

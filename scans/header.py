@@ -11,6 +11,7 @@ from typing import Any
 from pydicom.dataelem import RawDataElement
 
 from scans.birth import known_age_years
+from scans.cine import REPRESENTATIVE, angles_of, stated_frame
 from scans.dicomfile import PIXEL_TAGS, Parsed, parse, quiet, read_bytes
 from scans.frame import DIMENSIONS, FRAME_GROUPS, SHARED_GROUPS, Frame, Frames, read_frames
 from scans.mosaic import MOSAIC_NEEDS, TILED, Mosaic, read_mosaic
@@ -40,8 +41,11 @@ from scans.outcome import (
 from scans.pixelbytes import Layout, stored_pixels
 from scans.private import B_VALUE_TAGS, maker_b_value
 from scans.rejection import EVIDENCE, TITLE, rejection_of
-from scans.sopclass import KEY_OBJECT, family_of, is_multi_frame, is_projection
+from scans.sopclass import KEY_OBJECT, family_of, is_cine, is_multi_frame, is_projection
+from scans.spect import SPECT_TAGS, no_slices, read_slices
 from scans.tags import Field, Reader, tag, tags_of
+from scans.ultrasound import REGIONS, Told, read_region
+from scans.uptake import UPTAKE_TAGS, What, read_uptake
 
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage, PS3.4 B.5
 DIRECTORY_RECORDS = 0x00041220
@@ -54,7 +58,7 @@ OVERLAY_POSITIONS = tuple((group << 16) | 0x0102 for group in range(0x6000, 0x60
 OFFSETS = 0x7FE00001  # ExtendedOffsetTable: 8 bytes a frame
 ALSO_READ = (
     DIRECTORY_RECORDS, PATIENT_AGE, SHARED_GROUPS, FRAME_GROUPS, DIMENSIONS, TITLE, EVIDENCE, OFFSETS,
-    ORIGINAL_ATTRIBUTES, *B_VALUE_TAGS, *OVERLAY_POSITIONS,
+    ORIGINAL_ATTRIBUTES, *B_VALUE_TAGS, *OVERLAY_POSITIONS, *UPTAKE_TAGS, REPRESENTATIVE, REGIONS, *SPECT_TAGS,
 )  # fmt: skip
 FINEST_MM, COARSEST_MM = 0.001, 100.0  # pixels beyond these are no pixels of a patient
 MOST_PIXEL_BYTES = 4 * 2**30  # of one object, unpacked; a header that announces more is damaged or hostile
@@ -122,6 +126,9 @@ class Header:
     view_codes: tuple[str, ...] = tag(0x00540220, "concepts")
     laterality: str = tag(0x00200060, "code")
     image_laterality: str = tag(0x00200062, "code")
+    primary_angle_deg: float | None = tag(0x00181510, "number")  # of the positioner, see `scans.cine.view_of`
+    secondary_angle_deg: float | None = tag(0x00181511, "number")
+    positioner_motion: str = tag(0x00181500, "code")
     patient_orientation: tuple[str, ...] = tag(0x00200020, "codes")
     burned_in: str = tag(0x00280301, "code")
     rejection: str = ""  # of a rejection note: the code of its reason, see scans.rejection
@@ -164,10 +171,13 @@ class Header:
     frame_of_reference_uid: str = tag(0x00200052, "uid")
     pixel_spacing_mm: tuple[float, float] | None = tag(0x00280030, "numbers", 2)  # row spacing, column spacing
     imager_spacing_mm: tuple[float, float] | None = tag(0x00181164, "numbers", 2)  # at the detector, projections
+    region_told: Told = ""  # of an ultrasound, see `scans.ultrasound`
+    crop: tuple[int, ...] = ()  # what is read of a picture: first row and column, row and column behind the last
     # how its pixels are stored and meant
     rows: int = tag(0x00280010, "short")
     columns: int = tag(0x00280011, "short")
     n_frames: int = tag(0x00280008, "count")
+    picture_frame: int | None = None  # of a film that one frame stands for: which, from 0
     samples_per_pixel: int = tag(0x00280002, "short")
     photometric: str = tag(0x00280004, "code")
     bits_allocated: int = tag(0x00280100, "short")
@@ -178,6 +188,11 @@ class Header:
     rescale_intercept: float | None = tag(0x00281052, "number")
     rescale_type: str = tag(0x00281054, "whole")  # of several values none is the right one
     units: tuple[str, ...] = tag(0x00409096, "units")  # of the items of RealWorldValueMappingSequence
+    pet_units: str = tag(0x00541001, "code")  # Units of the rescaled values
+    drug: str = ""  # of PET and SPECT, see `scans.uptake`
+    uptake: What = ""
+    suv_per_unit: float | None = None
+    uptake_why: str = ""
     has_modality_lut: bool = tag(0x00283000, "present")
     lut_type: str = ""  # ModalityLUTType: the units that it gives
     overlay_bits: tuple[int, ...] = ()  # of the pixels' words, which overlays take up (PS3.5 8.1.2, retired)
@@ -280,8 +295,17 @@ def _header(content: bytes, parsed: Parsed) -> Header:
     if parsed.pixel_element:
         _check_image(layout, faults)
     pixels = stored_pixels(parsed, layout)
+    if family_of(values["sop_class_uid"]) == "us":
+        region = read_region(reader, layout.rows, layout.columns)
+        values |= {"region_told": region.region_told, "crop": region.crop}
+        values["pixel_spacing_mm"] = region.spacing_mm or values["pixel_spacing_mm"]
     _choose_spacing(values)
-    found = read_frames(reader, layout.n_frames) if is_multi_frame(values["sop_class_uid"]) else Frames()
+    picture_frame = None
+    if is_cine(values["sop_class_uid"]) and layout.n_frames > 1:
+        picture_frame = stated_frame(reader, layout.n_frames)
+    if is_projection(values["sop_class_uid"]):
+        values |= angles_of(reader, picture_frame or 0)
+    found = _frames(reader, values)
     faults += found.faults
     mosaic = _mosaic(content, values)
     faults += [mosaic.fault] if mosaic.fault else []
@@ -306,6 +330,8 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         maker_b_value=maker_b_value(reader, values["scanning_sequence"])
         if family_of(values["sop_class_uid"]) == "mr"
         else None,
+        picture_frame=picture_frame,
+        **dataclasses.asdict(read_uptake(reader, values)),
         frames=mosaic.frames or found.frames,
         tiles=mosaic.per_side,
         faults=tuple(faults),
@@ -323,6 +349,14 @@ def _mosaic(content: bytes, values: dict[str, Any]) -> Mosaic:
     if not is_classic or values["n_frames"] != 1 or not TILED & set(values["image_type"]):
         return Mosaic()
     return read_mosaic(Reader(parse(content, MOSAIC_NEEDS).dataset), values)
+
+
+def _frames(reader: Reader, values: dict[str, Any]) -> Frames:
+    if not is_multi_frame(values["sop_class_uid"]):
+        return Frames()
+    if family_of(values["sop_class_uid"]) != "nm":
+        return read_frames(reader, values["n_frames"])
+    return Frames() if no_slices(values["image_type"]) else read_slices(reader, values["n_frames"])
 
 
 def _modified(reader: Reader) -> tuple[str, ...]:

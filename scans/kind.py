@@ -1,11 +1,12 @@
 """Which scans may be compared: one function from tags to a kind, with the rule that decided.
 
-A kind reads `family/part/2d/view[/side]` or `family/part/3d[/sequence]`. A part of it that the header
+A kind reads `family/part/2d/view[/side]` or `family/part/3d[/sequence]`, of a PET `pt/part/3d/tracer/uptake`, of an
+ultrasound `us/part/2d/b-mode[/side]`, of a breast tomosynthesis `mg/breast/3d/view/side`. A part of it that the header
 does not tell is "unknown"; a scan of such a kind is held back, never guessed.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -15,10 +16,12 @@ from scans.header import Header
 from scans.part import UNKNOWN, part_of
 from scans.sequence import sequence_of
 from scans.sopclass import family_of
+from scans.tracer import tracer_of
 from scans.view import side_of, view_of
 
 Cover = Literal["2d", "3d"]
 NO_EDITS: Mapping[str, str] = MappingProxyType({})
+SIDED = PAIRED | {"eye"}
 KIND = re.compile(r"[a-z]+/[a-z0-9-]+/(?:2d|3d)(?:/[a-z0-9+-]+)*")
 EDITABLE = {  # which part of a kind a line of the site's table may set
     "BodyPartExamined": ("body_part", "part"),
@@ -46,7 +49,7 @@ def kind_of(header: Header, *, is_volume: bool, table: Mapping[str, str] = NO_ED
         header: Of an instance; all instances of a stack give the same kind.
         is_volume: Several slices (3d), or a projection (2d).
         table: The site's edits. `"BodyPartExamined=THX": "chest"` sets the part when the tag has this
-            value, `ViewPosition=` the view, `SeriesDescription=` and `ProtocolName=` the MR sequence;
+            value, `ViewPosition=` the view, `SeriesDescription=` and `ProtocolName=` the MR sequence or the tracer;
             `"ct/unknown/3d": "ct/chest/3d"` replaces a whole kind. See `check_table`.
         sibling: The part that other series of the study tell, see `scans.siblings.part_beside`; "": none does.
     """
@@ -54,17 +57,9 @@ def kind_of(header: Header, *, is_volume: bool, table: Mapping[str, str] = NO_ED
     family = family_of(header.sop_class_uid)
     edits = _edits(header, table)
     part, rule = edits.get("part") or part_of(header, family, sibling=sibling)
-    parts, rules = [family, part, cover], [rule]
-    if not is_volume:
-        view, rule = edits.get("view") or view_of(header, family, part)
-        parts, rules = [*parts, view], [*rules, rule]
-        if part in PAIRED:
-            side, rule = side_of(header)
-            parts, rules = [*parts, side], [*rules, rule]
-    elif family == "mr":
-        sequence, rule = edits.get("sequence") or sequence_of(header)
-        parts, rules = [*parts, sequence], [*rules, rule]
-    key, told = "/".join(parts), ", ".join(rule for rule in rules if rule) or "no tag tells"
+    slots = [(family, ""), (part, rule), (cover, ""), *_slots(header, family, part, edits, is_volume=is_volume)]
+    key = "/".join(word for word, _ in slots)
+    told = ", ".join(rule for _, rule in slots if rule) or "no tag tells"
     if key in table:
         key, told = table[key].strip().lower(), f"{told}; table of the site"
     return Kind(key, cover, told, UNKNOWN not in key.split("/") and family != "")
@@ -100,3 +95,35 @@ def _edits(header: Header, table: Mapping[str, str]) -> dict[str, tuple[str, str
         if str(getattr(header, field)).strip().upper() == wanted.strip().upper():
             edits[part] = (value.strip().lower(), f"{name.strip()} in the table of the site")
     return edits
+
+
+def _slots(
+    header: Header, family: str, part: str, edits: Mapping[str, tuple[str, str]], *, is_volume: bool
+) -> Iterator[tuple[str, str]]:
+    """Yield what a kind says behind its cover, and what told it."""
+    if not is_volume or family == "mg":
+        yield edits.get("view") or view_of(header, family, part)
+        if part in SIDED:
+            yield side_of(header)
+    elif family == "mr":
+        yield edits.get("sequence") or sequence_of(header)
+    elif family in ("pt", "nm"):
+        yield edits.get("sequence") or _tracer(header)
+        if family == "pt":
+            yield header.uptake, _values(header)
+
+
+def _tracer(header: Header) -> tuple[str, str]:
+    return tracer_of(
+        (
+            ("RadiopharmaceuticalInformationSequence", header.drug),
+            ("SeriesDescription", header.series_description),
+            ("ProtocolName", header.protocol_name),
+            ("StudyDescription", header.study_description),
+        )
+    )
+
+
+def _values(header: Header) -> str:
+    """Say what the values of a PET are, and why they are not SUV."""
+    return f"values {header.uptake}" + (f" ({header.uptake_why})" if header.uptake_why else "")

@@ -13,8 +13,10 @@ from scans import coded
 from scans.bodypart import contradict, part_in, wider_part
 from scans.header import Header
 from scans.sopclass import family_of
+from scans.ultrasound import PARTS
 
 UNKNOWN = "unknown"
+PART_BY_CLASS = {"mg": "breast", "io": "teeth", "op": "eye"}  # of families that show one part alone
 WEIGHT_BEARING = re.compile(r"\bWB\b", re.IGNORECASE)  # of a radiograph; elsewhere the whole body
 HEAD_COIL = re.compile(r"HEAD|BRAIN|KOPF")
 BREAST_COIL = re.compile(r"BREAST|MAMMA|BRUST")
@@ -90,8 +92,10 @@ def part_of(header: Header, family: str, *, sibling: str = "") -> tuple[str, str
         if rule:
             wider = wider_part(part, header.series_description) if sources is OF_THE_SERIES else ""
             return (wider, f"{rule} and SeriesDescription") if wider and rule != "SeriesDescription" else (part, rule)
-    if family == "mg":
-        return "breast", "SOPClassUID"
+    if family == "us" and (of_type := PARTS.get("".join(header.image_type[2:3]))):
+        return of_type, "ImageType"
+    if family in PART_BY_CLASS:
+        return PART_BY_CLASS[family], "SOPClassUID"
     return (sibling, SIBLING) if sibling else (UNKNOWN, "")
 
 

@@ -18,6 +18,7 @@ FONT_SIZE, LINE = 10, 13  # pixels; Pillow brings the font along
 WARNING = "not for diagnostic use"
 CT_WINDOWS_HU = {"chest": (-500.0, 1500.0), "head": (40.0, 80.0)}  # level, width: lung and its walls, brain
 SOFT_TISSUE_HU = (40.0, 400.0)  # every other part of the body
+SUV_RANGE = (0.0, 10.0)
 LIGHTEST_TISSUE_HU = -200.0  # below all fat; a CT without anything lighter is not in Hounsfield units
 LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.0  # of all voxels, of those above the mean: the rest is mostly air
 MAX_SAMPLED = 1 << 18  # voxels that percentiles are taken from
@@ -101,6 +102,8 @@ def _window(volume: Volume) -> _Window:
     if family == "ct" and imaged.min() < LIGHTEST_TISSUE_HU:
         level, width = CT_WINDOWS_HU.get(part, SOFT_TISSUE_HU)
         return _Window(level - width / 2, level + width / 2, f"W{width:.0f} L{level:.0f} HU")
+    if family == "pt" and volume.kind.key.endswith("/suv"):
+        return _Window(*SUV_RANGE, f"SUV {SUV_RANGE[0]:g} to {SUV_RANGE[1]:g}")
     sample = imaged.reshape(-1)[:: max(1, imaged.size // MAX_SAMPLED)].astype(np.float64)
     low = float(np.percentile(sample, LOW_PERCENTILE))
     high = float(np.percentile(sample[sample >= sample.mean()], HIGH_PERCENTILE))

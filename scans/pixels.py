@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from scans.colour import is_read_as_grey
 from scans.decoder import DECODERS, LITTLE_ENDIAN, SELF_DESCRIBING, can_decode, decode, syntax_name
 from scans.dicomfile import open_regular, read_bytes
 from scans.header import Header
@@ -30,7 +31,7 @@ MAX_BYTES = 2 << 30  # of one file's decoded pixels; a header that claims more l
 class Stored:
     """Pixel values as stored, with their sign, before rescale."""
 
-    values: np.ndarray  # (frames, rows, columns), integers
+    values: np.ndarray  # (frames, rows, columns), integers; of a film the one frame that stands for it
     is_padding: np.ndarray | None  # same shape, bool; None: nothing is padding
 
 
@@ -45,7 +46,7 @@ class Opener(Protocol):
 
 
 def read_stored(path: Path, header: Header, opener: Opener | None = None) -> Stored:
-    """Read the pixel values of one grey-scale file.
+    """Read the pixel values of one file, of an ultrasound or a photograph in colour the luminance.
 
     Args:
         path: The file that the header was read from.
@@ -53,7 +54,7 @@ def read_stored(path: Path, header: Header, opener: Opener | None = None) -> Sto
         opener: Who reads all others; None: this very process.
 
     Raises:
-        Colour: More than one sample a pixel, or a palette.
+        Colour: More than one sample a pixel, or a palette, of another family.
         BadValue: A size or a depth that no image has, or values that need more bits than the header says.
         TooLarge: The header claims more pixels than any scan has.
         UnsupportedSyntax: No decoder here reads the transfer syntax, or not at this depth.
@@ -65,15 +66,16 @@ def read_stored(path: Path, header: Header, opener: Opener | None = None) -> Sto
     """
     _check(header)
     order = _order(header)
-    if order and header.pixel_offset is not None:
+    is_colour = is_read_as_grey(header)
+    if order and header.pixel_offset is not None and not is_colour:
         words = _at_offset(path, header, header.pixel_offset, order)
     else:
         words = (opener.decode if opener else decode_file)(path, header)
     if words.size != n_pixels(header):
         raise DecodeFailed(f"{words.size} pixels decoded, {n_pixels(header)} expected")
-    words = words.reshape(header.n_frames, header.rows, header.columns)
+    words = words.reshape(n_read(header), header.rows, header.columns)
     is_self_describing = DECODERS.get(header.transfer_syntax_uid) in SELF_DESCRIBING
-    values = words if is_self_describing else _meaningful_bits(words, header)
+    values = words if is_self_describing or is_colour else _meaningful_bits(words, header)
     is_padding = _padding(words, values, header)
     if values is not words:
         _require_no_other_bits(words, is_padding, header)
@@ -111,7 +113,8 @@ def _changed(header: Header, size: int) -> StillArriving:
 
 def _check(header: Header) -> None:
     """Refuse what the header alone rules out, before a byte of the pixels is read."""
-    if header.samples_per_pixel != 1 or header.photometric not in ("MONOCHROME1", "MONOCHROME2"):
+    is_grey = header.samples_per_pixel == 1 and header.photometric in ("MONOCHROME1", "MONOCHROME2")
+    if not is_grey and not is_read_as_grey(header):
         raise Colour(f"{header.samples_per_pixel} samples a pixel")
     if fault := bits_fault(header.bits_allocated, header.bits_stored, header.high_bit):
         raise BadValue(fault)
@@ -123,9 +126,14 @@ def _check(header: Header) -> None:
         raise UnsupportedSyntax(syntax_name(header))
 
 
+def n_read(header: Header) -> int:
+    """Return how many frames are read: all that the header announces, or the one that stands for a film."""
+    return header.n_frames if header.picture_frame is None else min(header.n_frames, 1)
+
+
 def n_pixels(header: Header) -> int:
-    """Return how many pixels the header announces."""
-    return header.n_frames * header.rows * header.columns
+    """Return how many pixels are read."""
+    return n_read(header) * header.rows * header.columns
 
 
 def _order(header: Header) -> str:
@@ -138,6 +146,7 @@ def _order(header: Header) -> str:
 
 def _at_offset(path: Path, header: Header, offset: int, order: str) -> np.ndarray:
     dtype = np.dtype(f"{order}{'iu'[header.pixel_representation != 1]}{header.bits_allocated // 8}")
+    offset += (header.picture_frame or 0) * header.rows * header.columns * dtype.itemsize
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size != header.size_bytes:

@@ -3,6 +3,7 @@
 import re
 
 from scans.bodypart import words_of
+from scans.colour import is_read_as_grey
 from scans.header import Header
 from scans.mosaic import MOSAIC_FAULT, TILED
 from scans.outcome import (
@@ -36,6 +37,7 @@ from scans.sopclass import (
     is_projection,
     name_of,
 )
+from scans.spect import no_slices
 from scans.units import units_refusal
 
 MOST_FAULTS = 3  # told in one sentence
@@ -46,7 +48,7 @@ COMPUTED = frozenset({
     "MIP", "MINIP", "MIN_IP", "MNIP", "MAXIP", "PROJECTION", "COLMIP", "VOLREN", "VRT", "SSD", "RENDERED",
     "SUB", "SUBTRACT", "SUBTRACTION", "CBF", "CBV", "RCBF", "RCBV", "MTT", "TTP", "TMAX", "PBP", "PERFUSION",
     "PHASE", "P", "I", "IMAGINARY", "SCREEN", "SCREENSAVE", "DOSE", "TEXT", "FUSED", "OVERLAY", "GRAPH",
-    "CURVE", "HISTOGRAM",
+    "CURVE", "HISTOGRAM", "REPROJECTION", "TRANSMISSION", "GENERATED_2D",
 })  # fmt: skip
 MR_ONLY = frozenset({"P", "I", "IMAGINARY"})  # parts of a complex MR image; its real part looks like a scan
 DIFFUSION_MAP = re.compile(r"\bE?ADC\b|APPARENT DIFFUSION")  # of an MR whose ImageType says DERIVED and no more
@@ -68,16 +70,21 @@ def screen(header: Header) -> Refusal | None:
     """Return why an instance, or a frame of one, is set aside before any grouping, or None."""
     if refusal := _class_refusal(header):
         return refusal
-    if header.samples_per_pixel != 1 or header.photometric in COLOURS:
+    is_grey = is_read_as_grey(header)
+    if not is_grey and (header.samples_per_pixel != 1 or header.photometric in COLOURS):
         return Colour(f"{header.samples_per_pixel} samples a pixel")
-    if header.photometric not in GREY:
+    if not is_grey and header.photometric not in GREY:
         return BadValue("PhotometricInterpretation is absent or unknown")
     if not is_projection(header.sop_class_uid):
         if SCOUTS & set(header.image_type):
             return Localizer("ImageType")
         if SCOUTS & set(words_of(header.series_description)):
             return Localizer("SeriesDescription")
-    if header.n_frames > 1 and not is_multi_frame(header.sop_class_uid):
+    if family_of(header.sop_class_uid) == "nm" and (why := no_slices(header.image_type)):
+        return OtherModality(why)
+    if header.region_told == "none":
+        return OtherModality("an ultrasound without a two-dimensional region of tissue")
+    if header.n_frames > 1 and header.picture_frame is None and not is_multi_frame(header.sop_class_uid):
         return MultiFrame(f"{header.n_frames} frames")
     refusal = _computed(header) or _mosaic(header) or units_refusal(header)
     if refusal is None and header.faults:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from scans import copies, newer, regions
 from scans.concatenation import incomplete
+from scans.encoding import with_one_uptake
 from scans.geometry import place
 from scans.header import Header
 from scans.kind import NO_EDITS, Kind, kind_of
@@ -80,6 +81,7 @@ NOT_CONTENT = frozenset(
         "transmit_coil",
         "angio_flag",
         "acquisition_type",
+        "uptake_why",
     )
 )  # fields of a header that may change without making another scan; identity's ids count apart
 
@@ -90,7 +92,7 @@ NO_CONFLICTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 TELL_THE_KIND = (
     "body_part", "region", "region_codes", "series_description", "protocol_name", "study_description", "procedure",
     "procedure_codes", "requested_procedure", "requested_codes", "requested_description", "performed_description",
-    "receive_coil", "transmit_coil",
+    "receive_coil", "transmit_coil", "drug", "uptake", "uptake_why", "view_code", "view_codes", "image_laterality",
 )  # fmt: skip
 MOST_FILES_NAMED = 3  # in one sentence
 MOST_NAMES = 4  # of what copies differ in
@@ -412,7 +414,9 @@ def _stack(slices: Sequence[Member], rules: _Rules, *, has_regions: bool) -> Sta
     """
     positions = [member.header.position_mm or () for member in slices]
     orientation = min(member.header.orientation or () for member in slices)
-    require_one_frame([member.header for member in slices])
+    headers = [member.header for member in slices]
+    require_one_frame(headers)
+    slices = [replace(member, header=one) for member, one in zip(slices, with_one_uptake(headers), strict=True)]
     placement = place(positions, orientation, repair=rules.repair, regions=has_regions)
     members = tuple(slices[i] for i in placement.order)
     kind = _kind_of_all(members, rules)

@@ -149,7 +149,7 @@ class Reader:
         return tuple(f"{code.scheme}:{code.value}".upper() for code in codes if code.scheme and code.value)
 
     def _codes(self, number: int) -> tuple["Code", ...]:
-        element = self.elements[number]
+        element = self.elements.get(number)
         try:
             if isinstance(element, RawDataElement) and isinstance(element.value, bytes):
                 how = element.is_implicit_VR, element.is_little_endian, tuple(self.encodings)
@@ -174,6 +174,12 @@ class Reader:
             return []
         value = self.dataset[number].value
         return list(value) if isinstance(value, Sequence) else []
+
+    def words(self, number: int) -> tuple[int, ...]:
+        """Return all unsigned numbers of 2 bytes (VR US) of an element, as many as are read."""
+        element, raw = self.elements.get(number), self.raw(number)
+        is_big = isinstance(element, RawDataElement) and element.is_little_endian is False
+        return struct.unpack(f"{'>' if is_big else '<'}{len(raw) // 2}H", raw[: len(raw) // 2 * 2])
 
     def _unsigned(self, number: int, raw: bytes, how: str) -> int | tuple[int, ...]:
         """Return unsigned numbers of 2 bytes (VR US, one) or of 4 (VR UL, one or many)."""

@@ -23,6 +23,9 @@ MR_MAPS = frozenset({
     "S", "SEC", "/S", "1/S", "S-1", "1/MS", "HZ", "RAD", "DEG", "PPM", "CM/S", "M/S", "MM/S", "KPA", "%", "PCT", "MGML",
     "ML/MIN/100G", "ML/100G/MIN", "ML/(100.G.MIN)", "ML/100ML", "/MIN", "1/MIN", "{FA}", "FA",
 })  # fmt: skip
+PET_MAPS = frozenset({  # Units of PET that are computed from a scan, or no picture of a tracer (PS3.3 C.8.9.1.1.3)
+    "CM2", "PCNT", "MGMINML", "UMOLMINML", "MLMING", "MLG", "1CM", "UMOLML", "MLMINML", "MLML", "STDDEV",
+})  # fmt: skip
 NO_UNITS = frozenset({"", "1", "US", "{SIGNAL}", "NO UNITS", "NORMALIZED"})
 CT_COMPUTED = frozenset({  # values of ImageType behind the second; the first seven are the standard's
     "MAT_SPECIFIC", "MAT_REMOVED", "MAT_FRACTIONAL", "MAT_MODIFIED", "MAT_VALUE_BASED", "EFF_ATOMIC_NUM",
@@ -48,6 +51,8 @@ def units_refusal(header: Header) -> Refusal | None:
         return _no_hounsfield(header) or _computed_ct(header)
     if family == "mr":
         return _mr_map(header)
+    if family == "pt" and header.pet_units in PET_MAPS:
+        return Derived(f"Units {header.pet_units}")
     return None  # of a radiograph, optical density is as good as any
 
 

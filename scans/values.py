@@ -1,4 +1,4 @@
-"""From stored pixel values to what they mean: Hounsfield units for CT, signal for MR, density for X-rays.
+"""From stored pixel values to what they mean: Hounsfield units for CT, SUV for PET, signal for MR, density for X-rays.
 
 The modality transformation alone (PS3.3 C.11.1): windows and VOI LUTs are for the eye and change no volume.
 """
@@ -40,7 +40,7 @@ def real_values(stored: np.ndarray, path: Path, header: Header, opener: Opener |
     if header.has_modality_lut:
         table = (opener.table if opener else lookup_table)(path, header)
         meant: np.ndarray = table[stored.astype(np.int64) & (len(table) - 1)]
-        return meant
+        return _taken_up(meant, header)
     slope, intercept = _rescale(header)
     real = stored.astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as a whole image
@@ -48,7 +48,12 @@ def real_values(stored: np.ndarray, path: Path, header: Header, opener: Opener |
             real *= np.float32(slope)
         if intercept != 0:
             real += np.float32(intercept)
-    return real
+    return _taken_up(real, header)
+
+
+def _taken_up(real: np.ndarray, header: Header) -> np.ndarray:
+    """Return the values of a PET as SUV, where its header proves them; all others as they are."""
+    return real if header.suv_per_unit is None else real * np.float32(header.suv_per_unit)
 
 
 def _rescale(header: Header) -> tuple[float, float]:

@@ -7,11 +7,13 @@ CID 4010 and 4014.
 import re
 from collections.abc import Iterator, Mapping
 
-from scans import coded
+from scans import cine, coded
 from scans.bodypart import PAIRED, words_of
 from scans.header import Header
+from scans.ultrasound import WHY
 
 UNKNOWN = "unknown"
+ANGLED = frozenset({"xa", "rf"})  # families whose view the angles of a positioner tell
 VIEWS = {
     "PA": "frontal", "AP": "frontal", "AP SUPINE": "frontal", "AP ERECT": "frontal", "PA ERECT": "frontal",
     "POSTERO-ANTERIOR": "frontal", "ANTERO-POSTERIOR": "frontal", "FRONTAL": "frontal",
@@ -42,6 +44,10 @@ SIDE_WORDS: Mapping[str, str] = {
 
 def view_of(header: Header, family: str, part: str) -> tuple[str, str]:
     """Return the view and what told it, ("unknown", "") if nothing does; where two places contradict, "unknown" too."""
+    if made := _how_made(header, family):
+        return made
+    if family in ANGLED and header.positioner_motion == "DYNAMIC":
+        return UNKNOWN, "PositionerMotion DYNAMIC"
     told = list(_views(header, family, part))
     if not told:
         return UNKNOWN, ""
@@ -74,9 +80,23 @@ def side_of(header: Header) -> tuple[str, str]:
     return side, name
 
 
+def _how_made(header: Header, family: str) -> tuple[str, str] | None:
+    """Return what stands in the place of a view where there is none: how the picture was made.
+
+    Of an ultrasound only the region of tissue counts; whole screens are compared with nothing.
+    """
+    if family == "us":
+        return ("b-mode" if header.region_told == "tissue" else UNKNOWN), WHY.get(header.region_told, "")
+    if family in ("es", "vl", "op"):
+        return ("grey" if header.photometric.startswith("MONOCHROME") else "colour"), "PhotometricInterpretation"
+    return None
+
+
 def _views(header: Header, family: str, part: str) -> Iterator[tuple[str, str]]:
     """Yield what each place says, the most trusted one first."""
     is_breast = family == "mg"
+    if family in ANGLED and (view := cine.view_of(header.primary_angle_deg, header.secondary_angle_deg)):
+        yield view, "PositionerPrimaryAngle and PositionerSecondaryAngle"
     for name, text in (("ViewPosition", header.view), ("ViewCodeSequence", header.view_code)):
         word = text.strip().upper()
         if word in SIDES and part in PAIRED:

@@ -113,7 +113,7 @@ def read_volume(stack: Stack, root: Path, opener: Opener | None = None) -> Volum
     """
     headers = [member.header for member in stack.members]
     _check_shapes(headers)
-    voxels, is_padding = _read_slices(stack.members, root, opener)
+    voxels, is_padding = _cropped(*_read_slices(stack.members, root, opener), headers[0].crop)
     is_inverted = stack.kind.cover == "2d" and headers[0].photometric == "MONOCHROME1"
     if is_padding is not None:
         fill_padding(voxels, is_padding, modality=headers[0].modality, inverted=is_inverted)
@@ -171,6 +171,16 @@ def _slices_of(stored: Stored, header: Header, n_tiles: int) -> Stored:
     return Stored(values, None if is_padding is None else untiled(is_padding, header.tiles, header.tiles**2))
 
 
+def _cropped(
+    voxels: np.ndarray, is_padding: np.ndarray | None, crop: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the part of a picture that is read, see `scans.ultrasound`; without one all of it."""
+    if not crop:
+        return voxels, is_padding
+    part = np.s_[:, crop[0] : crop[2], crop[1] : crop[3]]
+    return np.ascontiguousarray(voxels[part]), None if is_padding is None else is_padding[part]
+
+
 def _require_named_padding(
     values: np.ndarray, header: Header, named: Mapping[tuple[int | None, int | None], Header]
 ) -> None:
@@ -189,7 +199,7 @@ def _require_named_padding(
 
 
 def _check_shapes(headers: list[Header]) -> None:
-    if any(header.n_frames != 1 and not is_multi_frame(header.sop_class_uid) for header in headers):
+    if any(h.n_frames != 1 and h.picture_frame is None and not is_multi_frame(h.sop_class_uid) for h in headers):
         raise MultiFrame(f"{max(header.n_frames for header in headers)} frames in one instance")
     sizes = {(header.rows, header.columns) for header in headers}
     if len(sizes) != 1:

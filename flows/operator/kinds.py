@@ -49,7 +49,7 @@ def _tags(header: Header) -> dict[str, str]:
 def _line(kind: str, tags: Mapping[str, str]) -> str:
     """The line of [scans.kinds] that would name these scans; the word in capitals is for the site to fill in."""
     family, part, cover, *rest = kind.split("/")
-    missing = "part" if part == UNKNOWN else "view" if cover == "2d" else "sequence"
+    missing = "part" if part == UNKNOWN else "view" if cover == "2d" or family == "mg" else "sequence"
     is_side = part != UNKNOWN and cover == "2d" and rest[:1] != [UNKNOWN]
     for tag in () if is_side else SET_BY[missing]:
         if tags[tag] and MASK not in tags[tag]:

@@ -22,7 +22,7 @@ import numpy as np
 from scans.dicomfile import silence_libraries
 from scans.header import Header, read_header
 from scans.outcome import Refusal, TooMuchMemory
-from scans.pixels import decode_file, n_pixels
+from scans.pixels import decode_file, n_pixels, n_read
 from scans.values import lookup_table
 
 PER_PIXEL = 8  # bytes; decoders of JPEG 2000 work in 32 bit, and hold a picture twice
@@ -105,7 +105,8 @@ def _table(path: Path, header: Header, mib: int) -> np.ndarray:
 
 def _check_memory(header: Header, mib: int) -> None:
     """Refuse what cannot fit, rather than find out how each library fails."""
-    needed = n_pixels(header) * header.bits_allocated // 8 * 2 + header.rows * header.columns * PER_PIXEL
+    samples = n_pixels(header) * header.samples_per_pixel
+    needed = samples * header.bits_allocated // 8 * 2 + samples // n_read(header) * PER_PIXEL
     if header.size_bytes + needed > mib * MIB:
         raise TooMuchMemory(f"decoding takes about {(header.size_bytes + needed) // MIB} MiB, {mib} MiB are allowed")
 

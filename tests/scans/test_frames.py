@@ -134,9 +134,10 @@ def test_frames_without_positions_have_no_geometry(tmp_path):
     assert codes(write_enhanced(tmp_path / "mr", frames)) == ["no-geometry"]
 
 
-def test_enhanced_pet_is_a_modality_that_no_encoder_covers(tmp_path):
-    path = write_enhanced(tmp_path / "pt", slices(), SOPClassUID="1.2.840.10008.5.1.4.1.1.130")
-    assert codes(path) == ["modality-unsupported"]
+def test_enhanced_pet_is_a_volume_of_relative_values(tmp_path):
+    path = write_enhanced(tmp_path / "pt", slices(), SOPClassUID="1.2.840.10008.5.1.4.1.1.130", Modality="PT")
+    (stack,) = grouped(path).stacks
+    assert stack.kind.key == "pt/head/3d/unknown/relative" and len(stack.members) == len(slices())
 
 
 def test_a_header_with_frames_comes_back_from_its_text(tmp_path):

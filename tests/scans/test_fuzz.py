@@ -26,7 +26,7 @@ from scans.phantoms.scanner import (
     JPEG_LS,
     RLE,
 )
-from scans.pixels import read_stored
+from scans.pixels import n_read, read_stored
 from scans.samples import samples
 from scans.sandbox.pool import Guard
 from scans.sandbox.process import Limits
@@ -91,7 +91,7 @@ def pixels_or_refusal(guard: Guard, path: Path, header: Header) -> Refusal | Non
         real_values(stored.values, path, header, guard)
     except Refusal as refusal:
         return refusal
-    assert stored.values.shape == (header.n_frames, header.rows, header.columns)
+    assert stored.values.shape == (n_read(header), header.rows, header.columns)
     return None
 
 

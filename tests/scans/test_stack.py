@@ -172,7 +172,7 @@ def test_a_missing_slice_refuses_the_stack_with_its_facts(make_members: Maker) -
         ({"sop_class_uid": "1.2.840.10008.5.1.4.1.1.66.4"}, "derived-object"),
         ({"sop_class_uid": "1.2.840.10008.5.1.4.1.1.88.11"}, "not-an-image"),
         ({"sop_class_uid": "1.2.840.10008.5.1.4.1.1.88.67"}, "not-an-image"),  # dose report
-        ({"sop_class_uid": "1.2.840.10008.5.1.4.1.1.128"}, "modality-unsupported"),
+        ({"sop_class_uid": "1.2.840.10008.5.1.4.1.1.77.1.6"}, "modality-unsupported"),
         ({"sop_class_uid": "1.2.3.4"}, "sop-class-unknown"),
     ],
 )  # fmt: skip
