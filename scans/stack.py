@@ -60,7 +60,7 @@ NOT_CONTENT = frozenset(
 )  # fields of a header that may change without making another scan; identity's ids count apart
 
 
-GROUPING = 3  # raised when the rules here or behind decide otherwise: every series is then looked at again
+GROUPING = 4  # raised when the rules here or behind decide otherwise: every series is then looked at again
 
 NO_CONFLICTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 TELL_THE_KIND = ("body_part", "region", "series_description", "protocol_name", "study_description")

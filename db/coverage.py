@@ -1,0 +1,107 @@
+"""Coverage: which share of files and studies stands in lists; counted from core columns that are indexed."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import CTE, BigInteger, ColumnElement, Connection, Label, and_, case, cast, func, select
+
+from db.rows import rows_as
+from db.scans import ACCEPTED
+from db.tables import FILE, SCAN, SERIES
+
+USED = "used"  # file.code of a file of an accepted scan
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTally:
+    """How many files of a modality ended with a code, and of how many studies that is the end.
+
+    A study ends with `used` if one of its files did, else with the code of most of its files, of those the first.
+    Files without a series count for no study.
+    """
+
+    modality: str  # "": not known
+    code: str
+    files: int
+    files_this_night: int
+    studies: int
+    studies_this_night: int  # the same of what changed since the night asked for
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerTally:
+    """What a scanner brought: studies, and which share of their files stands in no list, summed over them."""
+
+    modality: str
+    manufacturer: str
+    model: str
+    studies: int
+    lost_per_mille: int
+
+
+def code_tallies(
+    connection: Connection, *, since: int, apart: Collection[str], unserved: Collection[str], unserved_code: str
+) -> list[CodeTally]:
+    """Count files and studies by modality and code.
+
+    Args:
+        connection: An open reader.
+        since: What changed in a later night than this one is this night's.
+        apart: Codes that are not counted.
+        unserved: Covers that no encoder is active for.
+        unserved_code: The code of files of accepted scans of these covers.
+    """
+    code = case((_is_unserved(unserved), unserved_code), else_=FILE.c.code) if unserved else FILE.c.code
+    some = _by_study(since, apart, code.label("code"))
+    ended = (case((some.c.code == USED, 0), else_=1), some.c.n.desc(), some.c.code)
+    newly = (case((some.c.n_new == 0, 2), (some.c.code == USED, 0), else_=1), some.c.n_new.desc(), some.c.code)
+    of_study = (some.c.modality, some.c.study)
+    place = func.row_number().over(partition_by=of_study, order_by=ended).label("place")
+    place_new = func.row_number().over(partition_by=of_study, order_by=newly).label("place_new")
+    ranked = select(some, place, place_new).cte("ranked")
+    has_study = ranked.c.study != ""
+    counts = select(
+        ranked.c.modality, ranked.c.code, _sum(ranked.c.n, "files"), _sum(ranked.c.n_new, "files_this_night"),
+        _count(and_(has_study, ranked.c.place == 1), "studies"),
+        _count(and_(has_study, ranked.c.place_new == 1, ranked.c.n_new > 0), "studies_this_night"),
+    )  # fmt: skip
+    by_code = counts.group_by(ranked.c.modality, ranked.c.code).order_by(ranked.c.modality, ranked.c.code)
+    return rows_as(connection, by_code, CodeTally)
+
+
+def scanner_tallies(connection: Connection, *, since: int, apart: Collection[str]) -> list[ScannerTally]:
+    """Count by scanner what changed in a later night than `since`; files whose scanner's series is unknown do not."""
+    scanner = (SERIES.c.modality, SERIES.c.manufacturer, SERIES.c.model)
+    counts = (func.count().label("n"), func.count(case((FILE.c.code != USED, 1))).label("n_lost"))
+    new = select(*scanner, *counts).join(SERIES, SERIES.c.key == FILE.c.series)
+    new = new.where(FILE.c.changed_night > since, FILE.c.code.not_in(apart))
+    some = new.group_by(*scanner, SERIES.c.study).cte("by_study")
+    lost = _sum(some.c.n_lost * 1000 / some.c.n, "lost_per_mille")
+    columns = (some.c.modality, some.c.manufacturer, some.c.model)
+    by_scanner = select(*columns, func.count().label("studies"), lost).group_by(*columns).order_by(*columns)
+    return rows_as(connection, by_scanner, ScannerTally)
+
+
+def _by_study(since: int, apart: Collection[str], code: ColumnElement[str]) -> CTE:
+    """Count files by modality, study and code: first by series, as an index holds them in this order."""
+    n_new = func.count(case((FILE.c.changed_night > since, 1)))
+    counts = select(FILE.c.series, code, func.count().label("n"), n_new.label("n_new"))
+    some = counts.where(FILE.c.code.not_in(apart)).group_by(FILE.c.series, FILE.c.code).subquery()
+    modality = func.coalesce(SERIES.c.modality, "").label("modality")
+    study = func.coalesce(SERIES.c.study, "").label("study")
+    sums = (_sum(some.c.n, "n"), _sum(some.c.n_new, "n_new"))
+    joined = select(modality, study, some.c.code, *sums).outerjoin_from(some, SERIES, SERIES.c.key == some.c.series)
+    return joined.group_by(modality, study, some.c.code).cte("by_study")
+
+
+def _is_unserved(covers: Collection[str]) -> ColumnElement[bool]:
+    theirs = select(SCAN.c.series).where(SCAN.c.state == ACCEPTED, SCAN.c.cover.in_(covers))
+    return and_(FILE.c.code == USED, FILE.c.series.in_(theirs))
+
+
+def _sum(column: ColumnElement[int], name: str) -> Label[int]:
+    return cast(func.sum(column), BigInteger).label(name)  # PostgreSQL makes a decimal number of a sum
+
+
+def _count(condition: ColumnElement[bool], name: str) -> Label[int]:
+    return func.count(case((condition, 1))).label(name)
