@@ -206,7 +206,9 @@ class File(Base):
     code: Mapped[str] = mapped_column(Text, doc="outcome code")
     why: Mapped[str] = mapped_column(Text, doc="what was found, without names or paths")
     scan: Mapped[str | None] = mapped_column(ForeignKey("scan.key"), index=True, doc="the scan it is part of")
-    series: Mapped[str] = mapped_column(Text, server_default="", doc="key of its series; empty: its header was not read")
+    series: Mapped[str] = mapped_column(
+        Text, server_default="", doc="key of its series; empty: its header was not read"
+    )
     size_bytes: Mapped[int] = mapped_column(BigInteger, doc="its size")
     first_night: Mapped[int] = mapped_column(ForeignKey("night.id"), doc="night that first saw it")
     changed_night: Mapped[int] = mapped_column(ForeignKey("night.id"), index=True, doc="night of its present outcome")

@@ -2,25 +2,43 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, Connection, Label, and_, case, cast, func, select
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Label,
+    Select,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
 from db.rows import rows_as
 from db.scans import ACCEPTED
 from db.tables import FILE, SCAN, SERIES
 
 USED = "used"  # file.code of a file of an accepted scan
+UNSERVED = "no-encoder"  # in its place where no active encoder covers the scan
+ALL = "all"  # in place of a modality: whatever it is
 
 
 @dataclass(frozen=True, slots=True)
 class CodeTally:
     """How many files of a modality ended with a code, and of how many studies that is the end.
 
-    A study ends with `used` if one of its files did, else with the code of most of its files, of those the first.
+    A study ends with `used` or `no-encoder` if one of its files did, else with the code of most of its files, of those
+    the first by name.
     Files without a series count for no study.
     """
 
-    modality: str  # "": not known
+    modality: str  # "": not known; `ALL`: of all modalities, each study once
     code: str
     files: int
     files_this_night: int
@@ -40,33 +58,45 @@ class ScannerTally:
 
 
 def code_tallies(
-    connection: Connection, *, since: int, apart: Collection[str], unserved: Collection[str], unserved_code: str
+    connection: Connection, *, since: int, apart: Collection[str], unserved: Collection[str]
 ) -> list[CodeTally]:
-    """Count files and studies by modality and code.
+    """Count files and studies by modality and code, and by code alone.
 
     Args:
         connection: An open reader.
         since: What changed in a later night than this one is this night's.
         apart: Codes that are not counted.
         unserved: Covers that no encoder is active for.
-        unserved_code: The code of files of accepted scans of these covers.
     """
-    code = case((_is_unserved(unserved), unserved_code), else_=FILE.c.code) if unserved else FILE.c.code
+    code = case((_is_unserved(unserved), UNSERVED), else_=FILE.c.code) if unserved else FILE.c.code
     some = _by_study(since, apart, code.label("code"))
-    ended = (case((some.c.code == USED, 0), else_=1), some.c.n.desc(), some.c.code)
-    newly = (case((some.c.n_new == 0, 2), (some.c.code == USED, 0), else_=1), some.c.n_new.desc(), some.c.code)
+    whole = select(literal(ALL).label("modality"), some.c.study, some.c.code, _sum(some.c.n, "n"),
+                   _sum(some.c.n_new, "n_new")).group_by(some.c.study, some.c.code).cte("whole")  # fmt: skip
+    counts = union_all(_by_code(some), _by_code(whole)).subquery()
+    return rows_as(connection, select(counts).order_by(counts.c.modality, counts.c.code), CodeTally)
+
+
+def _by_code(some: CTE) -> Select[Any]:
+    """Count by modality and code, each study at the code that it ends with."""
+    accepted = ((some.c.code == USED, 0), (some.c.code == UNSERVED, 1))
+    ended = (case(*accepted, else_=2), some.c.n.desc(), some.c.code)
+    newly = (case((some.c.n_new == 0, 3), *accepted, else_=2), some.c.n_new.desc(), some.c.code)
     of_study = (some.c.modality, some.c.study)
     place = func.row_number().over(partition_by=of_study, order_by=ended).label("place")
     place_new = func.row_number().over(partition_by=of_study, order_by=newly).label("place_new")
-    ranked = select(some, place, place_new).cte("ranked")
+    ranked = select(some, place, place_new).subquery()
     has_study = ranked.c.study != ""
-    counts = select(
+    return select(
         ranked.c.modality, ranked.c.code, _sum(ranked.c.n, "files"), _sum(ranked.c.n_new, "files_this_night"),
         _count(and_(has_study, ranked.c.place == 1), "studies"),
         _count(and_(has_study, ranked.c.place_new == 1, ranked.c.n_new > 0), "studies_this_night"),
-    )  # fmt: skip
-    by_code = counts.group_by(ranked.c.modality, ranked.c.code).order_by(ranked.c.modality, ranked.c.code)
-    return rows_as(connection, by_code, CodeTally)
+    ).group_by(ranked.c.modality, ranked.c.code)  # fmt: skip
+
+
+def files_of_codes(connection: Connection, codes: Collection[str]) -> dict[str, int]:
+    """Count the files that ended with each of some codes; codes of none are left out."""
+    counts = select(FILE.c.code, func.count()).where(FILE.c.code.in_(codes)).group_by(FILE.c.code)
+    return dict(connection.execute(counts.order_by(FILE.c.code)).tuples().all())
 
 
 def scanner_tallies(connection: Connection, *, since: int, apart: Collection[str]) -> list[ScannerTally]:
@@ -76,7 +106,7 @@ def scanner_tallies(connection: Connection, *, since: int, apart: Collection[str
     new = select(*scanner, *counts).join(SERIES, SERIES.c.key == FILE.c.series)
     new = new.where(FILE.c.changed_night > since, FILE.c.code.not_in(apart))
     some = new.group_by(*scanner, SERIES.c.study).cte("by_study")
-    lost = _sum(some.c.n_lost * 1000 / some.c.n, "lost_per_mille")
+    lost = _sum(some.c.n_lost * 1000 // some.c.n, "lost_per_mille")
     columns = (some.c.modality, some.c.manufacturer, some.c.model)
     by_scanner = select(*columns, func.count().label("studies"), lost).group_by(*columns).order_by(*columns)
     return rows_as(connection, by_scanner, ScannerTally)

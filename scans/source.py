@@ -11,9 +11,9 @@ from scans.sopclass import has_no_image
 # Defined terms of Modality for pictures, PS3.3 C.7.3.1.1.1, retired ones of old archives included; another word could
 # be anybody's name.
 MODALITIES = frozenset({
-    "BI", "BMD", "CF", "CR", "CS", "CT", "DF", "DG", "DM", "DS", "DX", "EC", "ES", "FA", "FS", "GM", "HC", "IO", "IVOCT",
-    "IVUS", "LP", "LS", "MA", "MG", "MR", "MS", "NM", "OAM", "OCT", "OP", "OPM", "OPR", "OPT", "OPTBSV", "OPTENF", "OPV",
-    "OT", "PT", "PX", "RF", "RG", "RTIMAGE", "SC", "SM", "ST", "TG", "US", "VF", "VL", "XA", "XC",
+    "BI", "BMD", "CF", "CR", "CS", "CT", "DF", "DG", "DM", "DS", "DX", "EC", "ES", "FA", "FS", "GM", "HC", "IO",
+    "IVOCT", "IVUS", "LP", "LS", "MA", "MG", "MR", "MS", "NM", "OAM", "OCT", "OP", "OPM", "OPR", "OPT", "OPTBSV",
+    "OPTENF", "OPV", "OT", "PT", "PX", "RF", "RG", "RTIMAGE", "SC", "SM", "ST", "TG", "US", "VF", "VL", "XA", "XC",
 })  # fmt: skip
 
 

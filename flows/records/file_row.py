@@ -6,7 +6,14 @@ from scans.outcome import outcome
 
 
 def file_row(
-    ticket: Ticket, key: str, code: str, *, why: str = "", scan: str | None = None, series: str = "", size_bytes: int = 0
+    ticket: Ticket,
+    key: str,
+    code: str,
+    *,
+    why: str = "",
+    scan: str | None = None,
+    series: str = "",
+    size_bytes: int = 0,
 ) -> OutcomeRow:
     """A row of the core table `file` whose outcome follows from its code."""
     return OutcomeRow(

@@ -202,8 +202,7 @@ def finish_files(site: Site, ticket: Ticket) -> None:
         with site.db.read() as connection:
             rows = identity.file_rows(connection, some)
         files = [
-            file_row(ticket, r.key, r.code or "gone", why=r.why, series=r.series, size_bytes=r.size_bytes)
-            for r in rows
+            file_row(ticket, r.key, r.code or "gone", why=r.why, series=r.series, size_bytes=r.size_bytes) for r in rows
         ]
         with site.db.write(ticket.right) as connection:
             save_files(connection, map(mapping_of, files))

@@ -180,16 +180,12 @@ def _add_series(
                 rows.further.append((file, scan))
             else:
                 why = grouping.unused.get(file, "")
-                ended = file_row(
-                    ticket, file, code, why=why, scan=scan, series=origin.key, size_bytes=sizes[file]
-                )
+                ended = file_row(ticket, file, code, why=why, scan=scan, series=origin.key, size_bytes=sizes[file])
                 used[file] = replace(ended, outcome="used")
     endings = [ending for ending in endings if ending.file not in used]
     rows.files += used.values()
     rows.files += [
-        file_row(
-            ticket, ending.file, ending.code, why=ending.why, series=origin.key, size_bytes=sizes[ending.file]
-        )
+        file_row(ticket, ending.file, ending.code, why=ending.why, series=origin.key, size_bytes=sizes[ending.file])
         for ending in endings
     ]
 

@@ -13,7 +13,8 @@ def lists(n, mean, *, unmatched=0, spread=0.1):
 
 
 def night(**values):
-    return WatchedNight(**{"files": 100, "refused": 1, "lists": {"enc ct/chest/3d": lists(50, 0.4)}} | values)
+    usual = {"files": 100, "refused": 1, "lists": {"enc ct/chest/3d": lists(50, 0.4)}, "scanners": {}}
+    return WatchedNight(**usual | values)
 
 
 def test_nights_like_the_others_raise_no_alarm():
