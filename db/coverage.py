@@ -93,10 +93,19 @@ def _by_code(some: CTE) -> Select[Any]:
     ).group_by(ranked.c.modality, ranked.c.code)  # fmt: skip
 
 
-def files_of_codes(connection: Connection, codes: Collection[str]) -> dict[str, int]:
-    """Count the files that ended with each of some codes; codes of none are left out."""
-    counts = select(FILE.c.code, func.count()).where(FILE.c.code.in_(codes)).group_by(FILE.c.code)
-    return dict(connection.execute(counts.order_by(FILE.c.code)).tuples().all())
+def files_by_code(connection: Connection) -> dict[str, int]:
+    """Count all files by code."""
+    counts = select(FILE.c.code, func.count()).group_by(FILE.c.outcome, FILE.c.code)  # as an index holds them
+    found: dict[str, int] = {}
+    for code, n_files in connection.execute(counts.order_by(FILE.c.outcome, FILE.c.code)).tuples():
+        found[code] = found.get(code, 0) + n_files
+    return dict(sorted(found.items()))
+
+
+def last_change(connection: Connection) -> tuple[int, int]:
+    """Return the last night that changed a file's outcome, and how many series there are."""
+    night = connection.scalar(select(func.max(FILE.c.changed_night))) or 0
+    return night, connection.scalar(select(func.count()).select_from(SERIES)) or 0
 
 
 def scanner_tallies(connection: Connection, *, since: int, apart: Collection[str]) -> list[ScannerTally]:

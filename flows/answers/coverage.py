@@ -1,7 +1,7 @@
 """Coverage: which share of image files and of studies can be compared, and what would make it larger."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from flows.answers.answer import Answer, JsonObject
@@ -74,6 +74,7 @@ class Coverage(Answer):
     modalities: Annotated[Sequence[ModalityCoverage], "those of most files first"]
     apart: Annotated[Mapping[str, int], "code -> files that are no images to be compared, or wait, or are gone"]
     gains: Annotated[Sequence[Gain], "what the site itself can do, the greatest first"]
+    basis: Annotated[str, "digest of what it was counted from"] = ""
 
     @property
     def sentence(self) -> str:
@@ -91,7 +92,17 @@ class Coverage(Answer):
         """Return the coverage whose `to_json` gave these keys."""
         modalities = [_modality(row) for row in keys["modalities"]]
         gains = [Gain(**row) for row in keys["gains"]]
-        return cls(_modality(keys["total"]), modalities, keys["apart"], gains, schema=keys["schema"])
+        return cls(_modality(keys["total"]), modalities, keys["apart"], gains, keys["basis"], schema=keys["schema"])
+
+    def unchanged(self) -> "Coverage":
+        """Return the same for a night that changed nothing."""
+        return replace(self, total=_quiet(self.total), modalities=[_quiet(row) for row in self.modalities])
+
+
+def _quiet(row: ModalityCoverage) -> ModalityCoverage:
+    none = Covered(0, 0, None)
+    reasons = [replace(reason, files_this_night=0, studies_this_night=0) for reason in row.reasons]
+    return replace(row, files_this_night=none, studies_this_night=none, reasons=reasons)
 
 
 def _modality(keys: Mapping[str, Any]) -> ModalityCoverage:

@@ -21,7 +21,7 @@ from flows.answers.answer import filled
 from flows.answers.coverage import Coverage
 from flows.answers.nights import NightEncoder
 from flows.answers.status import HeldEncoder, Undone
-from flows.records.coverage import coverage
+from flows.records.coverage import coverage, kept_coverage
 from flows.records.standing import standing
 from flows.site.opened import Site
 from flows.stages.embed.inputs import LACKING, TO_MAKE
@@ -94,7 +94,7 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
     """
     with site.db.read() as connection:
         files = counted(file_counts(connection))
-        covered = coverage(connection, site.settings.scans, since=last_success(connection) or 0)
+        covered = _coverage(site, ticket, connection)
         new = counted(file_counts(connection, changed_since=last_success(connection) or 0))
         scans = scan_counts(connection, ticket.night)
         moved = match_counts(connection, ticket.night)
@@ -122,6 +122,14 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         inputs={public: inputs[name] for name, public in INPUTS.items()} | {"to_make": n_to_make},
         next=_next(state, code, moved["current"]), coverage=covered,
     )  # fmt: skip
+
+
+def _coverage(site: Site, ticket: Ticket, connection: Connection) -> Coverage:
+    """Return the coverage after this night; that of the night before where no series was looked at."""
+    grouped = last_stage_counts(connection, "ingest", night=ticket.night).get("grouped_series", 0)
+    before = None if grouped else kept_coverage(connection, ticket.night - 1)
+    kept = before and before.unchanged()
+    return coverage(connection, site.settings.scans, since=last_success(connection) or 0, kept=kept)
 
 
 def _undone(connection: Connection, ticket: Ticket, backlog: int) -> Counter[str]:

@@ -34,7 +34,7 @@ from flows.answers.status import (
     WrongPatient,
 )
 from flows.operator.verdict_statistics import review_figures
-from flows.records.coverage import coverage
+from flows.records.coverage import coverage, kept_coverage
 from flows.records.standing import standing as shown_by
 from flows.site.errors import WrongUsage
 from flows.site.opened import Site, open_site
@@ -77,8 +77,9 @@ def standing(site: Site) -> Status:
 
 def coverage_now(site: Site, connection: Connection) -> Coverage:
     """Return the coverage as it is; this night's is of the newest night."""
-    since = last_good_night_before(connection, newest_night(connection) or 0)
-    return coverage(connection, site.settings.scans, since=since)
+    newest = newest_night(connection) or 0
+    since, kept = last_good_night_before(connection, newest), kept_coverage(connection, newest)
+    return coverage(connection, site.settings.scans, since=since, kept=kept)
 
 
 def _inputs(counts: Mapping[str, int], quota_gib: float) -> StoredInputs | None:

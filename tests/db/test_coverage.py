@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import update
 
-from db.coverage import ALL, CodeTally, ScannerTally, code_tallies, files_of_codes, scanner_tallies
+from db.coverage import ALL, CodeTally, ScannerTally, code_tallies, files_by_code, last_change, scanner_tallies
 from db.files import save_files
 from db.series import save_series
 from db.tables import FILE
@@ -58,9 +58,10 @@ def test_files_and_studies_are_counted_as_a_slow_loop_counts_them(scans, new_nig
         write(scans, connection, files)
         found = code_tallies(connection, since=nights[0], apart=APART, unserved=())
         assert found == slow(files, nights[0])
-        apart = Counter(code for _, code, _ in files if code in APART)
-        assert files_of_codes(connection, APART) == apart
-        assert sum(row.files for row in found if row.modality == ALL) + apart.total() == len(files)
+        counts = files_by_code(connection)
+        assert counts == Counter(code for _, code, _ in files) and list(counts) == sorted(counts)
+        assert sum(row.files for row in found if row.modality == ALL) == len(files) - sum(map(counts.get, APART))
+        assert last_change(connection) == (nights[1], len(SERIES))
 
 
 def test_a_study_with_one_used_file_can_be_compared_whatever_most_of_it_is(scans):

@@ -97,7 +97,7 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
         people = persons.patients_of_persons(connection, {person_of(member.header).key for member in members})
     whose = Whose(site.keys, people, {file: part for some in read for file, part in some.parts.items()})
     save_identity(site, ticket, members, whose)
-    rows, counts = Rows(whose, day, inputs), Counter[str]()
+    rows, counts = Rows(whose, day, inputs), Counter(grouped_series=len(read))
     for some in read:
         _add_series(site, ticket, rows, some, known, counts)
     moved = [scan for scan, owner in rows.owners().items() if before.get(scan, owner) != owner]

@@ -13,6 +13,7 @@ from flows.night.summary import Summary
 from flows.operator.forget import forget_patient, found_patient
 from flows.operator.kinds import coverage_with_lines
 from flows.operator.status import standing
+from flows.records.coverage import coverage
 from flows.records.gain import gains
 from flows.site.opened import open_site
 from flows.site.settings import ScansSettings
@@ -31,6 +32,11 @@ def adds_up(found: Coverage, n_seen: int) -> None:
         assert part.studies_this_night.total <= part.studies.total
     assert sum(part.files.total for part in found.modalities) == found.total.files.total
     assert found.total.files.total + sum(found.apart.values()) == n_seen
+
+
+def counted_anew(site, since):
+    with site.db.read() as connection:
+        return coverage(connection, site.settings.scans, since=since)
 
 
 def names(uid):
@@ -54,7 +60,7 @@ def mixed(hospital, make_site, write_dicom, db_url):
 def test_a_site_without_a_file_has_no_share(make_site):
     site = make_site()
     found = run(site).coverage
-    assert found == Coverage(found.total, modalities=[], apart={}, gains=[])
+    assert found == Coverage(found.total, modalities=[], apart={}, gains=[], basis=found.basis)
     assert (found.total.modality, found.total.files.total, found.total.files.share) == (ALL, 0, None)
     assert found.sentence == "No image file is there yet." and found.total.files.percent == "-"
 
@@ -76,7 +82,7 @@ def test_files_in_lists_with_those_of_each_reason_are_all_image_files(mixed, wri
     nothing = run(mixed)
     assert nothing.coverage.total.files_this_night.total == 0
     assert nothing.coverage.total.files == second.coverage.total.files
-    assert standing(open_site(mixed.config)).coverage == nothing.coverage
+    assert standing(open_site(mixed.config)).coverage == nothing.coverage == counted_anew(mixed, since=second.night)
     (page,) = mixed.store.glob(f"reports/night-{second.night:05d}.html")
     assert second.coverage.sentence in page.read_text() and "scantwin kinds --coverage" in page.read_text()
 
@@ -129,6 +135,16 @@ def test_an_archive_of_an_older_version_is_counted_by_modality_after_one_night(m
     assert [(m.modality, m.files) for m in again.coverage.modalities] == [
         (m.modality, m.files) for m in before.coverage.modalities
     ]  # fmt: skip
+
+
+def test_a_night_of_nothing_new_takes_the_figures_of_the_night_before(mixed, monkeypatch):
+    first = run(mixed).coverage
+    monkeypatch.setattr("flows.records.coverage.code_tallies", None)
+    assert run(mixed).coverage == first.unchanged()
+    assert standing(open_site(mixed.config)).coverage == first.unchanged()
+    changed = mixed.settings.scans.model_copy(update={"repair": ["tilt"]})
+    with mixed.db.read() as connection, pytest.raises(TypeError):
+        coverage(connection, changed, since=2, kept=first.unchanged())
 
 
 def test_every_code_that_is_counted_apart_is_one_of_a_file():
