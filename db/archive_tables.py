@@ -178,6 +178,18 @@ class Scan(Base):
     )
 
 
+class Series(Base):
+    """One row a series, by key: where its files come from, whether they became scans or not."""
+
+    __tablename__ = "series"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True, doc="keyed digest of SeriesInstanceUID (0020,000E)")
+    study: Mapped[str] = mapped_column(Text, doc="study.key of its study, which has no row there before it has a scan")
+    modality: Mapped[str] = mapped_column(Text, doc="Modality (0008,0060) of most of its files; empty: not told")
+    manufacturer: Mapped[str] = mapped_column(Text, doc="Manufacturer (0008,0070) of the same; empty: not told")
+    model: Mapped[str] = mapped_column(Text, doc="ManufacturerModelName (0008,1090) of the same; empty: not told")
+
+
 class File(Base):
     """One row a file the archive has ever shown, in its present outcome."""
 
@@ -186,6 +198,7 @@ class File(Base):
         one_of("outcome", FILE_OUTCOMES),
         CheckConstraint("size_bytes >= 0", name="size_bytes"),
         Index(None, "outcome", "code"),
+        Index(None, "series", "code", "changed_night"),  # coverage is counted from these columns alone
     )
 
     key: Mapped[str] = mapped_column(Text, primary_key=True, doc="keyed digest of the path")
@@ -193,6 +206,9 @@ class File(Base):
     code: Mapped[str] = mapped_column(Text, doc="outcome code")
     why: Mapped[str] = mapped_column(Text, doc="what was found, without names or paths")
     scan: Mapped[str | None] = mapped_column(ForeignKey("scan.key"), index=True, doc="the scan it is part of")
+    series: Mapped[str] = mapped_column(
+        Text, server_default="", doc="key of its series; empty: its header was not read"
+    )
     size_bytes: Mapped[int] = mapped_column(BigInteger, doc="its size")
     first_night: Mapped[int] = mapped_column(ForeignKey("night.id"), doc="night that first saw it")
     changed_night: Mapped[int] = mapped_column(ForeignKey("night.id"), index=True, doc="night of its present outcome")

@@ -33,6 +33,14 @@ class WatchedLists:
     squares: float
 
 
+@dataclass(frozen=True, slots=True)
+class WatchedScanner:
+    """What stands in JSON of what a scanner brought in a night; as `db.coverage.ScannerTally`."""
+
+    studies: int
+    lost_per_mille: int
+
+
 @dataclass(frozen=True)
 class WatchedNight:
     """What stands in JSON of a night, to hold later ones against."""
@@ -40,6 +48,7 @@ class WatchedNight:
     files: int
     refused: int
     lists: Mapping[str, WatchedLists]  # "ENCODER KIND" -> its figures
+    scanners: Mapping[str, WatchedScanner]  # "MODALITY MAKER MODEL" -> its figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +118,5 @@ def watched_before(connection: Connection, night: int, *, last: int) -> list[Wat
 
 def _watched(figures: Mapping[str, Any]) -> WatchedNight:
     lists = {space: WatchedLists(**row) for space, row in figures["lists"].items()}
-    return WatchedNight(files=figures["files"], refused=figures["refused"], lists=lists)
+    scanners = {name: WatchedScanner(**row) for name, row in figures.get("scanners", {}).items()}
+    return WatchedNight(figures["files"], figures["refused"], lists, scanners)

@@ -21,6 +21,7 @@ class OutcomeRow:
     code: str
     why: str
     scan: str | None
+    series: str
     size_bytes: int
     first_night: int
     changed_night: int

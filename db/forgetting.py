@@ -36,6 +36,7 @@ from db.tables import (
     Night,
     Patient,
     Scan,
+    Series,
     Study,
     Tombstone,
     Verdict,
@@ -46,7 +47,7 @@ from db.upsert import chunks, upsert
 FORGOTTEN = "forgotten"
 PATIENT, STUDY, SCAN, FILE, FURTHER = (table_of(model) for model in (Patient, Study, Scan, File, FurtherScan))
 MATCH, LANE, VERDICT, EMBEDDING = (table_of(model) for model in (Match, LaneOutcome, Verdict, Embedding))
-CONTROL = table_of(Control)
+CONTROL, SERIES = table_of(Control), table_of(Series)
 LABEL, ENCODER, NIGHT = table_of(Label), table_of(Encoder), table_of(Night)
 PERSON, IDENTITY_FILE, IDENTITY_STUDY = table_of(IdentityPerson), table_of(IdentityFile), table_of(IdentityStudy)
 IDENTITY_PATIENT, IDENTITY_SCAN = table_of(IdentityPatient), table_of(IdentityScan)
@@ -207,6 +208,10 @@ def _lose_files(connection: Connection, theirs: Theirs) -> None:
         connection.execute(mine.values(lost))
     for some in chunks(theirs.scans):
         connection.execute(update(FILE).where(FILE.c.scan.in_(some)).values(lost))
+    connection.execute(update(FILE).where(FILE.c.code == FORGOTTEN, FILE.c.series != "").values(series=""))
+    for some in chunks(theirs.files):
+        connection.execute(update(FILE).where(FILE.c.key.in_(some)).values(series=""))
+    connection.execute(delete(SERIES).where(~select(FILE.c.key).where(FILE.c.series == SERIES.c.key).exists()))
 
 
 def _delete_scans(connection: Connection, scans: Iterable[str]) -> None:

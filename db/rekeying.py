@@ -28,6 +28,7 @@ from db.tables import (
     Night,
     Patient,
     Scan,
+    Series,
     Study,
     Verdict,
 )
@@ -42,10 +43,10 @@ RENAMED = Table(
 # Every column that holds a key, by what the key stands for. A test compares this with the tables.
 COLUMNS: Mapping[str, Sequence[tuple[Any, str]]] = {
     "file": [(IdentityFile, "key"), (IdentityRejection, "note"), (File, "key"), (FurtherScan, "file")],
-    "series": [(IdentityFile, "series"), (Scan, "series")],
+    "series": [(IdentityFile, "series"), (Scan, "series"), (Series, "key"), (File, "series")],
     "study": [
         (IdentityFile, "study"), (IdentityFile, "part"), (IdentityStudy, "key"), (Study, "key"), (Scan, "study"),
-        (Label, "subject_key"),
+        (Series, "study"), (Label, "subject_key"),
     ],
     "patient": [
         (IdentityPerson, "patient"), (IdentityPatient, "key"), (IdentityStudy, "patient"), (Patient, "key"),

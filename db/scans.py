@@ -129,6 +129,8 @@ class HeldBackScan:
     key: str
     kind: str
     patient: str
+    study: str
+    files: int
     header: str
 
 
@@ -245,17 +247,18 @@ def scan_counts(connection: Connection, night: int) -> dict[str, int]:
 
 
 def held_back_scans(connection: Connection) -> Iterator[HeldBackScan]:
-    """Yield key, kind, patient and header (JSON, with identity) of scans that wait for a kind; for that door too."""
+    """Yield scans that wait for a kind, with one header each (JSON, with identity); for that door too."""
     one_file = func.min(FILE.c.key).label("file")
-    held = select(SCAN.c.key, SCAN.c.kind, SCAN.c.patient, one_file).join(FILE, FILE.c.scan == SCAN.c.key)
-    held = held.where(SCAN.c.state == "held_back").group_by(SCAN.c.key, SCAN.c.kind, SCAN.c.patient)
+    columns = (SCAN.c.key, SCAN.c.kind, SCAN.c.patient, SCAN.c.study)
+    held = select(*columns, func.count().label("files"), one_file).join(FILE, FILE.c.scan == SCAN.c.key)
+    held = held.where(SCAN.c.state == "held_back").group_by(*columns)
     by_file = {row.file: row for row in connection.execute(held)}
     for some in chunks(sorted(by_file)):
         read = select(IDENTITY_FILE.c.key, IDENTITY_FILE.c.header).where(IDENTITY_FILE.c.key.in_(some))
         for file, header in connection.execute(read).tuples():
             if header:
                 scan = by_file[file]
-                yield HeldBackScan(scan.key, scan.kind, scan.patient, header)
+                yield HeldBackScan(scan.key, scan.kind, scan.patient, scan.study, scan.files, header)
 
 
 def scan_facts(connection: Connection, scans: Iterable[str]) -> dict[str, ScanFacts]:

@@ -1,6 +1,6 @@
 """Every table, in one place to import from."""
 
-from db.archive_tables import File, FurtherScan, Lease, Night, Patient, Scan, Stage, Study
+from db.archive_tables import File, FurtherScan, Lease, Night, Patient, Scan, Series, Stage, Study
 from db.base import IDENTITY, Base, table_of
 from db.evaluation_tables import Evaluation
 from db.identity_tables import IdentityFile, IdentityPatient, IdentityRejection, IdentityStudy
@@ -27,6 +27,7 @@ __all__ = [
     "NIGHT",
     "PATIENT",
     "SCAN",
+    "SERIES",
     "STAGE",
     "STUDY",
     "VERDICT",
@@ -56,6 +57,7 @@ __all__ = [
     "Night",
     "Patient",
     "Scan",
+    "Series",
     "Shard",
     "SiteRow",
     "Stage",
@@ -80,6 +82,7 @@ MATCH = table_of(Match)
 NIGHT = table_of(Night)
 PATIENT = table_of(Patient)
 SCAN = table_of(Scan)
+SERIES = table_of(Series)
 STAGE = table_of(Stage)
 STUDY = table_of(Study)
 VERDICT = table_of(Verdict)

@@ -22,8 +22,11 @@ class Sums:
         return mean, math.sqrt(max(0.0, self.squares / self.n - mean**2))
 
 
-def is_more(now: tuple[int, int], usual: tuple[int, int]) -> bool:
-    """Say whether a share (hits, trials) is surely above the usual one: two proportions, pooled variance."""
+def is_more(now: tuple[float, int], usual: tuple[float, int]) -> bool:
+    """Say whether a share (hits, trials) is surely above the usual one: two proportions, pooled variance.
+
+    A trial may be hit in part: the variance of what lies between 0 and 1 is never more than that of a proportion.
+    """
     (hits, n), (usual_hits, usual_n) = now, usual
     if min(n, usual_n) < FEWEST:
         return False

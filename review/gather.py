@@ -26,8 +26,10 @@ from db.scans import scan_counts
 from review.lanes import CardMaker, entered_groups
 from review.manifest import training_of
 from review.page import (
+    NOT_COUNTED,
     OUTCOMES,
     CodeCount,
+    CoverageTable,
     EncoderLine,
     KindCount,
     ListChangeLine,
@@ -58,6 +60,7 @@ def gather(
     zone: tzinfo = UTC,
     undone: Mapping[str, int] = MappingProxyType({}),
     standings: Mapping[str, str] = MappingProxyType({}),
+    coverage: CoverageTable = NOT_COUNTED,
 ) -> NightPage:
     """Read everything that the page of a night says; arguments as in `review.report.write_report`.
 
@@ -83,6 +86,7 @@ def gather(
         files=files,
         codes=tuple(_code_count(item.outcome, item) for item in counts if item.outcome != "used"),
         not_listed=not_listed,
+        coverage=coverage,
         kinds=_kinds(connection, night),
         scans=scans,
         matches=matches,

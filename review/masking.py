@@ -40,6 +40,7 @@ EXPORTED = {
     "patient": Rule(),
     "study": Rule(dates=(*ACQUIRED, ("local_date", "patient"))),
     "scan": Rule(drop=("tensor",), dates=(*ACQUIRED, ("acquired_local_date", "patient"), ("dated_ahead", "patient"))),
+    "series": Rule(),
     "file": Rule(drop=("why",)),
     "match_for_review": Rule(dates=MATCH_DATES, number=("last_verdict_by",)),
     "study_match": Rule(),

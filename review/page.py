@@ -23,6 +23,34 @@ class CodeCount:
 
 
 @dataclass(frozen=True)
+class CoverageLine:
+    """Which share of the files and studies of a modality can be compared; shares as they are read."""
+
+    modality: str
+    n_files: int
+    files: str
+    files_tonight: str
+    n_studies: int
+    studies: str
+    studies_tonight: str
+    top_reason: str
+
+
+@dataclass(frozen=True)
+class CoverageTable:
+    """Which share can be compared, and what would gain most; all empty where it was not counted."""
+
+    sentence: str = ""
+    lines: tuple[CoverageLine, ...] = ()
+    act: str = ""  # line of config.toml, or command
+    gain: str = ""
+    why: str = ""
+
+
+NOT_COUNTED = CoverageTable()
+
+
+@dataclass(frozen=True)
 class KindCount:
     """How many scans of one kind came this night, and how many there are."""
 
@@ -173,6 +201,7 @@ class NightPage:
     files: Mapping[str, tuple[int, int]]  # outcome -> (this night, in all)
     codes: tuple[CodeCount, ...] = ()
     not_listed: tuple[CodeCount, ...] = ()  # scans that stand in no list
+    coverage: CoverageTable = NOT_COUNTED
     kinds: tuple[KindCount, ...] = ()
     scans: Mapping[str, int] = field(default_factory=dict)  # new, held_back, withdrawn, in_all
     matches: Mapping[str, int] = field(default_factory=dict)  # entered, left, current

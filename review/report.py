@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from review.chart import Chart, bar_chart, column_chart, line_chart, step_chart
 from review.gather import gather
 from review.lanes import gather_matches, gather_pairs
-from review.page import OUTCOMES, CodeCount, MatchesPage, NightPage, Training
+from review.page import NOT_COUNTED, OUTCOMES, CodeCount, CoverageTable, MatchesPage, NightPage, Training
 from review.words import ILL_ONES
 from scans.atomic import write_atomically
 
@@ -51,6 +51,7 @@ def write_report(
     zone: tzinfo = UTC,
     undone: Mapping[str, int] = MappingProxyType({}),
     standings: Mapping[str, str] = MappingProxyType({}),
+    coverage: CoverageTable = NOT_COUNTED,
 ) -> Path:
     """Write the page of one night to the file `out` and return it; equal rows and pictures give equal bytes.
 
@@ -64,13 +65,14 @@ def write_report(
         zone: The zone of the night's own times; dates of scans are local to the scan.
         undone: Code -> how much work was left, because something failed.
         standings: Encoder -> what it has shown here, in a sentence.
+        coverage: Which share of the archive can be compared.
 
     Raises:
         LookupError: No such night.
     """
     page = gather(
         connection, night, store=store, next_command=next_command, state=state, zone=zone, undone=undone,
-        standings=standings,
+        standings=standings, coverage=coverage,
     )  # fmt: skip
     return _write(out, render(page))
 

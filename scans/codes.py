@@ -150,6 +150,13 @@ FILE = (
     _look("not-finite", "Voxels hold values that are not numbers.", "Export the series again."),
 )
 
+# What is no image that could be compared, by its nature or because another file stands for it; coverage leaves these
+# out, and what waits or is gone. A file that could not be read counts: it may be an image.
+APART = frozenset({
+    "duplicate", "forgotten", "not-dicom", "dicomdir", "not-a-regular-file", "not-an-image", "rejection-note",
+    "rejected", "localizer", "derived", "derived-object", "packed",
+}) | {one.code for one in FILE if one.state in ("waiting", "gone")}
+
 SCAN = (
     Outcome("kind-unknown", "scan", "used", "The header does not say what the scan may be compared with.",
             "Run `scantwin kinds`, and name it in [scans.kinds] of config.toml if you know it."),
@@ -268,6 +275,8 @@ NIGHT = (
            "Ask whether a scanner or protocol has changed; look at the newest scans of this kind."),
     _night("distances-jumped", "The nearest cases are at other distances than usual.",
            "Ask whether a scanner or protocol has changed; look at the newest scans of this kind."),
+    _night("coverage-fell", "Fewer of a scanner's images than usual can be compared.",
+           "Run `scantwin kinds --coverage`; ask whether its protocols, software or export have changed."),
     _night("new-scanner", "A kind of scan came from a scanner that it never came from before.",
            "Look at its first matches; train anew once it has brought enough scans."),
     _night("failed", "The night failed.", "Read its log, then run `scantwin night` again."),

@@ -84,17 +84,17 @@ def _passport(headers: Sequence[Header], placement: Placement) -> Passport:
         tilt_deg=placement.tilt_deg,
         orientation=placement.plane,
         slice_thickness_mm=median(thicknesses) if thicknesses else None,
-        kernel=_label(header.kernel, named),
-        sequence=_label("\\".join([*header.scanning_sequence, *header.sequence_variant]), named),
-        manufacturer=_label(header.manufacturer, named),
-        model=_label(header.model, named),
+        kernel=label(header.kernel, named),
+        sequence=label("\\".join([*header.scanning_sequence, *header.sequence_variant]), named),
+        manufacturer=label(header.manufacturer, named),
+        model=label(header.model, named),
         transfer_syntax=",".join(sorted({h.transfer_syntax_uid for h in headers})),
-        photometric=_label(header.photometric, named),
+        photometric=label(header.photometric, named),
         rescale_slope=header.rescale_slope,
         rescale_intercept=header.rescale_intercept,
         rescale_varies=len({(h.rescale_slope, h.rescale_intercept) for h in headers}) > 1,
         padding=header.padding_value,
-        image_type=_label("\\".join(_image_type(header)), named),
+        image_type=label("\\".join(_image_type(header)), named),
         contrast=contrast_of(header),
         decoder=",".join(sorted({DECODERS.get(h.transfer_syntax_uid, "native") for h in headers})),
         burned_in=header.burned_in if header.burned_in in ("YES", "NO") else "",
@@ -128,7 +128,7 @@ def names_in(header: Header) -> frozenset[str]:
     return frozenset(word.upper() for word in words if len(word) >= SHORTEST_NAME)
 
 
-def _label(text: str, named: frozenset[str]) -> str:
+def label(text: str, named: frozenset[str]) -> str:
     """Return a technical text fit for a table: printable ASCII, no longer than the longest of its kind.
 
     A text that repeats a name or number of the person does not belong where it stands, and is left out.

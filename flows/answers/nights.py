@@ -50,5 +50,6 @@ SUMMARY: Mapping[str, str] = {
     "undone": "work that was left because something failed",
     "held": "encoders in the shadow, and why",
     "inputs": "encoder inputs that are kept, their bytes, dropped by this night, to_make again by the next one",
+    "coverage": "which share of image files and studies can be compared, this night and in all",
     "schema": "version of this object's keys",
 }

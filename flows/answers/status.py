@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from flows.answers.answer import Answer, JsonObject
+from flows.answers.coverage import Coverage
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ class Status(Answer):
     review: Annotated[Review, "what people's judgements come to"]
     wrong_patient: Annotated[Sequence[WrongPatient], "tasks for the operator"]
     inputs: Annotated[StoredInputs | None, "encoder inputs; empty before the first night"] = None
+    coverage: Annotated[Coverage | None, "which share of image files and studies can be compared"] = None
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,8 @@ class Combination(JsonObject):
     scans: Annotated[int, "that are held back"]
     patients: Annotated[int, "whose they are"]
     add: Annotated[str, "the line of [scans.kinds] that would name them"]
+    files: Annotated[int, "of these scans"] = 0
+    studies: Annotated[int, "of these scans"] = 0
 
 
 @dataclass(frozen=True)

@@ -3,23 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from db.coverage import scanner_tallies
 from db.drift import (
     Brought,
     NewScanner,
     WatchedLists,
     WatchedNight,
+    WatchedScanner,
     brought_by_kind,
     new_scanners,
     refused_files,
     watched_before,
 )
-from evaluation.drift import Sums, is_more, shift_of_mean
+from db.nights import last_success
+from evaluation.drift import FEWEST, Sums, is_more, shift_of_mean
 from flows.answers.answer import JsonObject
 from flows.answers.status import Alarm
 from flows.records.scanner import scanner_of
 from flows.site.opened import Site
 from flows.work.batch_ids import EncoderKind
 from flows.work.lease import Ticket
+from scans.codes import APART
 
 LAST_NIGHTS = 20  # that a night is held against
 FEWEST_OF_SCANNER = 5  # scans of a scanner never seen before
@@ -38,10 +42,16 @@ def watch(site: Site, ticket: Ticket) -> Watched:
         n_files, n_refused = refused_files(connection)
         rows = brought_by_kind(connection, ticket.night)
         scanners = new_scanners(connection, ticket.night)
+        since = last_success(connection) or 0
+        tallies = scanner_tallies(connection, since=since, apart=sorted(APART))
         before = watched_before(connection, ticket.night, last=LAST_NIGHTS)
     lists = {str(EncoderKind(row.encoder, row.kind)): _figures(row) for row in rows}
-    jumped = jumps(WatchedNight(n_files, n_refused, lists), before)
-    return Watched(n_files, n_refused, lists, jumped + [_scanner(row) for row in scanners if _is_many(row)])
+    brought = {
+        f"{row.modality or 'unknown'} {scanner_of(row) or 'unnamed'}": WatchedScanner(row.studies, row.lost_per_mille)
+        for row in tallies
+    }
+    jumped = jumps(WatchedNight(n_files, n_refused, lists, brought), before)
+    return Watched(n_files, n_refused, lists, brought, jumped + [_scanner(row) for row in scanners if _is_many(row)])
 
 
 def _figures(row: Brought) -> WatchedLists:
@@ -64,7 +74,28 @@ def jumps(now: WatchedNight, before: Sequence[WatchedNight]) -> list[Alarm]:
             found.append(Alarm("unmatched-jumped", f"{kind}: {facts}"))
         if (shift := shifted(row, total)) is not None:
             found.append(Alarm("distances-jumped", f"{kind}: mean of the nearest {shift}"))
-    return found
+    fallen = ((name, fall(name, now, before)) for name in sorted(now.scanners))
+    return found + [Alarm("coverage-fell", f"{name}: {facts}") for name, facts in fallen if facts]
+
+
+def fall(scanner: str, now: WatchedNight, before: Sequence[WatchedNight]) -> str:
+    """Say how the share of a scanner's images that can be compared has fallen, "" where it has not surely.
+
+    Images of one study stand or fall together, so a study is one trial. Nights are taken together, the newest first,
+    until there are studies enough to be held against those before.
+    """
+    rows = [night.scanners[scanner] for night in (now, *before) if scanner in night.scanners]
+    n_recent = next((n for n in range(1, len(rows)) if sum(r.studies for r in rows[:n]) >= FEWEST), len(rows))
+    tonight, recent, usual = (_studies(some) for some in (rows[:1], rows[:n_recent], rows[n_recent:]))
+    if not is_more(recent, usual) or tonight[0] / tonight[1] <= usual[0] / usual[1]:
+        return ""
+    compared, usually = 1 - recent[0] / recent[1], 1 - usual[0] / usual[1]
+    return f"{compared:.0%} of the images of {recent[1]} studies, usually {usually:.0%}"
+
+
+def _studies(rows: Sequence[WatchedScanner]) -> tuple[float, int]:
+    """Return how many studies could not be compared, each in part, and how many there are."""
+    return sum(row.lost_per_mille for row in rows) / 1000, sum(row.studies for row in rows)
 
 
 def shifted(now: WatchedLists, usual: WatchedLists) -> str | None:

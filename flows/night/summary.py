@@ -18,8 +18,10 @@ from db.lists import match_counts
 from db.nights import last_good, last_stage_counts, last_success, stages_of
 from db.scans import scan_counts
 from flows.answers.answer import filled
+from flows.answers.coverage import Coverage
 from flows.answers.nights import NightEncoder
 from flows.answers.status import HeldEncoder, Undone
+from flows.records.coverage import coverage, kept_coverage
 from flows.records.standing import standing
 from flows.site.opened import Site
 from flows.stages.embed.inputs import LACKING, TO_MAKE
@@ -54,6 +56,7 @@ class Summary:
     undone: Sequence[Undone] = ()  # work that was left because something failed
     held: Sequence[HeldEncoder] = ()
     inputs: Mapping[str, int] = field(default_factory=dict)
+    coverage: Coverage | None = None
     schema: int = field(default=1)
 
     def as_json(self) -> str:
@@ -67,7 +70,10 @@ class Summary:
         encoders = [NightEncoder(**row) for row in keys.pop("encoders")]
         undone = [Undone(**row) for row in keys.pop("undone")]
         held = [HeldEncoder(**row) for row in keys.pop("held")]
-        return cls(**keys, encoders=encoders, undone=undone, held=held)
+        covered = keys.pop("coverage", None)
+        return cls(
+            **keys, encoders=encoders, undone=undone, held=held, coverage=covered and Coverage.from_json(covered)
+        )
 
     def with_report(self, site: Site, ticket: Ticket, report: Path) -> "Summary":
         """The same with the report's path and the seconds of every stage."""
@@ -88,6 +94,7 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
     """
     with site.db.read() as connection:
         files = counted(file_counts(connection))
+        covered = _coverage(site, ticket, connection)
         new = counted(file_counts(connection, changed_since=last_success(connection) or 0))
         scans = scan_counts(connection, ticket.night)
         moved = match_counts(connection, ticket.night)
@@ -113,8 +120,16 @@ def summarise(site: Site, ticket: Ticket, *, whole: bool = True) -> Summary:
         peak_rss_mib=peak_rss_mib(), backlog=backlog, report="",
         watch=watched.get("alarms", ()), held=[filled(HeldEncoder, row) for row in held], undone=told(undone),
         inputs={public: inputs[name] for name, public in INPUTS.items()} | {"to_make": n_to_make},
-        next=_next(state, code, moved["current"]),
+        next=_next(state, code, moved["current"]), coverage=covered,
     )  # fmt: skip
+
+
+def _coverage(site: Site, ticket: Ticket, connection: Connection) -> Coverage:
+    """Return the coverage after this night; that of the night before where no series was looked at."""
+    grouped = last_stage_counts(connection, "ingest", night=ticket.night).get("grouped_series", 0)
+    before = None if grouped else kept_coverage(connection, ticket.night - 1)
+    kept = before and before.unchanged()
+    return coverage(connection, site.settings.scans, since=last_success(connection) or 0, kept=kept)
 
 
 def _undone(connection: Connection, ticket: Ticket, backlog: int) -> Counter[str]:

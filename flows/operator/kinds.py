@@ -3,10 +3,14 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from db.scans import HeldBackScan, held_back_scans
+from flows.answers.coverage import Coverage, Gain
 from flows.answers.status import Combination, UnknownKinds
+from flows.operator.status import coverage_now
+from flows.records.gain import in_order
 from flows.site.opened import open_site
 from scans.header import Header
 from scans.kind import EDITABLE
@@ -16,6 +20,21 @@ SET_BY = {"part": ("BodyPartExamined", "StudyDescription"), "view": ("ViewPositi
           "sequence": ("SeriesDescription", "ProtocolName")}  # fmt: skip
 MASK = "..."  # in place of a word of the person's identity, which people write into descriptions
 SHORTEST_WORD = 3  # of a name; shorter ones stand in other words
+
+
+def coverage_with_lines(config: Path) -> Coverage:
+    """Everything `scantwin kinds --coverage` shows: with the line of the largest combination without a kind."""
+    site = open_site(config)
+    with site.db.read() as connection:
+        found = coverage_now(site, connection)
+    if not any(gain.code == "kind-unknown" for gain in found.gains):
+        return found
+    lines = [_gain(row) for row in unknown_kinds(config).combinations]
+    return replace(found, gains=in_order([*found.gains, *in_order(lines)[:1]]))
+
+
+def _gain(row: Combination) -> Gain:
+    return Gain("kind-unknown", row.add, row.files, row.studies, "In [scans.kinds], the word in capitals replaced.")
 
 
 def unknown_kinds(config: Path) -> UnknownKinds:
@@ -35,7 +54,10 @@ def unknown_kinds(config: Path) -> UnknownKinds:
 
 def _combination(kind: str, modality: str, tags: Mapping[str, str], rows: Sequence[HeldBackScan]) -> Combination:
     n_patients = len({row.patient for row in rows})
-    return Combination(kind, modality, tags, scans=len(rows), patients=n_patients, add=_line(kind, tags))
+    files, studies = sum(row.files for row in rows), len({row.study for row in rows})
+    return Combination(
+        kind, modality, tags, scans=len(rows), patients=n_patients, add=_line(kind, tags), files=files, studies=studies
+    )
 
 
 def _tags(header: Header) -> dict[str, str]:

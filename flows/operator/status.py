@@ -14,9 +14,11 @@ from db.encoders import EncoderRow, active_encoders, chosen_encoders, held_encod
 from db.files import FileCount, FileEnding, counted, file_counts, files_by_code, files_with_outcome
 from db.grants import reads_identity
 from db.identity import paths_of_files
-from db.nights import NightRow, last_nights, last_stage_counts, last_success_at, running_night
+from db.nights import NightRow, last_nights, last_stage_counts, last_success_at, newest_night, running_night
+from db.pages import last_good_night_before
 from db.verdicts import wrong_patient_verdicts
 from flows.answers.answer import filled
+from flows.answers.coverage import Coverage
 from flows.answers.status import (
     ActiveEncoder,
     Alarm,
@@ -32,6 +34,7 @@ from flows.answers.status import (
     WrongPatient,
 )
 from flows.operator.verdict_statistics import review_figures
+from flows.records.coverage import coverage, kept_coverage
 from flows.records.standing import standing as shown_by
 from flows.site.errors import WrongUsage
 from flows.site.opened import Site, open_site
@@ -68,7 +71,15 @@ def standing(site: Site) -> Status:
             review=review_figures(connection),
             wrong_patient=[filled(WrongPatient, row, at=str(row.at)) for row in wrong_patient_verdicts(connection)],
             inputs=_inputs(counts, site.settings.site.inputs_gib),
+            coverage=coverage_now(site, connection),
         )
+
+
+def coverage_now(site: Site, connection: Connection) -> Coverage:
+    """Return the coverage as it is; this night's is of the newest night."""
+    newest = newest_night(connection) or 0
+    since, kept = last_good_night_before(connection, newest), kept_coverage(connection, newest)
+    return coverage(connection, site.settings.scans, since=since, kept=kept)
 
 
 def _inputs(counts: Mapping[str, int], quota_gib: float) -> StoredInputs | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hin
 
 from evaluation.learning_curve import LearningCurve, NumberedCurve
 from evaluation.report import EvidenceReport, Report
-from flows.answers import care, corrections, encoders, evaluation, judgements, lanes, nights, status
+from flows.answers import care, corrections, coverage, encoders, evaluation, judgements, lanes, nights, status
 from flows.answers.answer import Answer, JsonObject
 from flows.night.summary import Summary
 
@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, tuple[type, ...]] = {
     "status": (status.Status,),
     "files": (status.FileEnd,),
     "kinds": (status.UnknownKinds,),
+    "kinds --coverage": (coverage.Coverage,),
     "patients conflicts": (corrections.Conflict,),
     "patients merge": (corrections.Merged,),
     "patients unmerge": (corrections.Unmerged,),

@@ -1,4 +1,4 @@
-"""Verbs that correct what the site knows of persons, and of kinds."""
+"""Verbs that correct what the site knows of persons."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,18 +6,10 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from flows.operator.forget import forget_patient, found_patient
-from flows.operator.kinds import unknown_kinds
 from flows.operator.patients import conflicts, correct
 from flows.verbs.terminal import confirmed
-from flows.verbs.terminal_operator import show_conflicts, show_correction, show_forgotten, show_kinds
+from flows.verbs.terminal_operator import show_conflicts, show_correction, show_forgotten
 from flows.verbs.words import DEFAULT, Config, Json, Quiet, opened, print_json
-
-
-def kinds(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:
-    """List the combinations of tags whose kind is unknown, with counts and the line that would name them."""
-    found = unknown_kinds(config)
-    print_json(found) if as_json else show_kinds(found, quiet=quiet)
-    return 0
 
 
 def patient_conflicts(*, config: Config = DEFAULT, as_json: Json = False, quiet: Quiet = False) -> int:

@@ -65,6 +65,8 @@ def show_night(config: Path, summary: "Summary", *, quiet: bool) -> None:
     for counts, title in ((summary.files_this_night, "this night"), (summary.files, "in all")):
         table.add_row(title, *(str(counts[column]) for column in FILES))
     out.print(table)
+    if summary.coverage is not None:
+        out.print(f"coverage: {summary.coverage.sentence}", soft_wrap=True)
     if summary.matches["entered"]:
         _show_nearest(out, nearest_new(opened(config), summary.night))
         show_evidence(out, summary.encoders)

@@ -8,6 +8,7 @@ from flows.answers.corrections import Conflict, Forgotten, Merged, Unmerged
 from flows.answers.encoders import Activated, Encoders
 from flows.answers.status import FileEnd, Finding, Review, Status, UnknownKinds
 from flows.verbs.terminal import KEY, console, table_of, visible
+from flows.verbs.terminal_coverage import tell_coverage
 from flows.verbs.terminal_night import show_undone, show_watched
 
 
@@ -41,6 +42,8 @@ def show_standing(found: Status, *, quiet: bool) -> None:
         dropped = f", {found.inputs.dropped} dropped by the newest night" if found.inputs.dropped else ""
         out.print(f"encoder inputs: {found.inputs.kept} in {found.inputs.gib:.2f} GiB, "
                   f"inputs_gib = {found.inputs.quota_gib:g}{dropped}", soft_wrap=True)  # fmt: skip
+    if found.coverage is not None:
+        tell_coverage(out, found.coverage)
     show_undone(out, found.undone)
     table = table_of("outcome", "code", "files", "what to do", title="not used")
     for count in found.codes:

@@ -266,6 +266,22 @@ ANSWERS: dict[str, Any] = {
         ],
         "inputs": {"kept": 15, "gib": 0.001, "quota_gib": 50.0, "dropped": 0},
     },
+    "kinds --coverage": {
+        "schema": 1,
+        "total": {
+            "modality": "all",
+            "files": {"total": 18, "in_lists": 16, "share": 0.8889},
+            "studies": {"total": 14, "in_lists": 12, "share": 0.8571},
+            "files_this_night": {"total": 2, "in_lists": 0, "share": 0.0},
+            "studies_this_night": {"total": 0, "in_lists": 0, "share": None},
+            "reasons": [
+                {"code": "kind-unknown", "files": 2, "files_this_night": 2, "studies": 2, "studies_this_night": 2}
+            ],
+        },
+        "modalities": [],
+        "apart": {"not-dicom": 1},
+        "gains": [{"code": "kind-unknown", "act": "scantwin kinds", "files": 2, "studies": 2, "why": "It lists them."}],
+    },
     "kinds": {
         "schema": 1,
         "combinations": [

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import asdict
 from datetime import date
 
 import pandas as pd
@@ -12,6 +13,7 @@ from sqlalchemy import select, update
 from db.columns import typed
 from db.evaluations import save_evaluation
 from db.labels import save_labels
+from db.series import SeriesRow, save_series
 from db.tables import Embedding, Encoder, Scan
 from db.verdicts import save_controls, save_verdict
 from db.views import VIEWS
@@ -49,6 +51,7 @@ def full(house):
              "source": "CANARY 2", "valid_from": date(2025, 1, 1)},
         ])  # fmt: skip
         encoder = connection.execute(select(Encoder.id, Encoder.cover)).first()
+        save_series(connection, [asdict(SeriesRow("s", "study-bbbbbbbbbbbbbbbb", "CT", "Maker", "One"))])
         scan, prior = connection.scalars(select(Embedding.scan).where(Embedding.encoder == encoder.id).limit(2))
         save_controls(connection, scan=scan, encoder=encoder.id, priors=[prior])
         save_evaluation(connection, {

@@ -202,7 +202,9 @@ def finish_files(site: Site, ticket: Ticket) -> None:
     for some in slices(in_pages(site, settled, size=CHUNK), CHUNK):
         with site.db.read() as connection:
             rows = identity.file_rows(connection, some)
-        files = [file_row(ticket, r.key, r.code or "gone", why=r.why, size_bytes=r.size_bytes) for r in rows]
+        files = [
+            file_row(ticket, r.key, r.code or "gone", why=r.why, series=r.series, size_bytes=r.size_bytes) for r in rows
+        ]
         with site.db.write(ticket.right) as connection:
             save_files(connection, map(mapping_of, files))
         with site.db.write(ticket.right) as connection:

@@ -28,6 +28,7 @@ from db.scans import (
     studies_without_main,
     withdraw_scans,
 )
+from db.series import SeriesRow, save_series
 from flows.records.dating import dated, today
 from flows.records.persons import person_of
 from flows.records.recipes import InputsWanted, inputs_wanted
@@ -43,6 +44,7 @@ from scans.mainscan import MainCandidate, main_scan
 from scans.outcome import Refusal, StillArriving, UidConflict, outcome
 from scans.picture import allowed, pictures
 from scans.siblings import exposure_of
+from scans.source import source_of
 from scans.stack import Ending, Grouping, Stack
 from scans.volume import Volume, read_volume
 from siamese.recipe import Recipe
@@ -75,6 +77,7 @@ class Rows:
     scans: list[Built] = field(default_factory=list)
     files: list[OutcomeRow] = field(default_factory=list)
     further: list[tuple[str, str]] = field(default_factory=list)  # multi-frame file, a scan of it beside its first
+    series: list[SeriesRow] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)  # scan -> digest of its content
     changed: list[str] = field(default_factory=list)  # files that are not those whose headers were read
     seen_anew: list[str] = field(default_factory=list)  # scans of another kind, which encoders see otherwise
@@ -96,7 +99,7 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
         people = persons.patients_of_persons(connection, {person_of(member.header).key for member in members})
     whose = Whose(site.keys, people, {file: part for some in read for file, part in some.parts.items()})
     save_identity(site, ticket, members, whose)
-    rows, counts = Rows(whose, day, inputs), Counter[str]()
+    rows, counts = Rows(whose, day, inputs), Counter(grouped_series=len(read))
     for some in read:
         _add_series(site, ticket, rows, some, known, counts)
     moved = [scan for scan, owner in rows.owners().items() if before.get(scan, owner) != owner]
@@ -108,6 +111,7 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
         save_patients(connection, map(mapping_of, rows.patients.values()))
         save_studies(connection, map(mapping_of, rows.studies.values()))
         save_scans(connection, [built.columns() for built in rows.scans])
+        save_series(connection, map(mapping_of, rows.series))
         save_files(connection, map(mapping_of, rows.files))
         delete_embeddings(connection, rows.seen_anew)
         save_further_scans(connection, [{"file": file, "scan": scan} for file, scan in rows.further])
@@ -154,6 +158,8 @@ def _add_series(
     from flows.records.file_row import file_row
 
     sizes = {member.file: member.header.size_bytes for member in series.members}
+    origin = _series_row(site, rows.whose, series)
+    rows.series.append(origin)
     grouping = series.grouping(site)
     endings, used = _told_apart(site, series, grouping, rows), dict[str, OutcomeRow]()
     for stack in grouping.stacks:
@@ -180,17 +186,25 @@ def _add_series(
                 rows.further.append((file, scan))
             else:
                 why = grouping.unused.get(file, "")
-                ended = file_row(ticket, file, code, why=why, scan=scan, size_bytes=sizes[file])
+                ended = file_row(ticket, file, code, why=why, scan=scan, series=origin.key, size_bytes=sizes[file])
                 used[file] = replace(ended, outcome="used")
     endings = [ending for ending in endings if ending.file not in used]
     rows.files += used.values()
     rows.files += [
-        file_row(ticket, ending.file, ending.code, why=ending.why, size_bytes=sizes[ending.file]) for ending in endings
+        file_row(ticket, ending.file, ending.code, why=ending.why, series=origin.key, size_bytes=sizes[ending.file])
+        for ending in endings
     ]
 
 
 def _is_seen_alike(inputs: InputsWanted, kind: Kind, before: str) -> bool:
     return all(recipe.is_blind_to(before, kind.key) for recipe in inputs.recipes[kind.cover])
+
+
+def _series_row(site: Site, whose: Whose, series: Series) -> SeriesRow:
+    source, place = source_of([member.header for member in series.members])
+    member = series.members[place]
+    key = site.keys.key("series", member.header.identity.series_uid)
+    return SeriesRow(key, whose.of(member).study, source.modality, source.manufacturer, source.model)
 
 
 def _told_apart(site: Site, series: Series, grouping: Grouping, rows: Rows) -> list[Ending]:
