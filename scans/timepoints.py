@@ -34,7 +34,7 @@ KEYS: tuple[Key, ...] = (
     ("gradient direction", lambda h: h.gradient),
     ("instance number", lambda h: h.instance_number),
 )
-OF_THE_BRAIN = frozenset({"dwi", "bold", "perfusion"})  # trigger times of these are no heart's
+NO_HEART = frozenset({"dwi", "bold", "perfusion"})  # their trigger times count time from the beginning
 BY_HEART = frozenset({"cardiac phase", "trigger time"})
 
 # Which time point stands for the series, by what it is of. Diffusion: of b0 and of the highest b-value each the first.
@@ -97,7 +97,7 @@ def points(headers: Sequence[Header], indices: Sequence[int], places: Sequence[i
 def chosen(found: Points, family: str, n_places: int) -> tuple[int, str]:
     """Return the number of the time point that stands for a series, by `STANDS`, and of what it was taken to be."""
     whole = [n for n, group in enumerate(found.groups) if len(group) == n_places]
-    if family not in OF_THE_BRAIN and BY_HEART & set(found.told_by):
+    if family not in NO_HEART and BY_HEART & set(found.told_by):
         family = "heart"
     rule = family if family in STANDS else "other mr"
     place = STANDS[rule][0]

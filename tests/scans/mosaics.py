@@ -35,7 +35,7 @@ def csa(entries: dict[str, Sequence[str]], *, is_new: bool = True) -> bytes:
         for text in [*values, *[""] * (6 - len(values))]:
             raw = text.encode() + b"\0" if text else b""
             first = len(raw) if is_new else len(raw) + 6
-            packed += struct.pack("<4i", first, len(raw), 77, len(raw)) + raw + b"\0" * (-len(raw) % 4)
+            packed += struct.pack("<4i", first, first, 77, first) + raw + b"\0" * (-len(raw) % 4)
     return packed
 
 

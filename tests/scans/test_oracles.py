@@ -181,10 +181,10 @@ def test_phantoms_in_every_lossless_syntax_are_read_alike(tmp_path, syntax):
 
 SERIES = (
     "ct_head_small_93", "mr_t1_siemens7t_384", "mr_t1sag_siemens_hfp_35", "mr_t1sag_siemens_hfs_35",
-    "mr_enhanced_philips_fmap_1x64", "mr_enhanced_siemens_xa10_4x6",
+    "mr_enhanced_philips_fmap_1x64", "mr_enhanced_siemens_xa10_4x6", "mr_fmri_ge_150",
 )  # fmt: skip
 REFUSED = (
-    "ct_head_ge_tilt_28", "ct_chest_priors_5x2", "mr_fmri_ge_150", "stack_notavolume_4", "stack_sliceincrement_4",
+    "ct_head_ge_tilt_28", "ct_chest_priors_5x2", "stack_notavolume_4", "stack_sliceincrement_4",
 )  # fmt: skip
 HIGHDICOM_CANNOT = ("mr_enhanced_philips_fmap_1x64",)
 

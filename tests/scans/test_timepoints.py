@@ -100,6 +100,14 @@ def test_of_several_b_values_b0_and_the_highest_stand_and_are_never_of_one_kind(
     }  # fmt: skip
 
 
+def test_a_b_value_stands_aside_only_for_one_that_became_a_volume(make_members: Maker) -> None:
+    told = [{"b_value": b, "acquisition_number": n} for n, b in enumerate((500.0, 1000.0, 1000.0))]
+    members = film(make_members, told, n_slices=5, series_description="DWI", **MR)
+    lacking = [m for m in members if m.file not in ("file7", "file12")]  # the same slice of both at 1000
+    assert codes(group(lacking)) == {"missing-slices"} and len(group(lacking).endings) == 13
+    assert codes(group([*lacking, members[7]])) == {"time-point"}
+
+
 def test_a_gradient_direction_tells_volumes_of_one_b_value_apart(make_members: Maker) -> None:
     told = [{"gradient": g} for g in ((0.0, 1.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 0.0, 1.0))]
     members = film(make_members, told, series_description="DWI", b_value=1000.0, **MR)
@@ -157,6 +165,12 @@ def test_settings_of_single_slices_tell_no_time(make_members: Maker) -> None:
         for n, m in enumerate(members)
     ]
     assert codes(group(timed)) == {"time-series"}
+
+
+def test_packages_of_slices_tell_no_time(make_members: Maker) -> None:
+    members = numbered(film(make_members, [{}] * 5, n_slices=8), range(40))
+    slabs = [replace(m, header=replace(m.header, acquisition_number=n % 8 // 4)) for n, m in enumerate(members)]
+    assert standing(group(slabs), 8) == {"ct/chest/3d": [0]}
 
 
 def test_a_film_of_one_place_is_no_volume(make_members: Maker) -> None:
