@@ -78,8 +78,8 @@ def kind_of(header: Header, *, is_volume: bool, table: Mapping[str, str] = NO_ED
             side, rule = _side(header)
             parts, rules = [*parts, side], [*rules, rule]
     elif family == "mg":
-        for told, rule in (_view(header, family, part, edits), _side(header)):
-            parts, rules = [*parts, told], [*rules, rule]
+        (view, by_view), (side, by_side) = _view(header, family, part, edits), _side(header)
+        parts, rules = [*parts, view, side], [*rules, by_view, by_side]
     elif family == "mr":
         sequence, rule = edits.get("sequence") or sequence_of(header)
         parts, rules = [*parts, sequence], [*rules, rule]
