@@ -183,8 +183,8 @@ def _view(header: Header, family: str, part: str, edits: Mapping[str, tuple[str,
     if family in ANGLED:
         if header.positioner_motion == "DYNAMIC":
             return UNKNOWN, "PositionerMotion DYNAMIC"
-        if view := view_of(header.primary_angle_deg, header.secondary_angle_deg):
-            return view, "PositionerPrimaryAngle and PositionerSecondaryAngle"
+        if told := view_of(header.primary_angle_deg, header.secondary_angle_deg):
+            return told, "PositionerPrimaryAngle and PositionerSecondaryAngle"
     for name, text in (("ViewPosition", header.view), ("ViewCodeSequence", header.view_code)):
         word = text.strip().upper()
         if word in SIDES and part in PAIRED:
