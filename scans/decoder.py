@@ -147,8 +147,7 @@ def _by_jpeg(frame: bytes, header: Header) -> np.ndarray:
 
     if header.samples_per_pixel == 1:
         return np.asarray(jpeg8_decode(frame))
-    colours = "YCBCR" if header.photometric.startswith("YBR") else "RGB"  # as the header says, whatever markers guess
-    return np.asarray(jpeg8_decode(frame, colorspace=colours, outcolorspace=colours))
+    return np.asarray(jpeg8_decode(frame, colorspace="RGB", outcolorspace="RGB"))  # as stored, whatever markers say
 
 
 def _by_rle(frame: bytes, header: Header) -> np.ndarray:

@@ -111,9 +111,9 @@ def _siemens(
         raise _Unclear("position, orientation or pixel spacing is absent")
     row, column = row_and_column(orientation)
     normal = _along(np.cross(row, column), csa_values(_bytes(reader, SIEMENS_IMAGE), (NORMAL,)).get(NORMAL, ()))
-    step_mm = reader.value(Field("", SLICE_STEP, "number", 0)) or values["slice_thickness_mm"]
-    if step_mm is None or step_mm <= 0:
-        raise _Unclear("SpacingBetweenSlices and SliceThickness are absent or impossible")
+    step_mm = reader.value(Field("", SLICE_STEP, "number", 0))
+    if step_mm is None or step_mm <= 0:  # the thickness is none: slices may have gaps
+        raise _Unclear("SpacingBetweenSlices is absent or impossible")
     rest = (per_side - 1) / (2 * per_side)  # of the picture, on either side of a slice around its centre
     first = np.array(position) + rest * (row * values["columns"] * spacing[1] + column * values["rows"] * spacing[0])
     places = first + np.outer(np.arange(n_tiles) * step_mm, normal)

@@ -92,21 +92,20 @@ def test_the_fourth_revision_has_frames_read_again_and_every_series_looked_at(em
     assert [(key, mtime, bool(grouped)) for key, mtime, grouped in found] == [("many", 0, False), ("one", 77, False)]
 
 
-def test_the_twenty_second_revision_has_modalities_read_again_that_were_set_aside(empty_url: str, monkeypatch) -> None:
-    upgrade_to(empty_url, "0021", monkeypatch)
+def test_the_twenty_third_revision_has_every_header_read_again(empty_url: str, monkeypatch) -> None:
+    upgrade_to(empty_url, "0022", monkeypatch)
     columns = (
         "key, path, size_bytes, mtime_ns, inode, state, code, why, sop_uid, series, study, series_uid, file_sha256"
     )
-    row = "'{0}', '{0}', 1, 77, 1, 'read', '', '', '', '', '', '', '', '', '{{\"sop_class_uid\"\\:\"{1}\"}}', true"
+    row = "'{0}', '{0}', 1, 77, 1, 'read', '', '', '', '', '', '', '', '', '{1}', true"
     insert = f"INSERT INTO identity.file ({columns}, pixel_sha256, header, grouped) VALUES ({row})"
-    pet, processed = "1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.1.3.1"
-    run(empty_url, insert.format("pet", pet), insert.format("raw", processed))
-    upgrade_to(empty_url, "0022", monkeypatch)
+    run(empty_url, insert.format("read", "{}"), insert.format("refused", ""))
+    upgrade_to(empty_url, "0023", monkeypatch)
     db = open_db(empty_url, must_be_current=False)
     with db.read() as connection:
         found = connection.execute(text("SELECT key, mtime_ns FROM identity.file ORDER BY key")).all()
     db.close()
-    assert [tuple(row) for row in found] == [("pet", 0), ("raw", 77)]
+    assert [tuple(row) for row in found] == [("read", 0), ("refused", 77)]
 
 
 def test_a_newer_database_is_refused_and_left_alone(db_url: str) -> None:

@@ -105,8 +105,7 @@ def test_what_proves_suv(pet: Callable[..., Header], tags: dict[str, Any], facto
         ({"PatientWeight": ""}, "PatientWeight is absent"), ({"PatientWeight": "0"}, "PatientWeight is impossible"),
         ({"PatientWeight": "-74"}, "impossible"), ({"PatientWeight": "74000"}, "impossible"),
         ({"Units": "CNTS"}, "Units CNTS"), ({"Units": ""}, "Units is absent"), ({"Units": "PROPCPS"}, "Units PROPCPS"),
-        ({"Units": "GML", "SUVType": "LBM"}, "SUVType"),
-        ({"Units": "CANARY"}, "Units is absent or none that gives SUV"),
+        ({"Units": "GML", "SUVType": "LBM"}, "SUVType"), ({"Units": "CANARY"}, "Units is absent or none"),
         ({"CorrectedImage": ["ATTN"]}, "DECY"), ({"CorrectedImage": ""}, "CorrectedImage"),
         ({"DecayCorrection": "NONE"}, "DecayCorrection"), ({"RescaleSlope": None, "RescaleIntercept": None}, "Rescale"),
         ({"SeriesTime": ""}, "SeriesTime is absent"), ({"SeriesTime": "110000"}, "begins after the acquisition"),
@@ -203,3 +202,14 @@ def test_a_real_slice_of_pet_tells_its_suv(shared_data: Path) -> None:
     header = read_header(shared_data / "dicom_odd" / "fodicom__GH184.dcm")
     left_bq = 474592928 * 0.5 ** ((11 * 3600 + 36 - 9 * 3600 - 32 * 60) / 6588)
     assert header.suv_per_unit == pytest.approx(90000 / left_bq, rel=1e-8)
+
+
+def test_why_values_are_relative_makes_neither_another_scan_nor_a_conflict(
+    series: Callable[..., Any], pet: Callable[..., Header]
+) -> None:
+    reasons: tuple[dict[str, Any], ...] = ({"PatientWeight": "0"}, {"DecayCorrection": "NONE"})
+    digests = {series(**tags)[0].stacks[0].digest for tags in reasons}
+    assert len(digests) == 1
+    members = [Member(f"file{i}", f"p{i}", pet(**tags)) for i, tags in enumerate(reasons)]
+    assert members[0].header.uptake_why != members[1].header.uptake_why
+    assert sorted(e.code for e in group(members).endings) == ["duplicate", "single-slice"]
