@@ -83,8 +83,8 @@ class Coverage(Answer):
         if not files.total:
             return "No image file is there yet."
         return (
-            f"{files.in_lists:,} of {files.total:,} image files ({files.percent}) can be compared, "
-            f"of {studies.in_lists:,} of {studies.total:,} studies ({studies.percent})."
+            f"{files.in_lists:,} of {files.total:,} image files ({files.percent}) and "
+            f"{studies.in_lists:,} of {studies.total:,} studies ({studies.percent}) can be compared."
         )
 
     @classmethod

@@ -78,6 +78,7 @@ def test_files_of_scans_that_no_encoder_covers_are_told_apart(scans):
         scans.scan(connection, "flat", series="s1", cover="2d")
         scans.scan(connection, "deep", series="s4", cover="3d")
         scans.scan(connection, "held", series="s5", cover="2d", state="held_back")
+        scans.scan(connection, "beside", series="s4", cover="2d", state="held_back")
         write(scans, connection, [("s1", "used", 1), ("s4", "used", 1), ("s5", "kind-unknown", 1)])
         found = code_tallies(connection, since=0, apart=(), unserved=("2d",))
     assert [(row.code, row.files) for row in found if row.modality == ALL] == [
