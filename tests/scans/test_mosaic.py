@@ -101,8 +101,8 @@ def test_the_number_of_tiles_is_read_from_wherever_it_stands(tmp_path: Path) -> 
         ({"SliceNormalVector": ["0", "1", "0"]}, {}, "SliceNormalVector is not the normal of ImageOrientationPatient"),
         ({"SliceNormalVector": ["0", "0", "2"]}, {}, "SliceNormalVector is not the normal of ImageOrientationPatient"),
         ({}, {"ImagePositionPatient": None}, "position, orientation or pixel spacing is absent"),
-        ({}, {"SpacingBetweenSlices": -3.0}, "SpacingBetweenSlices and SliceThickness are absent or impossible"),
-        ({}, {"SpacingBetweenSlices": None, "SliceThickness": None}, "SpacingBetweenSlices and SliceThickness are"),
+        ({}, {"SpacingBetweenSlices": -3.0}, "SpacingBetweenSlices is absent or impossible"),
+        ({}, {"SpacingBetweenSlices": None, "SliceThickness": None}, "SpacingBetweenSlices is"),
         ({}, {"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}, "row and column directions are not at"),
     ],
 )  # fmt: skip

@@ -157,7 +157,9 @@ def reason(code, files):
 
 
 def test_the_greatest_gain_comes_first_and_what_the_site_cannot_mend_is_none():
-    found = gains([reason("truncated", 900), reason("tilted", 50), reason("kind-unknown", 70)], ScansSettings(repair=[]))
+    found = gains(
+        [reason("truncated", 900), reason("tilted", 50), reason("kind-unknown", 70)], ScansSettings(repair=[])
+    )
     assert [(gain.act, gain.files) for gain in found] == [("scantwin kinds", 70), ('repair = ["tilt"]', 50)]
 
 
