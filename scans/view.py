@@ -49,6 +49,9 @@ def view_of(header: Header, family: str, part: str) -> tuple[str, str]:
     if family in ANGLED and header.positioner_motion == "DYNAMIC":
         return UNKNOWN, "PositionerMotion DYNAMIC"
     told = list(_views(header, family, part))
+    apart_from_it = [(view, name) for view, name in told if name != "PatientOrientation"]
+    if len({name for _, name in apart_from_it}) > 1:
+        told = apart_from_it  # two places outvote it: many scanners write one orientation whatever the view
     if not told:
         return UNKNOWN, ""
     view, name = told[0]

@@ -125,9 +125,9 @@ def test_a_slice_behind_the_last_tile_is_refused(tmp_path: Path) -> None:
         only([path])
 
 
-def test_without_a_spacing_slices_follow_each_other_by_their_thickness(tmp_path: Path) -> None:
-    volume = only([write_mosaic(tmp_path / "m", VOLUME, SpacingBetweenSlices=None)])
-    assert volume.spacing_mm[0] == pytest.approx(THICKNESS_MM, abs=1e-5)
+def test_the_thickness_of_slices_is_not_taken_for_their_distance(tmp_path: Path) -> None:
+    path = write_mosaic(tmp_path / "m", VOLUME, SpacingBetweenSlices=None)
+    assert ending(path) == ("mosaic-unsupported", "SpacingBetweenSlices is absent or impossible")
 
 
 def test_a_map_in_tiles_is_a_map(tmp_path: Path) -> None:

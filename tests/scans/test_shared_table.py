@@ -19,7 +19,7 @@ from scans.stack import Grouping, Member, Stack, group
 TABLE = Path(__file__).with_name("shared_table.csv")
 MAIN = {  # series: kind, whether it stands for its study, why
     "ct_head_small_93": ("ct/unknown/3d", None),  # no tag names the part; held back, so never a main scan
-    "mr_t1_siemens7t_384": ("mr/unknown/3d/t1", None),  # "anat" may be any part of the body
+    "mr_t1_siemens7t_384": ("mr/head/3d/t1", "only scan of its kind"),  # by a name of the Brain Imaging Data Structure
     "mr_t1sag_siemens_hfs_35": ("mr/head/3d/t1", "only scan of its kind"),
     "mr_t1sag_siemens_hfp_35": ("mr/head/3d/t1", "only scan of its kind"),
 }
