@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mosaics import STEP_MM, THICKNESS_MM, TILTED, csa, tiled, write_mosaic, write_slices
+from mosaics import STEP_MM, TILTED, csa, tiled, write_mosaic, write_slices
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
