@@ -3,27 +3,25 @@
 `group` is a pure function of the set of its members: neither their order nor their names matter.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from scans import copies, newer, regions
+from scans import regions
 from scans.concatenation import incomplete
+from scans.content import digest_of
 from scans.encoding import with_one_uptake
 from scans.geometry import place
-from scans.header import Header
+from scans.instances import one_of_each
 from scans.kind import NO_EDITS, Kind, kind_of
+from scans.member import Ending, Member, Place, end, series_of
 from scans.outcome import (
-    DuplicateInstance,
     EnhancedUnsupported,
     MixedPatients,
     Refusal,
     Rejected,
     TimePoint,
-    UidConflict,
 )
 from scans.part import UNKNOWN
 from scans.passport import Passport, projection_passport, volume_passport
@@ -36,56 +34,6 @@ from scans.timeseries import Aside
 __all__ = ["Ending", "Grouping", "Member", "Passport", "Stack", "group"]
 
 
-NOT_CONTENT = frozenset(
-    (
-        "identity",
-        "size_bytes",
-        "file_sha256",
-        "has_preamble",
-        "transfer_syntax_uid",
-        "syntax_guessed",
-        "pixel_offset",
-        "pixel_length",
-        "sex",
-        "age_years",
-        "instance_number",
-        "frames",
-        "stack_id",
-        "dimensions",
-        "irradiation_event_uid",
-        "rejection",
-        "kvp",
-        "concatenation_uid",
-        "concatenation_number",
-        "concatenation_total",
-        "concatenation_offset",
-        "slice_location_mm",
-        "in_stack_position",
-        "scan_options",
-        "cardiac_phase",
-        "gradient",
-        "maker_b_value",
-        "created_date",
-        "created_time",
-        "coerced",
-        "modified",
-        "region_codes",
-        "view_codes",
-        "procedure",
-        "procedure_codes",
-        "requested_procedure",
-        "requested_codes",
-        "requested_description",
-        "performed_description",
-        "receive_coil",
-        "transmit_coil",
-        "angio_flag",
-        "acquisition_type",
-        "uptake_why",
-    )
-)  # fields of a header that may change without making another scan; identity's ids count apart
-
-
 GROUPING = 4  # raised when the rules here or behind decide otherwise: every series is then looked at again
 
 NO_CONFLICTS: Mapping[str, Sequence[str]] = MappingProxyType({})
@@ -94,19 +42,6 @@ TELL_THE_KIND = (
     "procedure_codes", "requested_procedure", "requested_codes", "requested_description", "performed_description",
     "receive_coil", "transmit_coil", "drug", "uptake", "uptake_why", "view_code", "view_codes", "image_laterality",
 )  # fmt: skip
-MOST_FILES_NAMED = 3  # in one sentence
-MOST_NAMES = 4  # of what copies differ in
-Place = tuple[str, str]  # study and series UID
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A file whose header was read."""
-
-    file: str  # the caller's key
-    path: str  # relative to the archive, as in scans.archive
-    header: Header  # of the file, in a stack of frames that of the frame
-    frame: int = 0  # which of the file's frames; 0 in a file with one
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +61,6 @@ class _Rules:
     table: Mapping[str, str]  # of kinds
     repair: Collection[str]
     sibling: str  # the part of the body that other series tell
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A member that is in no stack, and why."""
-
-    file: str
-    code: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +106,9 @@ def group(
     endings: list[Ending] = []
     stacks: list[Stack] = []
     left = [member for member in ordered if not _is_withdrawn(member, rejected, endings)]
-    for series in _by_series(_one_of_each(left, conflicts, decoded, table, endings)):
+    for series in _by_series(one_of_each(left, conflicts, decoded, table, endings)):
         if len({(m.header.identity.patient_id, m.header.identity.issuer) for m in series}) > 1:
-            _end(series, MixedPatients("several patient ids in one series"), endings)
+            end(series, MixedPatients("several patient ids in one series"), endings)
             continue
         sibling = beside.get(series[0].header.identity.series_uid, "")
         _stack_series(series, _Rules(table, repair, sibling), stacks, endings)
@@ -218,140 +144,19 @@ def _one_ending_each(
 def _is_withdrawn(member: Member, rejected: Mapping[str, str], endings: list[Ending]) -> bool:
     if member.file not in rejected or member.header.rejection:  # a note stays, whatever another one says of it
         return False
-    _end([member], Rejected(rejected[member.file]), endings)
+    end([member], Rejected(rejected[member.file]), endings)
     return True
-
-
-@dataclass
-class _Chosen:
-    """What became of the copies of each instance of some series."""
-
-    agreeing: list[list[Member]] = field(default_factory=list)  # copies that mean the same, the one that counts first
-    corrected: dict[Place, list[list[Member]]] = field(default_factory=dict)  # the newest copy first
-    contested: dict[Place, str] = field(default_factory=dict)  # series -> a file in conflict
-
-    def contest(self, same: Sequence[Member], told: str, elsewhere: Sequence[str], endings: list[Ending]) -> None:
-        """End copies that contradict each other."""
-        for member in same:
-            others = [other.file for other in same if other is not member] + list(elsewhere)
-            _end([member], UidConflict(f"{told}: {_named(others)}"), endings)
-            at = _series_of(member)
-            self.contested[at] = min(self.contested.get(at, member.file), member.file)
-
-
-def _one_of_each(
-    ordered: Sequence[Member],
-    conflicts: Mapping[str, Sequence[str]],
-    decoded: Callable[[Member], str] | None,
-    table: Mapping[str, str],
-    endings: list[Ending],
-) -> list[Member]:
-    """Keep one of each SOP instance that can be part of a scan, of one sending as far as it reaches.
-
-    A volume with slices in conflict is not used without them: all slices of the series are in conflict then.
-    """
-    by_uid: dict[str, list[Member]] = {}
-    for member in ordered:
-        by_uid.setdefault(member.header.identity.sop_uid, []).append(member)
-    rank = copies.ranks([member.header for member in ordered])
-    chosen = _Chosen()
-    for same in by_uid.values():
-        if len(same) > 1:
-            same.sort(
-                key=lambda m: (rank[copies.sending(m.header)], repr(_shown(m.header)), m.header.file_sha256, m.file)
-            )
-        refusals = [screen(member.header) for member in same]
-        elsewhere = sorted({other for member in same for other in conflicts.get(member.file, ())})
-        if all(refusals):  # set aside anyway: it does not matter which of them is right
-            for member, refusal in zip(same, refusals, strict=True):
-                _end([member], refusal or DuplicateInstance(), endings)
-            continue
-        names, told = _contradiction(same, elsewhere, decoded, table)
-        newest = None if elsewhere or copies.NO_CORRECTION & set(names) else newer.newest([m.header for m in same])
-        if not told:
-            chosen.agreeing.append(same)
-        elif newest is None:
-            chosen.contest(same, told, elsewhere, endings)
-        else:
-            same.insert(0, same.pop(newest))
-            chosen.corrected.setdefault(_series_of(same[0]), []).append(same)
-    return _without_contested(_of_one_copy(chosen, endings), chosen.contested, endings)
-
-
-def _of_one_copy(chosen: _Chosen, endings: list[Ending]) -> list[Member]:
-    """Return the copies that count; a corrected volume is of the newer copy as a whole, or in conflict."""
-    kept = []
-    agreeing: dict[Place, list[list[Member]]] = {}
-    for same in chosen.agreeing:
-        agreeing.setdefault(_series_of(same[0]), []).append(same)
-    for at, corrected in chosen.corrected.items():
-        former = list(dict.fromkeys(other.header for same in corrected for other in same[1:]))
-        slices = [same for same in agreeing.get(at, ()) if not is_projection(same[0].header.sop_class_uid)]
-        later = [[m for m in same if all(newer.is_newer(m.header, old) for old in former)] for same in slices]
-        if at in chosen.contested or not all(later):
-            for same in corrected:
-                chosen.contest(same, "the series was corrected in a part of its slices; the others", (), endings)
-            continue
-        for same, some in zip(slices, later, strict=True):
-            same.insert(0, same.pop(same.index(some[0])))
-        for same in corrected:
-            kept.append(same[0])
-            counts = f"{len(same)} copies; the one that was corrected last counts: {_named([same[0].file])}"
-            _end(same[1:], DuplicateInstance(counts), endings)
-    for same in chosen.agreeing:
-        kept.append(same[0])
-        _end(same[1:], DuplicateInstance(f"{len(same)} copies; the one that counts: {_named([same[0].file])}"), endings)
-    return kept
-
-
-def _contradiction(
-    same: Sequence[Member],
-    elsewhere: Sequence[str],
-    decoded: Callable[[Member], str] | None,
-    table: Mapping[str, str],
-) -> tuple[list[str], str]:
-    """Say what the copies of one instance contradict each other in, and that as a sentence, "" if they do not."""
-    names, n_meanings = list[str](), 1
-    if len(same) > 1:
-        of_pixels = None if decoded is None else (lambda index: decoded(same[index]))
-        names, n_meanings = copies.differences([member.header for member in same], of_pixels, table)
-    if n_meanings > 1:
-        named = ", ".join(names[:MOST_NAMES]) + (" and more" if len(names) > MOST_NAMES else "")
-        return names, f"{n_meanings} different contents under one SOP instance UID ({named}); the others"
-    return names, "the SOP instance UID stands on another content elsewhere" if elsewhere else ""
-
-
-def _without_contested(kept: Sequence[Member], contested: Mapping[Place, str], endings: list[Ending]) -> list[Member]:
-    left = []
-    for member in kept:
-        other = contested.get(_series_of(member))
-        if other is None or is_projection(member.header.sop_class_uid):
-            left.append(member)
-        else:
-            told = "another slice of the series stands on different contents"
-            _end([member], UidConflict(f"{told}: {_named([other])}"), endings)
-    return left
-
-
-def _named(files: Sequence[str]) -> str:
-    """Name files by key; a person's door puts the path in its place."""
-    more = f" and {len(files) - MOST_FILES_NAMED} more" if len(files) > MOST_FILES_NAMED else ""
-    return ", ".join(f"file {file}" for file in files[:MOST_FILES_NAMED]) + more
 
 
 def _by_series(members: Iterable[Member]) -> list[list[Member]]:
     series: dict[Place, list[Member]] = {}
     for member in members:
-        series.setdefault(_series_of(member), []).append(member)
+        series.setdefault(series_of(member), []).append(member)
     return list(series.values())
 
 
 def _of_file(member: Member) -> tuple[str, str]:
     return member.header.file_sha256, member.file
-
-
-def _series_of(member: Member) -> Place:
-    return member.header.identity.study_uid, member.header.identity.series_uid
 
 
 def _stack_series(
@@ -363,11 +168,11 @@ def _stack_series(
     slices: list[Member] = []
     lacking = incomplete([member.header for member in series])
     for index, lack in lacking.items():
-        _end([series[index]], lack, endings)
+        end([series[index]], lack, endings)
     for member in (member for index, member in enumerate(series) if index not in lacking):
         if is_projection(member.header.sop_class_uid):
             kind = kind_of(member.header, is_volume=False, table=rules.table, sibling=rules.sibling)
-            stacks.append(Stack((member,), projection_passport(member.header), kind, _digest([member])))
+            stacks.append(Stack((member,), projection_passport(member.header), kind, digest_of([member])))
         else:
             slices += _slices(member, endings)
     split = split_series([member.header for member in slices])
@@ -381,7 +186,7 @@ def _stack_series(
     for aside in reversed(split.aside):
         ended.update(dict.fromkeys(aside.indices, _why_aside(aside, ended)))
     for index, why in ended.items():
-        _end([slices[index]], why, endings)
+        end([slices[index]], why, endings)
 
 
 def _why_aside(aside: Aside, ended: Mapping[int, Refusal]) -> Refusal:
@@ -395,12 +200,12 @@ def _slices(member: Member, endings: list[Ending]) -> list[Member]:
     if not is_multi_frame(member.header.sop_class_uid) and not member.header.frames:
         return [member]
     if not member.header.frames:
-        _end([member], EnhancedUnsupported(f"{member.header.n_frames} frames without functional groups"), endings)
+        end([member], EnhancedUnsupported(f"{member.header.n_frames} frames without functional groups"), endings)
     slices = []
     for index in range(len(member.header.frames)):
         one = replace(member, header=member.header.of_frame(index), frame=index)
         if refusal := screen(one.header):
-            _end([one], refusal, endings)
+            end([one], refusal, endings)
         else:
             slices.append(one)
     return slices
@@ -421,7 +226,7 @@ def _stack(slices: Sequence[Member], rules: _Rules, *, has_regions: bool) -> Sta
     members = tuple(slices[i] for i in placement.order)
     kind = _kind_of_all(members, rules)
     passport = volume_passport([member.header for member in members], placement)
-    return Stack(members, passport, kind, _digest(members, placement.repairs))
+    return Stack(members, passport, kind, digest_of(members, placement.repairs))
 
 
 def _kind_of_all(members: Sequence[Member], rules: _Rules) -> Kind:
@@ -439,40 +244,3 @@ def _kind_of_all(members: Sequence[Member], rules: _Rules) -> Kind:
     parts = [sorted(set(some)) for some in zip(*(other.key.split("/") for other in n_slices), strict=False)]
     key = "/".join(some[0] if len(some) == 1 else UNKNOWN for some in parts)
     return Kind(key, kind.cover, "the slices do not agree", False)
-
-
-def _end(members: Iterable[Member], refusal: Refusal, endings: list[Ending]) -> None:
-    endings += [Ending(member.file, refusal.code, refusal.facts) for member in members]
-
-
-def _content(header: Header) -> tuple[object, ...]:
-    """Return whose an instance is, where it lies, and what it shows."""
-    who = header.identity
-    return (
-        who.patient_id, who.issuer, who.study_uid, who.series_uid, who.sop_uid, header.sop_class_uid,
-        header.pixel_sha256, header.position_mm, header.orientation, header.pixel_spacing_mm,
-        header.rescale_slope, header.rescale_intercept, header.padding_value, header.padding_limit,
-    )  # fmt: skip
-
-
-@cache
-def _content_fields() -> tuple[tuple[str, object], ...]:
-    """Return name and empty value of the fields that make a scan; empty ones do not count.
-
-    So a version that reads one more tag gives another key only to scans that have it.
-    """
-    return tuple(sorted((f.name, f.default) for f in fields(Header) if f.name not in NOT_CONTENT))
-
-
-def _shown(header: Header) -> list[tuple[str, object]]:
-    return [(name, value) for name, empty in _content_fields() if (value := getattr(header, name)) != empty]
-
-
-def _digest(members: Sequence[Member], repairs: str = "") -> str:
-    """Return the digest of all that decides volume, kind and date; not of how the file was sent or who it names."""
-    digest = hashlib.sha256()
-    for member in members:
-        digest.update(repr((_content(member.header), _shown(member.header))).encode() + b"\n")
-    if repairs:  # what was mended is another scan
-        digest.update(repairs.encode())
-    return digest.hexdigest()

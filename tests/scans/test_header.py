@@ -25,10 +25,11 @@ from pydicom.uid import (
     JPEG2000Lossless,
 )
 
+from scans.content import NOT_CONTENT
 from scans.header import Header, read_header
 from scans.kind import EDITABLE
 from scans.outcome import Refusal
-from scans.stack import NOT_CONTENT, Member, group
+from scans.stack import Member, group
 
 Save = Callable[..., Path]
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scans.content import NOT_CONTENT, content_fields
 from scans.header import Header, read_header
 from scans.outcome import NoGeometry
-from scans.stack import NOT_CONTENT, Grouping, Member, _content_fields, group
+from scans.stack import Grouping, Member, group
 
 CR = "1.2.840.10008.5.1.4.1.1.1"
 MR = "1.2.840.10008.5.1.4.1.1.4"
@@ -372,11 +373,11 @@ def test_a_field_that_a_header_does_not_have_changes_no_scan(make_members: Maker
     digest = group(members).stacks[0].digest
     told = [changed(member, acquisition_contrast="T1") for member in members]
     assert group(told).stacks[0].digest != digest
-    monkeypatch.setattr("scans.stack.NOT_CONTENT", NOT_CONTENT | {"acquisition_contrast"})
-    _content_fields.cache_clear()  # as a version that does not know the tag
+    monkeypatch.setattr("scans.content.NOT_CONTENT", NOT_CONTENT | {"acquisition_contrast"})
+    content_fields.cache_clear()  # as a version that does not know the tag
     assert group(told).stacks[0].digest == digest
     monkeypatch.undo()
-    _content_fields.cache_clear()
+    content_fields.cache_clear()
 
 
 def constant(members: list[Member], told: Callable[[int], dict[str, Any]]) -> list[Member]:
