@@ -3,38 +3,23 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydicom.dataelem import RawDataElement
-
 from scans.birth import known_age_years
 from scans.cine import REPRESENTATIVE, angles_of, stated_frame
-from scans.dicomfile import PIXEL_TAGS, Parsed, parse, quiet, read_bytes
+from scans.dicomfile import Parsed, parse, quiet, read_bytes
+from scans.faults import OFFSETS, check_image, faults_of, rescale_faults
 from scans.frame import DIMENSIONS, FRAME_GROUPS, SHARED_GROUPS, Frame, Frames, read_frames
 from scans.mosaic import MOSAIC_NEEDS, TILED, Mosaic, read_mosaic
-from scans.needed import (
-    DETECTOR,
-    LAYOUT,
-    PIXELS,
-    PLACE,
-    RESCALE,
-    SPACING,
-    bits_fault,
-    faults_in,
-    rescale_fault,
-)
 from scans.outcome import (
-    BadValue,
     Dicomdir,
     MissingUid,
     NestedTooDeep,
     NotConformant,
     NotDicom,
     Refusal,
-    TooLarge,
     Truncated,
     Unreadable,
 )
@@ -55,13 +40,11 @@ ENOUGH_ELEMENTS = 3  # that we know, to call a file without preamble DICOM at al
 MODALITY_LUT, LUT_TYPE = 0x00283000, 0x00283004
 ORIGINAL_ATTRIBUTES, MODIFIED_AT = 0x04000561, 0x04000562
 OVERLAY_POSITIONS = tuple((group << 16) | 0x0102 for group in range(0x6000, 0x6020, 2))  # OverlayBitPosition
-OFFSETS = 0x7FE00001  # ExtendedOffsetTable: 8 bytes a frame
 ALSO_READ = (
     DIRECTORY_RECORDS, PATIENT_AGE, SHARED_GROUPS, FRAME_GROUPS, DIMENSIONS, TITLE, EVIDENCE, OFFSETS,
     ORIGINAL_ATTRIBUTES, *B_VALUE_TAGS, *OVERLAY_POSITIONS, *UPTAKE_TAGS, REPRESENTATIVE, REGIONS, *SPECT_TAGS,
 )  # fmt: skip
 FINEST_MM, COARSEST_MM = 0.001, 100.0  # pixels beyond these are no pixels of a patient
-MOST_PIXEL_BYTES = 4 * 2**30  # of one object, unpacked; a header that announces more is damaged or hostile
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,9 +274,9 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         values["rejection"], named = rejection_of(parsed.dataset)
         identity = dataclasses.replace(identity, rejects=named)
     layout = _layout(values)
-    faults = _faults(values, reader, parsed)
+    faults = faults_of(values, reader, parsed)
     if parsed.pixel_element:
-        _check_image(layout, faults)
+        check_image(layout, faults)
     pixels = stored_pixels(parsed, layout)
     if family_of(values["sop_class_uid"]) == "us":
         region = read_region(reader, layout.rows, layout.columns)
@@ -310,7 +293,7 @@ def _header(content: bytes, parsed: Parsed) -> Header:
     mosaic = _mosaic(content, values)
     faults += [mosaic.fault] if mosaic.fault else []
     if not any("escale" in fault for fault in faults):
-        faults += _rescale_faults(values, found.frames, parsed)
+        faults += rescale_faults(values, found.frames, parsed)
     if pixels.fault:
         faults.append(pixels.fault)
     return Header(
@@ -369,45 +352,6 @@ def _modified(reader: Reader) -> tuple[str, ...]:
     return told or (("",) if reader.holds(ORIGINAL_ATTRIBUTES) else ())
 
 
-def _faults(values: dict[str, Any], reader: Reader, parsed: Parsed) -> list[str]:
-    """Return what is wrong with the tags that a scan's pixels and place need; of what can be no scan, nothing."""
-    sop_class = values["sop_class_uid"]
-    if not family_of(sop_class) or parsed.pixel_element != "PixelData":
-        return []
-    needs = [*PIXELS, *RESCALE, *SPACING]
-    if not is_projection(sop_class):
-        needs += PLACE
-    elif values["pixel_spacing_mm"] is None:
-        needs += DETECTOR
-    faults = list(faults_in(reader, needs, parsed.twice))
-    if values["pixel_representation"] not in (0, 1):
-        faults.append(f"PixelRepresentation is {values['pixel_representation']}, 0 or 1 is wanted")
-    if not faults and (fault := bits_fault(values["bits_allocated"], values["bits_stored"], values["high_bit"])):
-        faults.append(fault)
-    if values["padding_limit"] is not None and values["padding_value"] is None:
-        faults.append("PixelPaddingRangeLimit without PixelPaddingValue")
-    if parsed.twice & PIXEL_TAGS.keys():
-        faults.append("pixels stand there twice")
-    offsets = reader.elements.get(OFFSETS)
-    if isinstance(offsets, RawDataElement) and offsets.length not in (0, 8 * values["n_frames"]):
-        faults.append(f"an extended offset table of {offsets.length // 8} frames, {values['n_frames']} in the header")
-    return faults
-
-
-def _rescale_faults(values: dict[str, Any], frames: Sequence[Frame], parsed: Parsed) -> list[str]:
-    """Return what is wrong with the rescale of an object or of any of its frames; a Modality LUT goes before it."""
-    family = family_of(values["sop_class_uid"])
-    if not family or parsed.pixel_element != "PixelData" or values["has_modality_lut"]:
-        return []
-    if is_multi_frame(values["sop_class_uid"]) and not frames:
-        return []  # refused for that
-    told = {"rescale_slope": values["rescale_slope"], "rescale_intercept": values["rescale_intercept"]}
-    each = [told | frame.told() for frame in frames] or [told]
-    pairs = dict.fromkeys((one["rescale_slope"], one["rescale_intercept"]) for one in each)
-    faults = [rescale_fault(slope, intercept, is_ct=family == "ct") for slope, intercept in pairs]
-    return [fault for fault in faults if fault]
-
-
 def _lut_type(reader: Reader) -> str:
     items = [Reader(item) for item in reader.items(MODALITY_LUT)[:1]]
     return items[0].first(LUT_TYPE) if items else ""
@@ -452,20 +396,3 @@ def _choose_spacing(values: dict[str, Any]) -> None:
 
 def _layout(values: dict[str, Any]) -> Layout:
     return Layout(**{field.name: values[field.name] for field in dataclasses.fields(Layout)})
-
-
-def _check_image(layout: Layout, faults: Sequence[str]) -> None:
-    """Refuse pixels that cannot be laid out as the header says.
-
-    Raises:
-        BadValue: A count is zero, or cannot be understood.
-        TooLarge: More bytes than any scan has.
-    """
-    for fault in faults:
-        if fault.partition(" ")[0] in LAYOUT:
-            raise BadValue(fault)
-    for name in ("rows", "columns", "n_frames", "samples_per_pixel", "bits_allocated"):
-        if getattr(layout, name) < 1:
-            raise BadValue(f"{name} is absent, zero or no number")
-    if layout.n_bytes > MOST_PIXEL_BYTES:
-        raise TooLarge(f"{layout.n_bytes} bytes of pixels announced, at most {MOST_PIXEL_BYTES}")
