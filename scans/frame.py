@@ -19,7 +19,7 @@ DIMENSIONS, POINTER = 0x00209222, 0x00209165  # DimensionIndexSequence, Dimensio
 GROUPS = (  # the macros that hold what the fields below come from; of two that tell one field the later wins
     0x00209170, 0x00209171,  # attributes of the classic slices that an object was converted from
     0x00209113, 0x00209116, 0x00289110, 0x00209111, 0x00289145, 0x00189114, 0x00189112, 0x00189117, 0x00189115,
-    0x00189118, 0x00189226, 0x00189329, 0x00189504, 0x00189751, 0x00189314, 0x00209071, 0x00409096,
+    0x00189118, 0x00189226, 0x00189042, 0x00189329, 0x00189504, 0x00189751, 0x00189314, 0x00209071, 0x00409096,
 )  # fmt: skip
 PLACES = frozenset({0x00209057, 0x00200032, 0x00200037})  # dimensions that only say where a frame lies
 FIELDS = (
@@ -52,6 +52,7 @@ FIELDS = (
     Field("part", 0x00089208, "code", 0),
     Field("acquisition_contrast", 0x00089209, "code", 0),
     Field("kernel", 0x00181210, "text", 0),
+    Field("receive_coil", 0x00181250, "text", 0),
     Field("region", 0x00082218, "meaning", 0),
     Field("view_code", 0x00540220, "meaning", 0),
     Field("image_laterality", 0x00209072, "code", 0),
@@ -83,6 +84,7 @@ class Frame:
     image_type: tuple[str, ...] | None = None
     acquisition_contrast: str | None = None
     kernel: str | None = None
+    receive_coil: str | None = None
     region: str | None = None
     view_code: str | None = None
     image_laterality: str | None = None

@@ -25,6 +25,7 @@ from scans.outcome import (
 )
 from scans.pixelbytes import Layout, stored_pixels
 from scans.private import B_VALUE_TAGS, maker_b_value
+from scans.pulses import PULSE_TAGS, classic_terms
 from scans.rejection import EVIDENCE, TITLE, rejection_of
 from scans.sopclass import KEY_OBJECT, family_of, is_cine, is_multi_frame, is_projection
 from scans.spect import SPECT_TAGS, no_slices, read_slices
@@ -43,6 +44,7 @@ OVERLAY_POSITIONS = tuple((group << 16) | 0x0102 for group in range(0x6000, 0x60
 ALSO_READ = (
     DIRECTORY_RECORDS, PATIENT_AGE, SHARED_GROUPS, FRAME_GROUPS, DIMENSIONS, TITLE, EVIDENCE, OFFSETS,
     ORIGINAL_ATTRIBUTES, *B_VALUE_TAGS, *OVERLAY_POSITIONS, *UPTAKE_TAGS, REPRESENTATIVE, REGIONS, *SPECT_TAGS,
+    *PULSE_TAGS,
 )  # fmt: skip
 FINEST_MM, COARSEST_MM = 0.001, 100.0  # pixels beyond these are no pixels of a patient
 
@@ -290,6 +292,8 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         values |= angles_of(reader, picture_frame or 0)
     found = _frames(reader, values)
     faults += found.faults
+    if found.frames and family_of(values["sop_class_uid"]) == "mr":
+        values |= classic_terms(reader, values)
     mosaic = _mosaic(content, values)
     faults += [mosaic.fault] if mosaic.fault else []
     if not any("escale" in fault for fault in faults):

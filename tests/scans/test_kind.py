@@ -354,7 +354,7 @@ SERIES = {  # name of the real series: kinds of its stacks, codes of its other f
     "ct_chest_priors_5x2": ([], {"single-slice", "not-dicom"}),
     "mr_fmri_ge_150": (["mr/head/3d/bold"], {"time-point"}),
     "mr_enhanced_philips_fmap_1x64": (["mr/head/3d/unknown"], set()),  # half of its frames are a field map
-    "mr_enhanced_siemens_xa10_4x6": (["mr/head/3d/unknown"] * 4, set()),  # four phases
+    "mr_enhanced_siemens_xa10_4x6": (["mr/head/3d/bold"], {"time-point"}),  # four points in time
     "stack_notavolume_4": ([], {"time-series"}),
     "stack_sliceincrement_4": ([], {"missing-slices"}),
 }
