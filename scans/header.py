@@ -201,7 +201,7 @@ class Header:
     faults: tuple[str, ...] = ()  # with tags that the pixels or their place need, see `scans.needed`
     # of multi-frame objects
     frames: tuple[Frame, ...] = ()  # in the order of their pixels
-    tiles: int = 0  # of a mosaic, side by side in its picture; its frames are the tiles
+    tiles: tuple[int, int] | tuple[()] = ()  # of a mosaic, below each other and side by side; its frames are the tiles
     stack_id: str = ""  # of one frame
     dimensions: tuple[int, ...] = ()  # of one frame: DimensionIndexValues that tell more than where it lies
 
@@ -209,7 +209,7 @@ class Header:
         """Return the header of one frame, as if it were a slice in a file of its own."""
         told = self.frames[index].told()
         if self.tiles:
-            told |= {"rows": self.rows // self.tiles, "columns": self.columns // self.tiles}
+            told |= {"rows": self.rows // self.tiles[0], "columns": self.columns // self.tiles[1]}
         return dataclasses.replace(self, frames=(), pixel_sha256=f"{self.pixel_sha256}#{index}", **told)
 
     def to_json(self) -> str:
@@ -320,7 +320,7 @@ def _header(content: bytes, parsed: Parsed) -> Header:
         picture_frame=picture_frame,
         **dataclasses.asdict(read_uptake(reader, values)),
         frames=mosaic.frames or found.frames,
-        tiles=mosaic.per_side,
+        tiles=mosaic.grid,
         faults=tuple(faults),
         age_years=known_age_years(
             reader.first(PATIENT_AGE), birth_date=identity.birth_date, study_date=values["study_date"]

@@ -2,7 +2,8 @@
 
 Siemens writes one of n tiles into a grid of ceil(sqrt(n)) by ceil(sqrt(n)), row after row from the top left. Its
 ImagePositionPatient is the corner that a single slice as large as the picture would have around the same centre
-(nibabel, doc/theory, "Siemens mosaic"). United Imaging tells the position of each tile.
+(nibabel, doc/theory, "Siemens mosaic"). United Imaging tells the position of each tile, and leaves out rows of the grid
+that would be empty.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,10 +32,10 @@ N_TILES, NORMAL = "NumberOfImagesInMosaic", "SliceNormalVector"
 
 @dataclass(frozen=True, slots=True)
 class Mosaic:
-    """The tiles of a picture as frames, how many lie side by side, and why there are none."""
+    """The tiles of a picture as frames, how many lie below each other and side by side, and why there are none."""
 
     frames: tuple[Frame, ...] = ()
-    per_side: int = 0
+    grid: tuple[int, int] | tuple[()] = ()  # rows, columns of tiles
     fault: str = ""
 
 
@@ -53,31 +54,34 @@ def read_mosaic(reader: Reader, values: Mapping[str, Any]) -> Mosaic:
         united = reader.items(UIH_FRAMES.tag_in(reader))
         numbers = _united_numbers(reader, len(united)) if united else _siemens_numbers(reader)
         n_tiles = _agreed(numbers)
-        per_side = isqrt(n_tiles - 1) + 1
-        for name in ("rows", "columns"):
-            if values[name] % per_side:
-                raise _Unclear(f"{n_tiles} tiles, {per_side} a side, do not divide {values[name]} {name}")
-        positions = _united(united) if united else _siemens(reader, values, n_tiles, per_side)
+        across = isqrt(n_tiles - 1) + 1
+        grid = (-(-n_tiles // across) if united else across, across)
+        for name, n_of_them in zip(("rows", "columns"), grid, strict=True):
+            if values[name] % n_of_them:
+                told = f"{n_tiles} tiles, {grid[0]} by {grid[1]}"
+                raise _Unclear(f"{told}, do not divide {values[name]} {name}")
+        positions = _united(united) if united else _siemens(reader, values, n_tiles, across)
     except _Unclear as unclear:
         return Mosaic(fault=f"{MOSAIC_FAULT}{unclear}")
     except NoGeometry as refusal:
         return Mosaic(fault=f"{MOSAIC_FAULT}{refusal.facts}")
-    return Mosaic(tuple(Frame(position_mm=position) for position in positions), per_side)
+    return Mosaic(tuple(Frame(position_mm=position) for position in positions), grid)
 
 
-def untiled(pictures: np.ndarray, per_side: int, n_tiles: int) -> np.ndarray:
+def untiled(pictures: np.ndarray, grid: Sequence[int], n_tiles: int) -> np.ndarray:
     """Return the tiles of pictures, (n_tiles, rows, columns), and check that what is behind them is empty.
 
     Args:
-        pictures: (1, per_side x rows, per_side x columns), any type.
-        per_side: Tiles side by side, and one below the other.
+        pictures: (1, down x rows, across x columns), any type.
+        grid: Tiles below each other, and side by side.
         n_tiles: How many of them are slices.
 
     Raises:
         ValueError: A tile behind the last slice shows something.
     """
-    rows, columns = (length // per_side for length in pictures.shape[1:])
-    tiles = pictures.reshape(per_side, rows, per_side, columns).swapaxes(1, 2).reshape(-1, rows, columns)
+    down, across = grid
+    rows, columns = pictures.shape[1] // down, pictures.shape[2] // across
+    tiles = pictures.reshape(down, rows, across, columns).swapaxes(1, 2).reshape(-1, rows, columns)
     if tiles[n_tiles:].any():
         raise ValueError(f"a tile behind the last of {n_tiles} slices is not empty")
     return np.ascontiguousarray(tiles[:n_tiles])

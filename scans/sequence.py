@@ -63,7 +63,7 @@ def sequence_of(header: Header) -> tuple[str, str]:
     if family == "unknown":
         family, rule = weighting_of(header)
     if family == "dwi" and (b_value := b_value_of(header)) is not None and b_value < B0_BELOW:
-        return "dwi-b0", f"{rule}, DiffusionBValue"
+        return "dwi-b0", rule if rule == "DiffusionBValue" else f"{rule}, DiffusionBValue"
     if family == "t1" and contrast_of(header) == "given":
         return "t1+contrast", rule
     return (family, rule) if family else ("unknown", "")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -156,7 +157,7 @@ def _of_file(header: Header) -> Header:
     """Return the header of the picture that a slice is stored in, which is larger where it is a tile."""
     if not header.tiles:
         return header
-    return replace(header, rows=header.rows * header.tiles, columns=header.columns * header.tiles)
+    return replace(header, rows=header.rows * header.tiles[0], columns=header.columns * header.tiles[1])
 
 
 def _slices_of(stored: Stored, header: Header, n_tiles: int) -> Stored:
@@ -168,7 +169,7 @@ def _slices_of(stored: Stored, header: Header, n_tiles: int) -> Stored:
     except ValueError as error:
         raise BadValue(f"mosaic: {error}") from None
     is_padding = stored.is_padding
-    return Stored(values, None if is_padding is None else untiled(is_padding, header.tiles, header.tiles**2))
+    return Stored(values, None if is_padding is None else untiled(is_padding, header.tiles, prod(header.tiles)))
 
 
 def _cropped(

@@ -72,7 +72,7 @@ def test_of_a_series_of_mosaics_one_stands(tmp_path: Path) -> None:
 
 def test_a_header_of_a_mosaic_comes_back_from_its_text(tmp_path: Path) -> None:
     header = read_header(write_mosaic(tmp_path / "m", VOLUME))
-    assert header.tiles == 3 and len(header.frames) == N and Header.from_json(header.to_json()) == header
+    assert header.tiles == (3, 3) and len(header.frames) == N and Header.from_json(header.to_json()) == header
 
 
 def test_the_number_of_tiles_is_read_from_wherever_it_stands(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_the_number_of_tiles_is_read_from_wherever_it_stands(tmp_path: Path) -> 
     [
         ({"NumberOfImagesInMosaic": ["5000"]}, {}, "5000 tiles, 2 to 4096 are possible"),
         ({"NumberOfImagesInMosaic": ["1"]}, {}, "1 tiles, 2 to 4096 are possible"),
-        ({"NumberOfImagesInMosaic": ["17"]}, {}, "17 tiles, 5 a side, do not divide 12 rows"),
+        ({"NumberOfImagesInMosaic": ["17"]}, {}, "17 tiles, 5 by 5, do not divide 12 rows"),
         ({"NumberOfImagesInMosaic": ["-7"]}, {}, "no number of tiles"),
         ({"SliceNormalVector": None}, {}, "no SliceNormalVector: nothing tells in which direction the tiles run"),
         ({"SliceNormalVector": ["0", "0", "x"]}, {}, "no SliceNormalVector: nothing tells in which direction the"),
@@ -159,10 +159,21 @@ def test_a_grid_of_united_imaging_lies_where_its_tiles_say(tmp_path: Path) -> No
     assert ending(united(tmp_path / "v", n_told=8)) == ("mosaic-unsupported", "contradicting numbers of tiles: 7, 8")
 
 
+def test_a_grid_of_united_imaging_has_no_empty_rows(tmp_path: Path) -> None:
+    classic = only(write_slices(tmp_path, VOLUME[:5], sign=-1))
+    path = united(tmp_path / "u", n_items=5, n_told=5)
+    ds = dcmread(path)
+    words = tiled(VOLUME[:5])[: 2 * ROWS]  # two rows of three tiles, the last one empty
+    ds.Rows, ds.PixelData = len(words), words.astype("<u2").tobytes()
+    ds.save_as(path)
+    grid = only([path])
+    assert grid.voxels.tolist() == classic.voxels.tolist() and np.abs(grid.affine - classic.affine).max() < 1e-5
+
+
 @pytest.mark.parametrize("n", [2, 4, 5, 9, 10])
 def test_tiles_come_back_in_the_order_in_which_they_were_laid(n: int) -> None:
     volume = np.arange(1, n * 6 + 1).reshape(n, 2, 3)
     side = int(np.ceil(np.sqrt(n)))
-    assert untiled(tiled(volume)[None], side, n).tolist() == volume.tolist()
+    assert untiled(tiled(volume)[None], (side, side), n).tolist() == volume.tolist()
     with pytest.raises(ValueError, match="not empty"):
-        untiled(tiled(volume)[None], side, n - 1)
+        untiled(tiled(volume)[None], (side, side), n - 1)
