@@ -10,12 +10,12 @@ from scans.weighting import FLAIR_TI_MS, STIR_TI_MS, weighting_of
 
 # Words of descriptions, in the order in which they decide: a "T2 FLAIR" is a FLAIR, a "DWI T2" is a DWI.
 NAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("dwi", re.compile(r"DWI|DIFF|DTI|EP2D_DIFF|TRACEW?|RESOLVE|B\d{3,4}")),
-    ("perfusion", re.compile(r"PERF|PERFUSION|DSC|ASL|PCASL|DCE|PWI")),
-    ("bold", re.compile(r"BOLD|FMRI|RSFMRI|EPI-FMRI|RESTING")),
+    ("dwi", re.compile(r"DWI|DIFF|DTI|EP2D_DIFF|TRACEW?|RESOLVE|B\d{3,4}|\d+DIR")),
+    ("perfusion", re.compile(r"PERF|PERFUSION|DSC|P?C?ASL|DCE|PWI")),
+    ("bold", re.compile(r"BOLD\w*|(?:RS)?FMRI\w*|RESTING")),
     ("swi", re.compile(r"SWI|SWAN|VENBOLD|SWIP|SUSC")),
     ("angio", re.compile(r"TOF|MRA|ANGIO|MRV|CEMRA")),
-    ("fieldmap", re.compile(r"FIELDMAP|FMAP|B0MAP|FIELDMAPPING|GRE-FIELD")),
+    ("fieldmap", re.compile(r"FIELDMAP|FMAP|B0MAP|FIELDMAPPING|GRE-FIELD|FM")),
     ("flair", re.compile(r"T?2?-?FLAIR\w*|DARKFLUID|DARK-FLUID|T2FLAIR")),
     ("stir", re.compile(r"STIR")),
     ("t2star", re.compile(r"T2\*\w*|T2STAR|HEMO|MEDIC|T2FFE")),
@@ -30,7 +30,6 @@ TECHNIQUES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("t1", re.compile(r"MPRAGE|MP-RAGE|MP2RAGE|BRAVO|SPGR|FSPGR|VIBE|TFL3D|TFE|LAVA")),
     ("t2", re.compile(r"HASTE|SSFSE|BLADE|PROPELLER")),
 )
-AT_REST = re.compile(r"REST\d*|RS|TASK\w*")  # of gradient echo planar images: functional MR
 INVERSION = re.compile(r"T?2?-?TIRM")  # Siemens; nulls fat or fluid, which only its inversion time tells
 MAPS = frozenset({"MAP", "MAPS", "MAPPING"})  # of a time, in ms: not an image weighted by it
 CONTRASTS = {  # AcquisitionContrast of enhanced MR, PS3.3 C.8.13.3.1.5; T1 tells nothing: field maps say it too
@@ -58,8 +57,6 @@ def sequence_of(header: Header) -> tuple[str, str]:
     family, rule = _by_words(header)
     if family == "unknown" and header.acquisition_contrast in CONTRASTS:
         family, rule = CONTRASTS[header.acquisition_contrast], "AcquisitionContrast"
-    if family == "unknown" and (name := _functional(header)):
-        family, rule = "bold", f"{name}, ScanningSequence"
     if family == "unknown":
         family, rule = weighting_of(header)
     if family == "dwi" and (b_value := b_value_of(header)) is not None and b_value < B0_BELOW:
@@ -85,16 +82,6 @@ def _by_words(header: Header) -> tuple[str, str]:
         if families := _matches(WEIGHTINGS, words) or _matches(TECHNIQUES, words):
             return _one_of(families, header, name)
     return "unknown", ""
-
-
-def _functional(header: Header) -> str:
-    """Return the text that calls gradient echo planar images ones at rest or of a task; "" if none does."""
-    if not {"EP", "GR"} <= set(header.scanning_sequence):
-        return ""
-    for name, text in (("SeriesDescription", header.series_description), ("ProtocolName", header.protocol_name)):
-        if any(AT_REST.fullmatch(word) for word in _parts(words_of(text))):
-            return name
-    return ""
 
 
 def _matches(table: Sequence[tuple[str, re.Pattern[str]]], words: Sequence[str]) -> list[str]:

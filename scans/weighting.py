@@ -7,7 +7,9 @@ thresholds nothing is said.
 """
 
 import math
+import re
 
+from scans.contrast import contrast_of
 from scans.header import Header
 
 Told = tuple[str, str]
@@ -20,14 +22,18 @@ ABOVE_ERNST, BELOW_ERNST = 1.3, 0.7  # of the Ernst angle: surely weighted by T1
 GRADIENT_SHORT_TE_MS, GRADIENT_LONG_TE_MS = 10.0, 15.0
 INFLOW_TR_MS = (12.0, 60.0)  # of time of flight: bright vessels, weighted by T1 else
 FEWEST_TR_MS, MOST_FAST_DEG = 6.0, 18.0  # below it a large angle is that of an angiogram with an agent
+PLANAR_TE_MS = (15.0, 65.0)  # of gradient echo planar images, weighted by T2*: 1.5 to 7 T
+FREE_INDUCTION = re.compile(r"\*?epfid")  # Siemens; its ScanningSequence says EP alone, of spin echoes as well
 TWO_D_TR_MS = 150.0  # of a gradient echo slice by slice: susceptibility images in 3-D have less
 
 
 def weighting_of(header: Header) -> Told:
     """Return the sequence family and the tags that told it, twice "" if they tell none."""
     repetition, echo = header.repetition_time_ms, header.echo_time_ms
-    if echo is None or repetition is None or "EP" in header.scanning_sequence:
+    if echo is None or repetition is None:
         return NOTHING
+    if "EP" in header.scanning_sequence:
+        return _by_planar_echo(header, echo)
     if "IR" in header.scanning_sequence and header.inversion_time_ms:
         return _by_inversion(header.scanning_sequence, echo, header.inversion_time_ms)
     if "SE" in header.scanning_sequence:
@@ -52,6 +58,15 @@ def _by_inversion(sequence: tuple[str, ...], echo: float, inversion: float) -> T
     if T1_TI_MS[0] <= inversion <= T1_TI_MS[1] and echo <= longest:
         return "t1", "InversionTime and EchoTime"
     return NOTHING
+
+
+def _by_planar_echo(header: Header, echo: float) -> Told:
+    """Gradient echo planar images show oxygen in blood, or an agent's first pass: with one nothing is said."""
+    is_gradient = "GR" in header.scanning_sequence or FREE_INDUCTION.match(header.sequence_name)
+    if not is_gradient or "SE" in header.scanning_sequence or contrast_of(header) == "given":
+        return NOTHING
+    is_weighted = PLANAR_TE_MS[0] <= echo <= PLANAR_TE_MS[1]
+    return ("bold", "ScanningSequence and EchoTime") if is_weighted else NOTHING
 
 
 def _by_spin_echo(repetition: float, echo: float) -> Told:

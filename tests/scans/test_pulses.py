@@ -6,7 +6,6 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from scans.pulses import classic_terms
-from scans.sequence import sequence_of
 from scans.tags import Reader
 
 EMPTY = {"scanning_sequence": (), "sequence_variant": (), "angio_flag": ""}
@@ -44,15 +43,3 @@ def test_what_is_told_in_classic_terms_stays():
     classic = EMPTY | {"scanning_sequence": ("GR",)}
     assert told(classic, EchoPulseSequence="SPIN") == {}
     assert told(EchoPulseSequence="CANARY") == {} == told(InversionRecovery="YES")
-
-
-@pytest.mark.parametrize(
-    ("pulses", "text", "family"),
-    [
-        (("EP", "GR"), "REST1 w SMS", "bold"), (("EP", "GR"), "task-motor", "bold"), (("EP", "SE"), "REST1", "unknown"),
-        (("GR",), "REST1", "unknown"), (("EP", "GR"), "RESTORE", "unknown"),
-        (("EP", "GR"), "REST PERFUSION", "perfusion"),
-    ],
-)  # fmt: skip
-def test_planar_gradient_echoes_at_rest_or_of_a_task_are_functional(make_header, pulses, text, family):
-    assert sequence_of(make_header(scanning_sequence=pulses, series_description=text, protocol_name=""))[0] == family

@@ -13,6 +13,8 @@ def mr(make_header, sequence, repetition, echo, **more):
         "flip": "flip_angle_deg",
         "variant": "sequence_variant",
         "angio": "angio_flag",
+        "name": "sequence_name",
+        "agent": "contrast_agent",
     }
     fields = {names[name]: value for name, value in more.items()}
     return make_header(
@@ -42,7 +44,9 @@ def mr(make_header, sequence, repetition, echo, **more):
         ("GR", 488, 4.9, {"flip": 60, "variant": ("SP",)}, ""),  # the picture beside a field map
         ("GR", 4, 2, {"flip": 60, "variant": ("SS",)}, ""), ("GR", 8.2, 3.2, {"variant": ("SP",)}, ""),
         ("GR", 8.2, 3.2, {"flip": 6, "variant": ("SP",)}, ""),
-        ("EP SE", 5000, 80, {}, ""), ("EP GR", 2000, 30, {"flip": 90}, ""), ("RM", 500, 12, {}, ""),
+        ("EP SE", 5000, 80, {}, ""), ("EP GR", 2000, 30, {"flip": 90}, "bold"), ("EP GR", 2000, 5, {}, ""),
+        ("EP", 2000, 30, {"name": "*epfid2d1_64"}, "bold"), ("EP", 2000, 30, {"name": "*epse2d1_64"}, ""),
+        ("EP GR SE", 2000, 30, {}, ""), ("EP GR", 2000, 30, {"agent": "Gadovist"}, ""), ("RM", 500, 12, {}, ""),
     ],
 )  # fmt: skip
 def test_a_weighting_is_told_by_physics_or_not_at_all(make_header, sequence, repetition, echo, more, family):
