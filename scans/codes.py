@@ -154,7 +154,7 @@ FILE = (
 # out, and what waits or is gone. A file that could not be read counts: it may be an image.
 APART = frozenset({
     "duplicate", "forgotten", "not-dicom", "dicomdir", "not-a-regular-file", "not-an-image", "rejection-note",
-    "rejected", "localizer", "derived", "derived-object", "packed",
+    "rejected", "localizer", "derived", "derived-object", "packed", "time-point",
 }) | {one.code for one in FILE if one.state in ("waiting", "gone")}
 
 SCAN = (
