@@ -128,6 +128,7 @@ class HeldBackScan:
 
     key: str
     kind: str
+    kind_rule: str
     patient: str
     study: str
     files: int
@@ -249,7 +250,7 @@ def scan_counts(connection: Connection, night: int) -> dict[str, int]:
 def held_back_scans(connection: Connection) -> Iterator[HeldBackScan]:
     """Yield scans that wait for a kind, with one header each (JSON, with identity); for that door too."""
     one_file = func.min(FILE.c.key).label("file")
-    columns = (SCAN.c.key, SCAN.c.kind, SCAN.c.patient, SCAN.c.study)
+    columns = (SCAN.c.key, SCAN.c.kind, SCAN.c.kind_rule, SCAN.c.patient, SCAN.c.study)
     held = select(*columns, func.count().label("files"), one_file).join(FILE, FILE.c.scan == SCAN.c.key)
     held = held.where(SCAN.c.state == "held_back").group_by(*columns)
     by_file = {row.file: row for row in connection.execute(held)}
@@ -258,7 +259,7 @@ def held_back_scans(connection: Connection) -> Iterator[HeldBackScan]:
         for file, header in connection.execute(read).tuples():
             if header:
                 scan = by_file[file]
-                yield HeldBackScan(scan.key, scan.kind, scan.patient, scan.study, scan.files, header)
+                yield HeldBackScan(scan.key, scan.kind, scan.kind_rule, scan.patient, scan.study, scan.files, header)
 
 
 def scan_facts(connection: Connection, scans: Iterable[str]) -> dict[str, ScanFacts]:

@@ -10,9 +10,10 @@ WORDS: Mapping[str, tuple[str, ...]] = {
              "KOPF", "SCHAEDEL", "SCHADEL", "HIRN", "GEHIRN", "CRANE", "CERVEAU", "ENCEPHALE", "TETE", "CABEZA",
              "CEREBRO", "CRANEO", "ENCEFALO", "CRANIO", "TESTA", "CERVELLO", "CABECA", "HOOFD", "HERSENEN", "SCHEDEL",
              "HJERNE", "HJARNA", "GLOWA", "MOZG", "BEYIN"),
-    "face": ("FACE", "SINUS", "SINUSES", "ORBIT", "ORBITS", "PNS", "MAXILLA", "MANDIBLE", "JAW", "TEMPORAL", "IAC",
-             "PETROUS", "NNH", "ORBITA", "FELSENBEIN", "MANDIBULA"),
-    "neck": ("NECK", "LARYNX", "PHARYNX", "THYROID", "CAROTID", "HALS", "COU", "CUELLO", "COLLO", "PESCOCO"),
+    "face": ("FACE", "SINUS", "SINUSES", "ORBIT", "ORBITS", "PNS", "MAXILLA", "MANDIBLE", "JAW", "IAC", "PETROUS",
+             "NNH", "ORBITA", "FELSENBEIN", "MANDIBULA"),
+    "neck": ("NECK", "LARYNX", "PHARYNX", "THYROID", "CAROTID", "CAROTIDS", "HALS", "COU", "CUELLO", "COLLO",
+             "PESCOCO"),
     "chest": ("CHEST", "THORAX", "LUNG", "LUNGS", "PULMONARY", "RIBS", "RIB", "STERNUM", "CXR", "THORACIC", "LUNGE",
               "POUMON", "POUMONS", "TORAX", "TORACE", "TORAKS", "LONGEN", "LUNGOR"),
     "heart": ("SMARTSCORE", "CASCORE", "HEART", "CARDIAC", "CORONARY", "CARDIO", "HERZ", "COEUR", "CORAZON", "CUORE",
@@ -22,7 +23,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "pelvis": ("PELVIS", "PEL", "PELVIC", "PROSTATE", "BLADDER", "UTERUS", "RECTUM", "BECKEN", "PROSTATA", "BASSIN",
                "BACINO", "BEKKEN", "MIEDNICA"),
     "hip": ("HIP", "HIPS", "HUEFTE", "HUFTE", "HANCHE", "CADERA", "ANCA", "QUADRIL", "HEUP"),
-    "breast": ("BREAST", "MAMMO", "MAMMA", "MAMMOGRAPHY", "BREASTS", "MAMMOGRAPHIE", "SEIN", "SEINS", "MAMA", "MAMAS"),
+    "breast": ("BREAST", "MAMMO", "MAMMA", "MAMMOGRAPHY", "BREASTS", "MAMMOGRAPHIE", "SEINS", "MAMA", "MAMAS"),
     "cspine": ("CSPINE", "CERVICALSPINE", "HWS"),
     "tspine": ("TSPINE", "THORACICSPINE", "BWS"),
     "lspine": ("LSPINE", "LUMBARSPINE", "LUMBAR", "LWS", "LSSPINE", "LOMBAIRE"),
@@ -41,6 +42,10 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 PART_OF = {word: part for part, words in WORDS.items() for word in words}
 COILS = r"(?:COILS?|ARRAY|SPULE|BOBINE|HOLDER|REST|SUPPORT|PHANTOM)"
 ANY = "(?:" + "|".join(sorted(PART_OF)) + ")"
+ENDS = "(?:TETE|COL|TESTA|COLLO|CABEZA|CUELLO|CABECA|COLO|KOPF|HALS)"  # of a bone or an organ, as head and neck are
+TOP = "(?:SKULL(?: BASE)?|VERTEX|EYES?|HEAD)"
+COLUMN = "(?:RACHIS|COLUMNA|COLONNE|COLONNA|COLUNA|RACHIDE)"
+OF = "(?:DE LA|DELLA|DELL|DE L|DEL|DES|DE|DU|DO|DA)"
 PHRASES = (  # what means one thing, or another than its words alone, before single words are looked at
     (re.compile(r"\b(?:C|CERVICAL)[ -]SPINE\b"), "CSPINE"),
     (re.compile(r"\b(?:T|TH|D|THORACIC|DORSAL)[ -]SPINE\b"), "TSPINE"),
@@ -48,10 +53,20 @@ PHRASES = (  # what means one thing, or another than its words alone, before sin
     (re.compile(r"\bWHOLE[ -]BODY\b|\bCORPS ENTIER\b|\bCUERPO ENTERO\b"), "WHOLEBODY"),
     # the names of the Brain Imaging Data Structure (bids-specification.readthedocs.io): of brains alone
     (re.compile(r"\b(?:ANAT|FUNC|FMAP)-(?=(?:T1W|T2W|T2STARW|PDW|FLAIR|BOLD|SBREF|EPI|TASK|PHASEDIFF)\b)"), "BRAIN "),
-    (re.compile(r"\b(?:RACHIS|COLUMNA|COLONNE|COLUNA|RACHIDE) CERVICALE?\b"), "CSPINE"),
-    (re.compile(r"\b(?:RACHIS|COLUMNA|COLONNE|COLUNA|RACHIDE) (?:DORSALE?|THORACIQUE|TORACICA)\b"), "TSPINE"),
-    (re.compile(r"\b(?:RACHIS|COLUMNA|COLONNE|COLUNA|RACHIDE) (?:LUMBAR|LOMBAIRE|LOMBARE)\b"), "LSPINE"),
-    (re.compile(r"\bSKULL(?: BASE)? (?:TO|BIS) (?:MID ?-?)?THIGHS?\b"), "WHOLEBODY"),
+    (re.compile(rf"\b{COLUMN} CERVICALE?\b"), "CSPINE"),
+    (re.compile(rf"\b{COLUMN} (?:DORSALE?|THORACIQUE|TORACICA)\b"), "TSPINE"),
+    (re.compile(rf"\b{COLUMN} (?:LUMBAR|LOMBAIRE|LOMBARE?)\b"), "LSPINE"),
+    (re.compile(rf"\b{TOP} (?:TO|BIS) (?:(?:MID|UPPER) ?-?)?(?:THIGHS?|TOES?|FEET)\b"), "WHOLEBODY"),
+    (re.compile(r"\bHEEL LICHAAM\b"), "WHOLEBODY"),  # in Dutch "heel" is whole
+    # what a patient has is not what is examined, what a machine or a hand does is none of the patient
+    (re.compile(rf"\b{ANY} (?:CANCER|CARCINOMA|FAILURE|INSUFF\w*)\b(?! SCREEN)"), " "),
+    (re.compile(rf"\b(?:CANCER|CARCINOMA) (?:OF (?:THE )?|{OF} )?(?:SEIN|{ANY})\b"), " "),
+    (re.compile(r"\b(?:BREAST|LUNG|PROSTATE|PANCREAS|RENAL|THYROID|BLADDER|LIVER|RECTUM|UTERUS) CA\b"), " "),
+    (re.compile(r"\bANCA(?: ?\+|[ -](?:VAS[CK]\w*|ASSOC\w*|POS\w*|NEG\w*))|\bSINUS TACHY\w*\b"), " "),
+    (re.compile(r"\bA MANO\b|\bBRAS (?:LEVES?|CROISES|EN L AIR|LE LONG)\b|\bFACE (?:TO|A) FACE\b"), " "),
+    (re.compile(r"\bCRANIO[ -]?CAUDAL\w*\b"), "CC"),
+    # in German "sein" is to be, in French the breast
+    (re.compile(r"^SEIN$|\b(?:DU|LE|IRM|ECHO\w*|UN) SEIN\b|\bSEIN (?=(?:GAUCHE|DROITE?)\b)"), "SEINS "),
     # a position on the table, a coil, a window or a task is no part that is examined
     (re.compile(r"\b(?:HEAD|FEET|FOOT)[ -]FIRST\b|\bKOPF VORAN\b"), " "),
     (re.compile(rf"\b(?:HEAD NECK|{ANY})[ -]{COILS}\b"), " "),
@@ -65,10 +80,14 @@ PHRASES = (  # what means one thing, or another than its words alone, before sin
         " ",
     ),
     (re.compile(r"\b(?:RIGHT|LEFT)?[ -]?HAND[ -](?:SIDE|INJ\w*|HELD)\b|\bLUMBAR PUNCTURE\b"), " "),
-    (re.compile(r"\bTEMPORAL (?:RES\w*|PHASE|POSITION|SUB\w*|AVERAGE|FILTER)\b"), " "),
     # ends and necks of bones and organs
     (re.compile(r"\b(?:FEMORAL|FEMUR) (?:HEADS?|NECK)\b|\b(?:HEADS?|NECK) OF (?:THE )?FEMUR\b"), "HIP"),
+    (re.compile(rf"\b{ENDS} (?:{OF}[ ']?)?FEM(?:UR|OR)\w*\b"), "HIP"),
     (re.compile(r"\b(?:HUMERAL|HUMERUS) (?:HEAD|NECK)\b|\b(?:HEAD|NECK) OF (?:THE )?HUMERUS\b"), "SHOULDER"),
+    (re.compile(rf"\b{ENDS} (?:{OF}[ ']?)?H?[UO]MER\w*\b"), "SHOULDER"),
+    (re.compile(rf"\b{ENDS} (?:{OF}[ ']?)?(?:RADI\w*|PERON\w*|FIBUL\w*|METAC\w*|METAT\w*)\b"), " "),
+    (re.compile(rf"\b{ENDS} (?:{OF}[ ']?)?(?:[UV]TER\w*|VESCIC\w*|VESICAL|VEJIGA|VESSIE)\b"), "BLADDER"),
+    (re.compile(rf"\b{ENDS} (?:{OF}[ ']?)?PANCREA\w*\b"), "PANCREAS"),
     (re.compile(r"\bSURGICAL NECK\b"), "SHOULDER"),
     (re.compile(r"\b(?:RADIAL|RADIUS) (?:HEAD|NECK)\b|\b(?:HEAD|NECK) OF (?:THE )?RADIUS\b"), "ELBOW"),
     (re.compile(r"\b(?:FIBULAR?|TIBIAL) (?:HEAD|NECK)\b|\bHEAD OF (?:THE )?FIBULA\b"), "KNEE"),
@@ -81,6 +100,8 @@ PHRASES = (  # what means one thing, or another than its words alone, before sin
     (re.compile(r"\bBLADDER NECK\b"), "BLADDER"),
     (re.compile(r"\bGALL[ -]?BLADDER\b"), "LIVER"),
     (re.compile(r"\bBRAIN[ -]?STEM\b|\bTEMPORAL LOBES?\b"), "BRAIN"),
+    (re.compile(r"\bTEMPORAL BONES?\b"), "PETROUS"),
+    (re.compile(r"\bCOU[ -]DE[ -]PIED\b"), "CHEVILLE"),
     (re.compile(r"\b(?:SAGITTAL|TRANSVERSE|CAVERNOUS|DURAL|VENOUS|SIGMOID) SINUS(?:ES)?\b"), "BRAIN"),
     (re.compile(r"\bCORONARY SINUS\b"), "CORONARY"),
 )
@@ -188,6 +209,12 @@ def part_in(text: str) -> str:
     """Return the part that a text names, or the region of several that are examined together; else ""."""
     parts = _parts_in(text)
     return next(iter(parts)) if len(parts) == 1 else TOGETHER.get(parts, "")
+
+
+def lie_apart(text: str) -> bool:
+    """Say whether a text names parts that no single scan is called after: several were examined."""
+    parts = _parts_in(text)
+    return parts not in TOGETHER and any(contradict(one, other) for one in parts for other in parts)
 
 
 def contradict(one: str, other: str) -> bool:

@@ -65,6 +65,11 @@ def kind_of(header: Header, *, is_volume: bool, table: Mapping[str, str] = NO_ED
     return Kind(key, cover, told, UNKNOWN not in key.split("/") and family != "")
 
 
+def contradictions_of(rule: str) -> str:
+    """Return what a kind's rule says of tags that were not believed: "TAG says x, TAG says y"; "" if nothing."""
+    return ", ".join(some for some in rule.split(", ") if re.search(r" says | names several parts$", some))
+
+
 def check_table(table: Mapping[str, str]) -> None:
     """Check that every line of a site's table can mean something.
 

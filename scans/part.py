@@ -10,14 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from scans import coded
-from scans.bodypart import contradict, part_in, wider_part
+from scans.bodypart import contradict, lie_apart, part_in, wider_part
 from scans.header import Header
 from scans.sopclass import family_of
 from scans.ultrasound import PARTS
 
 UNKNOWN = "unknown"
+SEVERAL = "several"  # parts
 PART_BY_CLASS = {"mg": "breast", "io": "teeth", "op": "eye"}  # of families that show one part alone
-WEIGHT_BEARING = re.compile(r"\bWB\b", re.IGNORECASE)  # of a radiograph; elsewhere the whole body
+# of a radiograph: weight bearing, elsewhere the whole body; from the front in French, elsewhere a part of the body
+OF_A_RADIOGRAPH = re.compile(r"\bWB\b|\bFACE\b", re.IGNORECASE)
+TERMS = frozenset({"body_part", "region"})  # fields of terms and no descriptions: FACE is one of them
 HEAD_COIL = re.compile(r"HEAD|BRAIN|KOPF")
 BREAST_COIL = re.compile(r"BREAST|MAMMA|BRUST")
 OTHER_COIL = re.compile(r"NECK|SPINE|BODY|TORSO|NV|NEURO ?VASC")  # built in one with a head coil, and used without it
@@ -25,7 +28,7 @@ OTHER_COIL = re.compile(r"NECK|SPINE|BODY|TORSO|NV|NEURO ?VASC")  # built in one
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A place of a header, and what part it names; "" for none."""
+    """A place of a header, and what part it names; "" for none, `SEVERAL` for some that lie apart."""
 
     name: str
     told: Callable[[Header], str]
@@ -33,10 +36,17 @@ class Source:
 
 def _words(field: str) -> Callable[[Header], str]:
     def told(header: Header) -> str:
-        text = str(getattr(header, field))
-        return part_in(WEIGHT_BEARING.sub(" ", text) if family_of(header.sop_class_uid) == "xr" else text)
+        text = _text(header, field)
+        return part_in(text) or (SEVERAL if lie_apart(text) else "")
 
     return told
+
+
+def _text(header: Header, field: str) -> str:
+    """Return what may name a part: not the words that are none on a radiograph."""
+    text = str(getattr(header, field))
+    is_term = field in TERMS and text.strip().upper() == "FACE"
+    return text if is_term or family_of(header.sop_class_uid) != "xr" else OF_A_RADIOGRAPH.sub(" ", text)
 
 
 def _concept(codes: str, meaning: str) -> Callable[[Header], str]:
@@ -44,7 +54,7 @@ def _concept(codes: str, meaning: str) -> Callable[[Header], str]:
 
     def told(header: Header) -> str:
         parts = coded.named_by(getattr(header, codes), coded.PART_OF)
-        return next(iter(parts)) if len(parts) == 1 else by_words(header) if not parts else ""
+        return next(iter(parts)) if len(parts) == 1 else by_words(header) if not parts else SEVERAL
 
     return told
 
@@ -100,8 +110,15 @@ def part_of(header: Header, family: str, *, sibling: str = "") -> tuple[str, str
 
 
 def _agreed(sources: Sequence[Source], header: Header) -> tuple[str, str]:
-    """Return what the first source says, unless another one contradicts it."""
-    told = [(part, source.name) for source in sources if (part := source.told(header))]
+    """Return what the first source says, unless another one contradicts it.
+
+    An examination of several parts does not tell which of them a series shows, whatever else is said of it.
+    """
+    found = [(part, source.name) for source in sources if (part := source.told(header))]
+    several = [name for part, name in found if part == SEVERAL]
+    told = [(part, name) for part, name in found if part != SEVERAL]
+    if several and (sources is OF_THE_EXAMINATION or not told):
+        return UNKNOWN, f"{several[0]} names several parts"
     if not told:
         return UNKNOWN, ""
     part, name = told[0]

@@ -51,7 +51,9 @@ COMPUTED = frozenset({
     "CURVE", "HISTOGRAM", "REPROJECTION", "TRANSMISSION", "GENERATED_2D",
 })  # fmt: skip
 MR_ONLY = frozenset({"P", "I", "IMAGINARY"})  # parts of a complex MR image; its real part looks like a scan
-DIFFUSION_MAP = re.compile(r"\bE?ADC\b|APPARENT DIFFUSION")  # of an MR whose ImageType says DERIVED and no more
+MR_RESULT = re.compile(  # of an MR whose ImageType says DERIVED and no more
+    r"\bE?ADC\b|APPARENT DIFFUSION|\bSUBS?\b(?!-)|\bSUBTR\w*|\bM(?:IN)?IP\b|\bR?CB[FV]\b|\b(?:MTT|TTP|TMAX|PDFF)\b"
+)
 MR_MAP = re.compile(  # whatever ImageType says: a picture that is called so is computed
     r"\b(?:E?ADC|FA|T1|T2|T2\*|T2STAR|R1|R2|R2\*|R2STAR|T1 ?RHO|B0|B1|PD|FF|PDFF|FIELD|PHASE|CBF|CBV|MTT|TTP|TMAX|"
     r"KTRANS|PERFUSION|FAT FRACTION|IRON|STIFFNESS)[ _-]?MAPS?\b"
@@ -137,7 +139,7 @@ def _computed(header: Header) -> Refusal | None:
     if (
         header.modality == "MR"
         and header.image_type[:1] == ("DERIVED",)
-        and DIFFUSION_MAP.search(header.series_description.upper())
+        and MR_RESULT.search(header.series_description.upper().replace("_", " "))
     ):
         return Derived("SeriesDescription")
     return None

@@ -28,13 +28,23 @@ WORDS: Mapping[str, str] = {  # of descriptions
     "LAT": "lateral", "LATERAL": "lateral", "LATERALE": "lateral", "SEITLICH": "lateral", "PROFIL": "lateral",
     "OBL": "oblique", "OBLI": "oblique", "OBLIQUE": "oblique", "SCHRAEG": "oblique", "SCHRAG": "oblique",
 }  # fmt: skip
+OTHER_MEANINGS = re.compile(  # of such words: how a patient lies, a bone, a line in an artery, radiotherapy
+    r"\b(?:LAT|LATERAL)\.? (?:DEC|DECUB\w*|MALL\w*|CONDYL\w*|MENISC\w*|EPICOND\w*|TIBIAL|FEMORAL)\b|"
+    r"\bFRONTAL (?:SINUS\w*|BONES?|LOBES?)\b|\bPA (?:LINE|CATH\w*|PRESS\w*)\b|"
+    r"\bRT[ -](?:PLAN\w*|DOSE|PORTAL|SIM\w*|FIELDS?|IMAGES?)\b|\b(?:POST|PRE|AFTER|BEFORE)[ -]?RT\b"
+)
+ARTERY = "PA"  # in angiography, that of the lungs
 OF_A_BREAST: Mapping[str, str] = {"CC": "cc", "MLO": "mlo", "ML": "ml", "LM": "lm"}
 SIDED = re.compile(r"[LR](?=(?:CC|MLO|ML|LM)$)")  # RCC, LMLO
 OF_THE_BREAST = {"ml": "lateral", "lm": "lateral", "cc": "", "mlo": ""}  # what such views are of another part
-OBLIQUE = frozenset({"OBL", "OBLI", "OBLIQUE", "SCHRAEG", "SCHRAG", "RAO", "LAO", "RPO", "LPO"})
+TURNED: Mapping[str, frozenset[str]] = {  # the tube looked from the front, the patient was turned or bent
+    "oblique": frozenset({"OBL", "OBLI", "OBLIQUE", "SCHRAEG", "SCHRAG", "RAO", "LAO", "RPO", "LPO"}),
+    "axial": frozenset({"AXIAL", "AXIALE", "SUNRISE", "SKYLINE", "MERCHANT", "TANGENTIAL", "AXILLARY"}),
+}
 SIDES = {"L": "left", "R": "right", "B": "both", "LEFT": "left", "RIGHT": "right"}
 SIDE_WORDS: Mapping[str, str] = {
     "LEFT": "left", "LT": "left", "LINKS": "left", "GAUCHE": "left", "IZQUIERDA": "left", "IZQUIERDO": "left",
+    "IZQ": "left", "IZDA": "left", "DCHA": "right",
     "SINISTRA": "left", "SINISTRO": "left", "ESQUERDA": "left", "ESQUERDO": "left", "LCC": "left", "LMLO": "left",
     "RIGHT": "right", "RT": "right", "RECHTS": "right", "DROIT": "right", "DROITE": "right", "DERECHA": "right",
     "DERECHO": "right", "DESTRA": "right", "DESTRO": "right", "DIREITA": "right", "DIREITO": "right", "RCC": "right",
@@ -58,9 +68,9 @@ def view_of(header: Header, family: str, part: str) -> tuple[str, str]:
     for other, rule in told[1:]:
         if {view, other} == {"frontal", "lateral"}:
             return UNKNOWN, f"{name} says {view}, {rule} says {other}"
-    if view == "frontal" and OBLIQUE & set(words_of(header.series_description)):
-        return "oblique", "SeriesDescription"  # the tube looked so, the patient was turned
-    return view, name
+    words = set(words_of(header.series_description))
+    turned = [other for other, some in TURNED.items() if view == "frontal" and some & words]
+    return (turned[0], "SeriesDescription") if turned else (view, name)
 
 
 def side_of(header: Header) -> tuple[str, str]:
@@ -72,7 +82,7 @@ def side_of(header: Header) -> tuple[str, str]:
     ]
     if not told:
         for name, text in (("SeriesDescription", header.series_description), ("ProtocolName", header.protocol_name)):
-            sides = {SIDE_WORDS[word] for word in words_of(text) if word in SIDE_WORDS}
+            sides = {SIDE_WORDS[word] for word in _words(text) if word in SIDE_WORDS}
             told += [(side, name) for side in sides if len(sides) == 1]
     if not told:
         return UNKNOWN, ""
@@ -113,10 +123,15 @@ def _views(header: Header, family: str, part: str) -> Iterator[tuple[str, str]]:
         yield view, "PatientOrientation"
     for name, text in (("SeriesDescription", header.series_description), ("ProtocolName", header.protocol_name)):
         named = OF_A_BREAST if is_breast else WORDS
-        words = [SIDED.sub("", word) if is_breast else word for word in words_of(text)]
-        found = {named[word] for word in words if word in named and word != part.upper()}
+        words = [SIDED.sub("", word) if is_breast else word for word in _words(text)]
+        no_view = {part.upper(), ARTERY if family in ANGLED else ""}
+        found = {named[word] for word in words if word in named and word not in no_view}
         if len(found) == 1:
             yield next(iter(found)), name
+
+
+def _words(text: str) -> list[str]:
+    return words_of(OTHER_MEANINGS.sub(" ", " ".join(text.upper().replace("_", " ").split())))
 
 
 def _of_another_part(view: str, is_breast: bool) -> str:

@@ -195,9 +195,10 @@ class Combination(JsonObject):
     tags: Annotated[Mapping[str, str], "tag -> its text, words of the person's identity masked"]
     scans: Annotated[int, "that are held back"]
     patients: Annotated[int, "whose they are"]
-    add: Annotated[str, "the line of [scans.kinds] that would name them"]
+    add: Annotated[str, "the line of [scans.kinds] that would name them; empty where tags contradict each other"]
     files: Annotated[int, "of these scans"] = 0
     studies: Annotated[int, "of these scans"] = 0
+    contradiction: Annotated[str, "which tags say what, or name several parts; empty if none do"] = ""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from flows.operator.status import coverage_now
 from flows.records.gain import in_order
 from flows.site.opened import open_site
 from scans.header import Header
-from scans.kind import EDITABLE
+from scans.kind import EDITABLE, contradictions_of
 from scans.part import UNKNOWN
 
 SET_BY = {"part": ("BodyPartExamined", "StudyDescription"), "view": ("ViewPosition",),
@@ -29,7 +29,7 @@ def coverage_with_lines(config: Path) -> Coverage:
         found = coverage_now(site, connection)
     if not any(gain.code == "kind-unknown" for gain in found.gains):
         return found
-    lines = [_gain(row) for row in unknown_kinds(config).combinations]
+    lines = [_gain(row) for row in unknown_kinds(config).combinations if row.add]
     return replace(found, gains=in_order([*found.gains, *in_order(lines)[:1]]))
 
 
@@ -39,7 +39,7 @@ def _gain(row: Combination) -> Gain:
 
 def unknown_kinds(config: Path) -> UnknownKinds:
     """Everything `scantwin kinds` shows: combinations of tags without a kind, those of most scans first."""
-    found: dict[tuple[str, str, tuple[str, ...]], list[HeldBackScan]] = {}
+    found: dict[tuple[str, str, str, tuple[str, ...]], list[HeldBackScan]] = {}
     tags: dict[tuple[str, ...], dict[str, str]] = {}
     with open_site(config).db.read() as connection:
         for row in held_back_scans(connection):
@@ -47,17 +47,20 @@ def unknown_kinds(config: Path) -> UnknownKinds:
             said = _tags(header)
             texts = tuple(said.values())
             tags[texts] = said
-            found.setdefault((row.kind, header.modality, texts), []).append(row)
-    combinations = [_combination(kind, modality, tags[texts], rows) for (kind, modality, texts), rows in found.items()]
+            said_apart = contradictions_of(row.kind_rule)
+            found.setdefault((row.kind, header.modality, said_apart, texts), []).append(row)
+    combinations = [_combination(*what, tags[texts], rows) for (*what, texts), rows in found.items()]
     return UnknownKinds(sorted(combinations, key=lambda some: (-some.scans, some.kind, str(some.tags))))
 
 
-def _combination(kind: str, modality: str, tags: Mapping[str, str], rows: Sequence[HeldBackScan]) -> Combination:
-    n_patients = len({row.patient for row in rows})
-    files, studies = sum(row.files for row in rows), len({row.study for row in rows})
+def _combination(
+    kind: str, modality: str, contradiction: str, tags: Mapping[str, str], rows: Sequence[HeldBackScan]
+) -> Combination:
     return Combination(
-        kind, modality, tags, scans=len(rows), patients=n_patients, add=_line(kind, tags), files=files, studies=studies
-    )
+        kind, modality, tags, scans=len(rows), patients=len({row.patient for row in rows}),
+        add="" if contradiction else _line(kind, tags), files=sum(row.files for row in rows),
+        studies=len({row.study for row in rows}), contradiction=contradiction,
+    )  # fmt: skip
 
 
 def _tags(header: Header) -> dict[str, str]:

@@ -105,7 +105,7 @@ def show_kinds(found: UnknownKinds, *, quiet: bool) -> None:
         for tag, text in row.tags.items():
             if text:
                 print(f"    {tag} = {visible(text)}")
-        print(f"    to name it: {visible(row.add)}")
+        print(f"    to name it: {visible(row.add)}" if row.add else f"    not believed: {row.contradiction}")
     print(
         "\nAdd such lines to [scans.kinds] of config.toml, the word in capitals replaced by yours (chest, frontal, t2);"
         "\nthe next night looks at every series again and decodes none twice. Tags are shown as the scanner wrote them."

@@ -1,18 +1,12 @@
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from pydicom.uid import UID, CTImageStorage
 
-from scans.archive import list_files
 from scans.bodypart import part_in
 from scans.contrast import contrast_of
-from scans.header import Header, read_header
+from scans.header import Header
 from scans.kind import check_table, kind_of
-from scans.outcome import Refusal
-from scans.stack import Grouping, Member, group
 
 CR, DX, MG = (f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("1", "1.1", "1.2"))
 MR, US = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.6.1"
@@ -343,45 +337,3 @@ def test_the_classes_are_the_standard_s() -> None:
     assert [name.split(" Image")[0] for name in names] == [
         "CT", "MR", "Computed Radiography", "Digital X-Ray", "Digital Mammography X-Ray", "Ultrasound",
     ]  # fmt: skip
-
-
-SERIES = {  # name of the real series: kinds of its stacks, codes of its other files
-    "ct_head_small_93": (["ct/unknown/3d"], {"not-dicom"}),  # not one descriptive tag
-    "mr_t1sag_siemens_hfs_35": (["mr/head/3d/t1"], set()),
-    "mr_t1sag_siemens_hfp_35": (["mr/head/3d/t1"], set()),
-    "mr_t1_siemens7t_384": (["mr/head/3d/t1"], set()),  # "anat-T1w" is a name of a brain
-    "ct_head_ge_tilt_28": ([], {"tilted"}),
-    "ct_chest_priors_5x2": ([], {"single-slice", "not-dicom"}),
-    "mr_fmri_ge_150": (["mr/head/3d/bold"], {"time-point"}),
-    "mr_enhanced_philips_fmap_1x64": (["mr/head/3d/unknown"], set()),  # half of its frames are a field map
-    "mr_enhanced_siemens_xa10_4x6": (["mr/head/3d/bold"], {"time-point"}),  # four points in time
-    "stack_notavolume_4": ([], {"time-series"}),
-    "stack_sliceincrement_4": ([], {"missing-slices"}),
-}
-
-
-@pytest.mark.parametrize("name", SERIES)
-def test_every_real_series_ends_as_decided(unpack: Callable[[str], Path], name: str) -> None:
-    grouping, codes = grouped(unpack(name))
-    assert [stack.kind.key for stack in grouping.stacks] == SERIES[name][0]
-    assert codes | {ending.code for ending in grouping.endings} == SERIES[name][1]
-
-
-def test_real_chest_x_rays_are_frontal_or_lateral(shared_data: Path, tmp_path: Path) -> None:
-    pytest.importorskip("pandas")
-    labels = shared_data / "retrieval_cxr" / "labels.csv"
-    subprocess.run([sys.executable, str(shared_data / "dicomise.py"), str(labels), str(tmp_path)], check=True)
-    grouping, codes = grouped(tmp_path)
-    kinds = {stack.kind.key for stack in grouping.stacks}
-    assert kinds == {"xr/chest/2d/frontal", "xr/chest/2d/lateral"}
-    assert (len(grouping.stacks), grouping.endings, codes) == (175, [], {"not-dicom"})  # studies.csv
-
-
-def grouped(folder: Path) -> tuple[Grouping, set[str]]:
-    members, codes = [], set()
-    for entry in list_files(folder):
-        try:
-            members.append(Member(entry.path, entry.path, read_header(folder / entry.path)))
-        except Refusal as refusal:
-            codes.add(refusal.code)
-    return group(members), codes

@@ -25,14 +25,18 @@ from pydicom.uid import (
     MRImageStorage,
     RLELossless,
 )
+from scipy import ndimage
 
 from scans.header import read_header
 from scans.nifti import save_nifti
 from scans.outcome import Refusal
+from scans.pixels import read_stored
 from scans.stack import Member, Stack, group
 from scans.volume import read_volume
 
 DCM2NIIX = Path(sys.executable).with_name("dcm2niix")  # beside the interpreter: .venv/bin need not be on PATH
+AIR_HU = -1000.0
+MOVES = list(np.ndindex(3, 3, 3))  # by -1, 0 or 1 voxel, each 1 too large
 AGREE_MM = 0.001  # NIfTI keeps the affine in single precision, 500 mm from the origin that is 0.00006
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operate.md"
 Image = nibabel.Nifti1Image
@@ -47,6 +51,22 @@ def members_of(folder: Path) -> list[Member]:
         except Refusal:
             continue
     return members
+
+
+def at(image: Image, voxels: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Return an image's values at the places of other voxels, (..., 3) by their affine; air beyond its edges."""
+    mm = voxels @ affine[:3, :3].T + affine[:3, 3]
+    inverse = np.linalg.inv(image.affine)
+    where = np.moveaxis(mm @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
+    return np.asarray(ndimage.map_coordinates(image.get_fdata(), where, order=1, cval=AIR_HU))
+
+
+def affine_of(slice_: Dataset) -> np.ndarray:
+    """Return (4, 4), NIfTI's directions: from column, row and 0 to mm, by the standard's equation C.7.6.2.1-1."""
+    row, column = np.array(slice_.ImageOrientationPatient, dtype=float).reshape(2, 3)
+    down, across = slice_.PixelSpacing
+    axes = np.column_stack([row * across, column * down, np.cross(row, column), slice_.ImagePositionPatient])
+    return np.vstack([np.diag([-1.0, -1, 1]) @ axes.astype(float), [0, 0, 0, 1]])
 
 
 def ours(stack: Stack, folder: Path, out: Path) -> Image:
@@ -210,6 +230,44 @@ def test_what_dcm2niix_converts_and_we_refuse_is_explained(unpack: Callable[[str
     assert group(members).stacks == []
     assert by_dcm2niix(members, folder, tmp_path)
     assert f"`{name}`" in table()
+
+
+def test_a_tilted_head_lies_where_dcm2niix_says(unpack: Callable[[str], Path], tmp_path: Path) -> None:
+    """Both resample, each in its own way: values are near, and moved by one voxel in any direction they are farther."""
+    folder = unpack("ct_head_ge_tilt_28")
+    members = members_of(folder)
+    (stack,) = group(members, repair=("tilt", "uneven-spacing")).stacks
+    mine = ours(stack, folder, tmp_path)
+    assert mine.shape == (512, 611, 37) and np.allclose(np.linalg.norm(mine.affine[:3, 2]), 4, atol=0.01)
+    (other,) = (image for image in by_dcm2niix(members, folder, tmp_path) if image.shape[2] > len(members))
+    wanted = other.get_fdata()
+    x, y = np.mgrid[60:450:3, 60:550:3]
+    for z in range(3, wanted.shape[2] - 3, 10):
+        there = np.maximum(wanted[x, y, z], AIR_HU)
+        voxels = np.stack([x, y, np.full_like(x, z)], -1)
+        off = [np.abs(at(mine, voxels + np.array(move) - 1, other.affine) - there).mean() for move in MOVES]
+        assert MOVES[int(np.argmin(off))] == (1, 1, 1) and min(off) < 20
+
+
+def test_a_slice_of_a_tilted_head_that_no_plane_lies_beside_keeps_its_values_at_its_place(
+    unpack: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = unpack("ct_head_ge_tilt_28")
+    (stack,) = group(members_of(folder), repair=("tilt", "uneven-spacing")).stacks
+    mine = ours(stack, folder, tmp_path)
+    y, x = np.mgrid[40:470:3, 40:470:3]
+    n_seen = 0
+    for member in stack.members[1:-1]:
+        affine = affine_of(dcmread(folder / member.path))
+        number = (np.linalg.inv(mine.affine) @ affine[:, 3])[2]
+        if abs(number - round(number)) > 0.02:
+            continue  # between two planes: its values are mixed with those of its neighbour
+        there = np.maximum(read_stored(folder / member.path, member.header).values[0][y, x], AIR_HU)
+        voxels = np.stack([x, y, np.zeros_like(x)], -1)
+        off = {m: np.abs(at(mine, voxels + np.array(m) - 1, affine) - there).mean() for m in MOVES if m[2] == 1}
+        assert min(off, key=lambda move: off[move]) == (1, 1, 1) and off[1, 1, 1] < 10
+        n_seen += 1
+    assert n_seen > 5
 
 
 def test_every_difference_stands_in_one_table():

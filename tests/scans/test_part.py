@@ -23,7 +23,7 @@ NOTHING = {"body_part": "", "region": "", "study_description": "", "series_descr
         ({"region_codes": ("SNM3:T-D3000",), "region": "POITRINE"}, "chest", "AnatomicRegionSequence"),
         ({"region_codes": ("RADLEX:RID56",)}, "abdomen", "AnatomicRegionSequence"),
         ({"region_codes": ("99LOCAL:69536005",), "region": "KNEE"}, "knee", "AnatomicRegionSequence"),
-        ({"region_codes": ("SCT:69536005", "SCT:72696002")}, "unknown", ""),
+        ({"region_codes": ("SCT:69536005", "SCT:72696002")}, "unknown", "AnatomicRegionSequence names several parts"),
         ({"performed_description": "MR Schädel"}, "head", "PerformedProcedureStepDescription"),
         ({"procedure_codes": ("LN:24590-2",)}, "head", "ProcedureCodeSequence"),
         ({"procedure": "CT CHEST W CONTRAST"}, "chest", "ProcedureCodeSequence"),
@@ -57,6 +57,15 @@ def test_a_part_is_found_wherever_it_is_told(make_header, fields, part, rule):
          ("unknown", "BodyPartExamined says head, AnatomicRegionSequence says chest")),
         ({"study_description": "CT HEAD", "requested_description": "CT FOOT"},
          ("unknown", "StudyDescription says head, RequestedProcedureDescription says foot")),
+        ({"study_description": "MRI BRAIN AND C-SPINE", "requested_description": "MRI BRAIN"},
+         ("unknown", "StudyDescription names several parts")),
+        ({"requested_codes": ("LN:24590-2", "LN:24627-2"), "study_description": "CT HEAD"},
+         ("unknown", "RequestedProcedureCodeSequence names several parts")),
+        ({"series_description": "BRAIN + C-SPINE", "study_description": "MRI BRAIN"},
+         ("unknown", "SeriesDescription names several parts")),
+        ({"body_part": "HEAD", "series_description": "HEAD AND KNEE"}, ("head", "BodyPartExamined")),
+        ({"study_description": "LEG AND KNEE", "requested_description": "KNEE"},
+         ("knee", "RequestedProcedureDescription")),
         ({"body_part": "HEAD", "study_description": "CHEST AND HEAD CT OF THE CHEST"}, ("head", "BodyPartExamined")),
         ({"body_part": "HEAD", "study_description": "CT CHEST"}, ("head", "BodyPartExamined")),
         ({"body_part": "SPINE", "series_description": "L-SPINE"}, ("spine", "BodyPartExamined")),
@@ -74,6 +83,13 @@ def test_a_contradicted_part_is_not_mended_by_siblings(make_header):
     header = make_header(**(NOTHING | {"body_part": "CHEST", "series_description": "KNEE"}))
     assert part_of(header, "ct", sibling="chest")[0] == "unknown"
     assert not names_no_part(header) and names_no_part(make_header(**NOTHING))
+
+
+def test_an_examination_of_several_parts_is_not_mended_by_siblings(make_header):
+    """The neck that nothing names lies in the frame of reference of the brain that its series names."""
+    header = make_header(**(NOTHING | {"study_description": "MRI BRAIN AND C-SPINE"}))
+    assert part_of(header, "mr", sibling="head") == ("unknown", "StudyDescription names several parts")
+    assert not names_no_part(header)
 
 
 def test_parts_contradict_where_no_scan_of_one_shows_the_other():

@@ -36,6 +36,16 @@ from scans.view import side_of, view_of
         ({"view": "LL", "patient_orientation": ("P", "F"), "series_description": "Lat"}, ("lateral", "ViewPosition")),
         ({"series_description": "Thorax face"}, ("frontal", "SeriesDescription")),
         ({"patient_orientation": ("L", "F"), "series_description": "OBL"}, ("oblique", "SeriesDescription")),
+        ({"patient_orientation": ("L", "F"), "series_description": "Sunrise"}, ("axial", "SeriesDescription")),
+        ({"view": "AP", "series_description": "Patella axial"}, ("axial", "SeriesDescription")),
+        ({"series_description": "AXIAL"}, ("unknown", "")),
+        ({"series_description": "LEFT LAT DECUB"}, ("unknown", "")),
+        ({"view": "AP", "series_description": "LATERAL DECUBITUS"}, ("frontal", "ViewPosition")),
+        ({"series_description": "LAT CONDYLE"}, ("unknown", "")),
+        ({"series_description": "FRONTAL SINUSES"}, ("unknown", "")),
+        ({"series_description": "LATE"}, ("unknown", "")),
+        ({"series_description": "CHEST PA CATHETER"}, ("unknown", "")),
+        ({"series_description": "AP PORT"}, ("frontal", "SeriesDescription")),
     ],
 )  # fmt: skip
 def test_a_view_is_found_wherever_it_is_told(make_header, fields, told):
@@ -64,6 +74,11 @@ def test_a_mammogram_is_described_by_its_own_words(make_header, text, view, side
         ({"series_description": "Knie rechts ap"}, ("right", "SeriesDescription")),
         ({"protocol_name": "LT ANKLE"}, ("left", "ProtocolName")),
         ({"series_description": "LEFT AND RIGHT"}, ("unknown", "")),
+        ({"series_description": "RT PLAN"}, ("unknown", "")),
+        ({"series_description": "RT DOSE"}, ("unknown", "")),
+        ({"series_description": "LT HUMERUS POST RT"}, ("left", "SeriesDescription")),
+        ({"series_description": "RT KNEE"}, ("right", "SeriesDescription")),
+        ({"series_description": "MANO IZQ"}, ("left", "SeriesDescription")),
         ({"series_description": "RIGHT", "protocol_name": "LEFT"},
          ("unknown", "SeriesDescription says right, ProtocolName says left")),
         ({"laterality": "L", "series_description": "RIGHT"}, ("left", "Laterality")),
@@ -72,3 +87,9 @@ def test_a_mammogram_is_described_by_its_own_words(make_header, text, view, side
 def test_a_side_is_found_wherever_it_is_told(make_header, fields, told):
     empty = {"image_laterality": "", "laterality": "", "series_description": "", "protocol_name": ""}
     assert side_of(make_header(**(empty | fields))) == told
+
+
+@pytest.mark.parametrize(("text", "view"), [("PA", "unknown"), ("AP", "frontal")])
+def test_an_angiography_called_pa_shows_an_artery(make_header, text, view):
+    header = make_header(view="", series_description=text, protocol_name="")
+    assert view_of(header, "xa", "chest")[0] == view

@@ -9,6 +9,7 @@ from scans.contrast import contrast_of
 from scans.header import Header
 from scans.kind import kind_of
 from scans.mainscan import kernel_rank
+from scans.screen import screen
 from scans.sequence import sequence_of
 
 CR, MG, MR = (f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("1", "1.2", "4"))
@@ -28,7 +29,13 @@ Maker = Callable[..., Header]
         ("T1 L-SPINE", "t1"), ("T1W TSPINE", "t1"), ("t2_tse_sag", "t2"), ("T1_3D", "t1"), ("T13D SAG", "t1"),
         ("SAG-T1W", "t1"), ("T1-W TSE", "t1"), ("T2 TFE", "t2"), ("T1 TFE", "t1"), ("3D TFE", "t1"),
         ("T1 BLADE", "t1"), ("T2 BLADE", "t2"), ("BLADE", "t2"), ("T1 MAP", "unknown"), ("T2 mapping", "unknown"),
-        ("T1RHO", "unknown"), ("T1 FLAIR", "t1"), ("T2 FLAIR", "flair"), ("PD T2 dual", "t2"), ("T1/T2", "t2"),
+        ("T1RHO", "unknown"), ("T1 FLAIR", "t1"),
+        ("T1W_FLAIR", "t1"), ("t1_tirm_tra_dark-fluid", "t1"), ("T1 DARK FLUID", "t1"), ("T2 SPC DARK FLUID", "flair"),
+        ("T2 STAR", "t2star"), ("AX T2 GRE", "t2star"), ("T2W_FFE", "t2star"), ("T1 FFE", "t1"), ("PD FFE", "pd"),
+        ("T2 relaxometry", "unknown"), ("T1 MOLLI", "unknown"), ("T2_MapIt", "unknown"), ("B-TFE", "unknown"),
+        ("balanced TFE", "unknown"), ("AX DIFFUSION", "dwi"), ("PROTON THERAPY PLAN", "unknown"),
+        ("PROTON DENSITY", "pd"), ("PROTON DENSITY FAT FRACTION", "unknown"),
+        ("T2 FLAIR", "flair"), ("PD T2 dual", "t2"), ("T1/T2", "t2"),
         ("T1-T2", "t2"), ("tirm cor", "unknown"), ("t2_tirm_tra_dark-fluid", "flair"), ("PD FS", "pd"),
     ],
 )  # fmt: skip
@@ -69,7 +76,24 @@ def test_the_echo_says_which_of_two_weightings_a_description_means(
         ("SINUS RHYTHM", "unknown"), ("SINUS", "face"), ("ABDOMEN LUNG WINDOW", "abdomen"),
         ("BRAIN finger tapping", "head"), ("LEFT HAND SIDE", "unknown"), ("LEFT HAND", "hand"), ("KNEE WB", "knee"),
         ("WB", "wholebody"), ("THORAX FACE", "chest"), ("FACE", "face"), ("SKULL BASE TO MID-THIGH", "wholebody"),
-        ("LUMBAR PUNCTURE", "unknown"), ("LEG", "leg"), ("thoracic aorta", "chest"),
+        ("LUMBAR PUNCTURE", "unknown"), ("LEG", "leg"),
+        ("testa del femore", "hip"), ("tête fémorale", "hip"), ("CABEZA FEMORAL", "hip"),
+        ("TESTA E COLLO", "head-neck"),
+        ("Col du fémur", "hip"), ("cuello uterino", "pelvis"), ("collo vescicale", "pelvis"), ("COLLO", "neck"),
+        ("tête de l'humérus", "shoulder"), ("cabeza del radio", "unknown"), ("testa del pancreas", "abdomen"),
+        ("cou-de-pied", "ankle"), ("COU DE PIED", "ankle"), ("cou", "neck"), ("TESTA", "head"),
+        ("Patient muss nüchtern sein", "unknown"), ("SEIN", "breast"), ("IRM du sein", "breast"),
+        ("sein gauche", "breast"), ("MAMA IZQ", "breast"), ("p-ANCA vasculitis", "unknown"),
+        ("ANCA vasculitis", "unknown"), ("ANCA positive", "unknown"), ("RX ANCA", "hip"),
+        ("inyección a mano", "unknown"),
+        ("MANO DX", "hand"), ("TDM thorax bras levés", "chest"), ("BRAS", "arm"), ("heel lichaam", "wholebody"),
+        ("HEEL", "foot"), ("vertex to thigh", "wholebody"), ("eyes to thighs", "wholebody"), ("punho", "wrist"),
+        ("breast cancer", "unknown"), ("cancer du sein", "unknown"), ("breast CA staging chest", "chest"),
+        ("lung cancer screening", "chest"), ("CORONARY CA SCORE", "heart"), ("renal failure", "unknown"),
+        ("renal insufficiency chest", "chest"), ("brain tumor", "head"), ("T2 COR TEMPORAL", "unknown"),
+        ("CRANIO CAUDAL", "unknown"), ("CAROTIDS", "neck"), ("colonna lombare", "lspine"), ("COLUNA LOMBAR", "lspine"),
+        ("colonna cervicale", "cspine"), ("face to face", "unknown"), ("POLS LINKS", "wrist"),
+        ("thoracic aorta", "chest"),
     ],
 )  # fmt: skip
 def test_a_part_is_told_by_words_that_mean_one(text: str, part: str) -> None:
@@ -137,6 +161,10 @@ def test_after_an_operation_is_no_contrast_of_a_kind(make_header: Maker) -> None
         ({"body_part": "HAND", "view": "L", "laterality": "L"}, "xr/hand/2d/unknown/left"),
         ({"body_part": "CHEST", "view": "L"}, "xr/chest/2d/lateral"),
         ({"body_part": "KNEE", "view": "ML", "laterality": "RIGHT"}, "xr/knee/2d/lateral/right"),
+        ({"body_part": "", "view": "", "series_description": "FACE", "study_description": "RX GENOU",
+          "laterality": "L"}, "xr/knee/2d/frontal/left"),
+        ({"body_part": "FACE", "view": "AP"}, "xr/face/2d/frontal"),
+        ({"body_part": "", "region": "Face", "view": "AP"}, "xr/face/2d/frontal"),
         ({"body_part": "KNEE", "view": "CC", "laterality": "R"}, "xr/knee/2d/unknown/right"),
         ({"body_part": "", "view": "AP", "study_description": "FOOT WB", "laterality": "L"}, "xr/foot/2d/frontal/left"),
         ({"body_part": "", "view": "AP", "series_description": "WB", "study_description": "ANKLE", "laterality": "L"},
@@ -155,3 +183,14 @@ def test_the_views_of_a_breast_stay_its_own(make_header: Maker, view: str, key: 
 
 def test_an_ultra_smooth_kernel_is_not_sharp() -> None:
     assert [kernel_rank(name) for name in ("ULTRA SMOOTH", "ULTRA", "Smooth")] == [0, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_set_aside"),
+    [("T1 SUB", True), ("T1_SUBTRACTION", True), ("MIP COR", True), ("ASL_rCBF", True), ("T1 SUB-ACUTE", False),
+     ("T1 SUBDURAL", False), ("T1 VIBE", False)],
+)  # fmt: skip
+def test_a_derived_mr_that_is_called_a_result_is_one(make_header: Maker, text: str, is_set_aside: bool) -> None:
+    fields = {"sop_class_uid": MR, "modality": "MR", "series_description": text}
+    assert (screen(make_header(image_type=("DERIVED", "SECONDARY"), **fields)) is not None) == is_set_aside
+    assert screen(make_header(image_type=("ORIGINAL", "PRIMARY", "M"), **fields)) is None
