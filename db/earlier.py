@@ -1,15 +1,16 @@
 """Scans of the same patient that came before a scan, whether an encoder has compared them or not: reads."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, false, literal, or_, select
 
-from db.rows import columns_of, rows_as
+from db.rows import columns_of, count_of, rows_as
 from db.scans import ACCEPTED, HELD_BACK, ScanRow, of_modality
 from db.tables import PATIENT, SCAN
+
+_LATEST = (SCAN.c.acquired_from.is_(None), SCAN.c.acquired_from.desc(), SCAN.c.key)
 
 
 class Asked(Protocol):
@@ -46,18 +47,17 @@ def own_scans(connection: Connection, scan: Asked, *, like: str = "") -> list[Sc
     theirs = _earlier(SCAN, literal(scan.patient), literal(scan.study), until, select(*columns_of(ScanRow, SCAN)))
     if like:
         theirs = theirs.where(of_modality(like))
-    return rows_as(connection, theirs.order_by(*_latest(SCAN)), ScanRow)
+    return rows_as(connection, theirs.order_by(*_LATEST), ScanRow)
 
 
 def unknown_scans(connection: Connection, night: int, *, limit: int) -> UnknownScans:
     """Return the scans that a night held back and that have such earlier scans of their modality, latest first."""
-    scan = SCAN.alias("asked")
-    held = select(scan.c.kind).where(scan.c.state == HELD_BACK, scan.c.first_night == night)
-    modalities = {kind.partition("/")[0] + "/" for kind in connection.scalars(held.distinct())}
-    is_one = or_(*(_has_earlier(scan, begin) for begin in sorted(modalities))) if modalities else false()
-    found = select(*columns_of(ScanRow, scan)).where(scan.c.state == HELD_BACK, scan.c.first_night == night, is_one)
-    n_in_all = connection.scalar(select(func.count()).select_from(found.subquery())) or 0
-    return UnknownScans(rows_as(connection, found.order_by(*_latest(scan)).limit(limit), ScanRow), n_in_all)
+    held = and_(SCAN.c.state == HELD_BACK, SCAN.c.first_night == night)
+    kinds = connection.scalars(select(SCAN.c.kind).where(held).distinct())
+    modalities = sorted({kind.partition("/")[0] for kind in kinds})
+    wanted = and_(held, or_(false(), *map(_has_earlier, modalities)))
+    latest = select(*columns_of(ScanRow, SCAN)).where(wanted).order_by(*_LATEST).limit(limit)
+    return UnknownScans(rows_as(connection, latest, ScanRow), count_of(connection, wanted))
 
 
 def has_own_lane(connection: Connection, patient: str) -> bool:
@@ -65,10 +65,11 @@ def has_own_lane(connection: Connection, patient: str) -> bool:
     return bool(connection.scalar(select(PATIENT.c.own_lane).where(PATIENT.c.key == patient)))
 
 
-def _has_earlier(scan: FromClause, begin: str) -> ColumnElement[bool]:
+def _has_earlier(modality: str) -> ColumnElement[bool]:
     """Is of the modality and has an earlier scan of it."""
-    prior = _earlier(SCAN, scan.c.patient, scan.c.study, scan.c.acquired_until, select(SCAN.c.key))
-    return and_(func.substr(scan.c.kind, 1, len(begin)) == begin, prior.where(of_modality(begin)).exists())
+    prior = SCAN.alias("prior")
+    theirs = _earlier(prior, SCAN.c.patient, SCAN.c.study, SCAN.c.acquired_until, select(prior.c.key))
+    return and_(of_modality(modality), theirs.where(of_modality(modality, prior.c.kind)).exists())
 
 
 def _earlier(
@@ -88,7 +89,3 @@ def _earlier(
         prior.c.state.in_((ACCEPTED, HELD_BACK)),
         or_(until.is_(None), prior.c.acquired_from.is_(None), prior.c.acquired_from < until),
     )
-
-
-def _latest(scan: FromClause) -> Iterable[ColumnElement[Any]]:
-    return scan.c.acquired_from.is_(None), scan.c.acquired_from.desc(), scan.c.key

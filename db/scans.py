@@ -152,10 +152,10 @@ def may_be_listed() -> ColumnElement[bool]:
     return and_(SCAN.c.state == ACCEPTED, SCAN.c.is_main.is_(True))
 
 
-def of_modality(kind: str) -> ColumnElement[bool]:
+def of_modality(kind: str, column: ColumnElement[str] = SCAN.c.kind) -> ColumnElement[bool]:
     """Is of the modality that a kind begins with: "ct" of "ct/chest/3d"."""
     begin = kind.partition("/")[0] + "/"
-    return func.substr(SCAN.c.kind, 1, len(begin)) == begin
+    return func.substr(column, 1, len(begin)) == begin
 
 
 def find_scans(connection: Connection, prefix: str, *, limit: int = 100) -> list[ScanRow]:
