@@ -74,7 +74,7 @@ class UncomparedScan(JsonObject):
 
 @dataclass(frozen=True)
 class Uncompared(JsonObject):
-    """The patient's earlier scans of the modality of a scan whose kind is unknown."""
+    """The patient's earlier scans of the modality of a scan whose kind is unknown, those without a distance."""
 
     outcome: Annotated[str, "how the list ended, as a code; see operate.md"]
     why: Annotated[str, "why nothing was compared, as a code"]

@@ -1,6 +1,7 @@
 """The answer to a question for similar scans, made in one way of stored lists, of scans and of files from outside."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Protocol
 
@@ -51,9 +52,10 @@ def answer_of(
     lanes: Sequence[Lane], any_kind: bool = False, uncompared: Uncompared | None = None,
 ) -> Similar:  # fmt: skip
     """Return the answer that lists make, with what speaks against the dates of the scans in them."""
-    beside = () if uncompared is None else uncompared.scans
-    keys = [*(match.scan for lane in lanes for match in lane.matches), *(row.scan for row in beside)]
-    listed = list(dict.fromkeys(keys))
+    compared = list(dict.fromkeys(match.scan for lane in lanes for match in lane.matches))
+    if uncompared is not None:
+        uncompared = replace(uncompared, scans=[row for row in uncompared.scans if row.scan not in compared])
+    listed = compared + ([] if uncompared is None else [row.scan for row in uncompared.scans])
     facts = scan_facts(connection, listed)
     theirs = {key: codes for key in listed if (codes := doubts_of(facts[key]))}
     note = KINDS_MIXED if any_kind else "" if uncompared is None else NOT_COMPARED

@@ -34,7 +34,7 @@ def show_similar(answers: Sequence[Similar]) -> None:
             out.print(f"  {answer.note}", soft_wrap=True)
         for lane in answer.lanes:
             _show_lane(out, lane, answer.prior_date_doubts, with_kind=answer.any_kind)
-        if answer.uncompared is not None:
+        if answer.uncompared is not None and (answer.uncompared.scans or not answer.any_kind):
             _show_uncompared(out, answer.uncompared, answer.prior_date_doubts)
         _show_history(out, answer.history if isinstance(answer, SimilarWithHistory) else ())
     _show_use(out, any(match.provisional for answer in answers for lane in answer.lanes for match in lane.matches))

@@ -79,7 +79,8 @@ def test_a_scan_of_unknown_kind_shows_the_earlier_scans_of_its_modality(site, ca
     (outside,) = similar_to(site, files=[site.archive / "film-3"])
     assert (outside.code, outside.lanes, outside.uncompared) == ("kind-unknown", [], found)
     _, text, _ = call("similar", scan.key, "--config", site.config)
-    assert "the kind of this scan is unknown" in text and "2020-01-01" in text and "2020-06-01" not in text
+    assert "the kind of this scan is unknown" in text and "[scans.kinds]" in text
+    assert "2020-01-01" in text and "2020-06-01" not in text
 
 
 def test_a_scan_of_known_kind_has_no_such_list(site):
@@ -93,6 +94,15 @@ def test_nothing_is_ranked_where_dates_mean_nothing_and_order_holds_where_they_a
         site.config.write_text(lines.replace('dates = "true"', f'dates = "{dates}"'))
         (answer,) = similar_to(open_site(site.config), scan=scan.key)
         assert [row.rank for row in answer.uncompared.scans] == ranks
+
+
+def test_beside_a_scan_without_a_date_nothing_is_ranked_and_nothing_is_later(site, tmp_path, write_dicom):
+    outside = film(write_dicom, tmp_path, 30, date="", **UNKNOWN)
+    (answer,) = similar_to(site, files=[outside])
+    assert answer.uncompared.outcome == "date-unknown"
+    assert [(row.rank, row.acquired[:4]) for row in answer.uncompared.scans] == [
+        (None, "2022"), (None, "2021"), (None, "2020"), (None, "2019")
+    ]  # fmt: skip
 
 
 def test_an_id_that_is_not_trusted_shows_nobodys_scans(site):
@@ -153,6 +163,7 @@ def test_every_kind_of_the_modality_is_searched_exactly_for_scans_of_known_and_u
         assert shown(answer) == slow_lists(site, scan)
         (outside,) = similar_to(site, files=[site.archive / file], any_kind=True)
         assert shown(outside) == shown(answer)
+        assert answer.uncompared is None or answer.uncompared.scans == []  # each has a distance now
 
 
 CURVE = {"n_patients": 60, "n_pairs": 1770, "distances": [0.0, 2.0], "shares": [0.1, 1.0], "independent": [900.0] * 2}
