@@ -143,7 +143,7 @@ def test_vectors_of_any_kind_are_those_of_one_modality(scans) -> None:
             embeddings_of(connection, "e", kind, any_kind=True)
             for kind in (KIND, "ct/unknown/3d", "mr/unknown/3d/unknown")
         )
-    assert list(of_ct.scans) == list(of_unknown.scans) == ["a", "e"]
+    assert list(of_ct.scans) == list(of_unknown.scans) == ["a", "e", "f"]
     assert list(of_mr.scans) == ["b"]
 
 

@@ -32,10 +32,8 @@ def film(write_dicom, folder, number, *, patient="Q", date="20210101", **tags):
                        instance=f"{names}.1.1", date=date, time="101500", **tags)  # fmt: skip
 
 
-@pytest.fixture
-def site(hospital, make_site, write_dicom):
+def filled(site, hospital, write_dicom):
     """Q has a film of unknown kind, two earlier ones and an earlier CT; others have lateral films too."""
-    site = make_site(k="9")
     hospital.deliver(site.archive)
     film(write_dicom, site.archive, 1, date="20190101")
     film(write_dicom, site.archive, 2, date="20200101", **LATERAL)
@@ -48,6 +46,18 @@ def site(hospital, make_site, write_dicom):
                     date="20200601", modality="CT", ImagePositionPatient=[0, 0, 5.0 * z])  # fmt: skip
     run(site)
     return site
+
+
+@pytest.fixture(scope="module")
+def site(hospital, make_lasting_site, write_dicom):
+    """For tests that only ask."""
+    return filled(make_lasting_site(k="9"), hospital, write_dicom)
+
+
+@pytest.fixture
+def own_site(hospital, make_site, write_dicom):
+    """For a test that changes it."""
+    return filled(make_site(k="9"), hospital, write_dicom)
 
 
 def rows_of(site, **wanted):
@@ -91,8 +101,9 @@ def test_a_scan_of_known_kind_has_no_such_list(site):
 def test_nothing_is_ranked_where_dates_mean_nothing_and_order_holds_where_they_are_shifted(site):
     scan, lines = held_back(site), site.config.read_text()
     for dates, ranks in (("shifted_per_patient", [1, 2]), ("none", [None, None, None])):
-        site.config.write_text(lines.replace('dates = "true"', f'dates = "{dates}"'))
-        (answer,) = similar_to(open_site(site.config), scan=scan.key)
+        other = site.config.with_name("other.toml")
+        other.write_text(lines.replace('dates = "true"', f'dates = "{dates}"'))
+        (answer,) = similar_to(open_site(other), scan=scan.key)
         assert [row.rank for row in answer.uncompared.scans] == ranks
 
 
@@ -105,24 +116,24 @@ def test_beside_a_scan_without_a_date_nothing_is_ranked_and_nothing_is_later(sit
     ]  # fmt: skip
 
 
-def test_an_id_that_is_not_trusted_shows_nobodys_scans(site):
-    scan = held_back(site)
-    with site.db.write() as connection:
+def test_an_id_that_is_not_trusted_shows_nobodys_scans(own_site):
+    scan = held_back(own_site)
+    with own_site.db.write() as connection:
         connection.execute(update(Patient).where(Patient.key == scan.patient).values(own_lane=False))
-    with site.db.read() as connection:
-        found = uncompared(site, connection, query_of(connection, scan))
+    with own_site.db.read() as connection:
+        found = uncompared(own_site, connection, query_of(connection, scan))
     assert (found.outcome, found.scans) == ("no-own-lane", [])
-    (answer,) = similar_to(site, scan=scan.key, any_kind=True)
+    (answer,) = similar_to(own_site, scan=scan.key, any_kind=True)
     assert [lane.outcome for lane in answer.lanes if lane.lane == "own"] == ["no-own-lane"]
 
 
-def test_of_a_forgotten_patient_nothing_is_shown(site, tmp_path, write_dicom):
-    scan = held_back(site)
+def test_of_a_forgotten_patient_nothing_is_shown(own_site, tmp_path, write_dicom):
+    scan = held_back(own_site)
     outside = film(write_dicom, tmp_path / "elsewhere", 3, **UNKNOWN)
-    forget_patient(site, found_patient(site, "Q", issuer="HOSPITAL"))
+    forget_patient(own_site, found_patient(own_site, "Q", issuer="HOSPITAL"))
     with pytest.raises(NotFound):
-        similar_to(open_site(site.config), scan=scan.key)
-    (answer,) = similar_to(open_site(site.config), files=[outside], any_kind=True)
+        similar_to(open_site(own_site.config), scan=scan.key)
+    (answer,) = similar_to(open_site(own_site.config), files=[outside], any_kind=True)
     assert answer.uncompared.scans == []
     assert not [match for lane in answer.lanes for match in lane.matches if match.patient == scan.patient]
 
@@ -169,17 +180,17 @@ def test_every_kind_of_the_modality_is_searched_exactly_for_scans_of_known_and_u
 CURVE = {"n_patients": 60, "n_pairs": 1770, "distances": [0.0, 2.0], "shares": [0.1, 1.0], "independent": [900.0] * 2}
 
 
-def test_a_search_of_every_kind_is_marked_never_calibrated_never_an_alarm_and_kept_nowhere(site, call):
-    scan, file = newest_main(site), site.archive / "film-4"
-    with site.db.write() as connection:  # by which every list of this kind would be refused as too far
+def test_a_search_of_every_kind_is_marked_never_calibrated_never_an_alarm_and_kept_nowhere(own_site, call):
+    scan, file = newest_main(own_site), own_site.archive / "film-4"
+    with own_site.db.write() as connection:  # by which every list of this kind would be refused as too far
         worth = {"curve": json.dumps(CURVE), "cutoff": -1.0, "wrong_patient": 0.0, "same_person": 2.0}
         connection.execute(update(Calibration).where(Calibration.kind == scan.kind).values(worth))
-    before = tables(site)
-    (plain,) = similar_to(site, files=[file])
+    before = tables(own_site)
+    (plain,) = similar_to(own_site, files=[file])
     assert plain.lanes[1].outcome == "no-similar-case"
     assert {m.expected_by_chance.code for m in plain.lanes[1].matches} == {"estimate"}
     for question in ({"scan": scan.key}, {"files": [file]}):
-        (answer,) = similar_to(site, any_kind=True, **question)
+        (answer,) = similar_to(own_site, any_kind=True, **question)
         assert answer.any_kind and "Kinds are mixed" in answer.note
         own, others = answer.lanes
         matches = [*own.matches, *others.matches]
@@ -187,9 +198,9 @@ def test_a_search_of_every_kind_is_marked_never_calibrated_never_an_alarm_and_ke
         assert all(m.match is None and m.provisional for m in matches)
         assert {m.change.code for m in own.matches} == {"no-reference"}
         assert (own.alarm, others.alarm, others.outcome) == ("", "", "fewer-than-k")
-    _, text, _ = call("similar", scan.key, "--any-kind", "--config", site.config)
+    _, text, _ = call("similar", scan.key, "--any-kind", "--config", own_site.config)
     assert "Kinds are mixed" in text and "xr/chest/2d/lateral" in text and "not calibrated" in text
-    assert tables(site) == before
+    assert tables(own_site) == before
 
 
 def test_what_keeps_nothing_goes_with_no_page_history_or_judging(site, call, tmp_path):
@@ -200,7 +211,7 @@ def test_what_keeps_nothing_goes_with_no_page_history_or_judging(site, call, tmp
     assert call("similar", scan, "--any-kind", "--judge", "--config", site.config)[0] == 2
 
 
-def test_files_that_have_changed_are_said_and_not_searched(site, write_dicom):
-    film(write_dicom, site.archive, 3, **UNKNOWN, Rows=16)
+def test_files_that_have_changed_are_said_and_not_searched(own_site, write_dicom):
+    film(write_dicom, own_site.archive, 3, **UNKNOWN, Rows=16)
     with pytest.raises(NotFound):
-        similar_to(site, scan=held_back(site).key, any_kind=True)
+        similar_to(own_site, scan=held_back(own_site).key, any_kind=True)
