@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, delete, func, select, true
 
 from db.rows import count_of
-from db.scans import ACCEPTED, may_be_listed
+from db.scans import ACCEPTED, may_be_listed, of_modality
 from db.tables import EMBEDDING, MATCH, PATIENT, SCAN, Embedding
 from db.upsert import Row, chunks, upsert
 
@@ -52,11 +52,17 @@ def vector_of(connection: Connection, scan: str, encoder: str) -> bytes | None:
 
 
 def embeddings_of(
-    connection: Connection, encoder: str, kind: str, *, between: tuple[float, float] | None = None
+    connection: Connection,
+    encoder: str,
+    kind: str,
+    *,
+    between: tuple[float, float] | None = None,
+    any_kind: bool = False,
 ) -> Vectors:
     """Return the vectors of the main scans of a kind: all that lists may hold, by scan key.
 
-    With `between` only those of patients whose number for divisions lies in [first, second).
+    With `between` only those of patients whose number for divisions lies in [first, second); with `any_kind` those
+    of every kind of its modality, which no list holds.
     """
     columns = (
         SCAN.c.key, SCAN.c.patient, SCAN.c.study, PATIENT.c.own_lane,
@@ -68,7 +74,7 @@ def embeddings_of(
         .select_from(SCAN)
         .join(EMBEDDING, and_(EMBEDDING.c.scan == SCAN.c.key, EMBEDDING.c.encoder == encoder))
         .join(PATIENT, PATIENT.c.key == SCAN.c.patient)
-        .where(SCAN.c.kind == kind, may_be_listed(), drawn)
+        .where(of_modality(kind) if any_kind else SCAN.c.kind == kind, may_be_listed(), drawn)
         .order_by(SCAN.c.key)
     ).all()
     return Vectors(*zip(*rows, strict=True)) if rows else Vectors(*([()] * len(columns)))

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import Connection, case, func, select
 
 from db.base import table_of
 from db.columns import typed
 from db.encoders import EncoderRow, EncoderSwitch
 from db.nights import SUCCESSES
 from db.rows import columns_of, rows_as
-from db.scans import ACCEPTED, HELD_BACK, ScanRow
-from db.tables import PATIENT, Activation, Embedding, Encoder, File, Night, Scan
+from db.scans import ScanRow
+from db.tables import Activation, Embedding, Encoder, File, Night, Scan
 from db.upsert import chunks
 
 NIGHT, SCAN, FILE = (table_of(model) for model in (Night, Scan, File))
@@ -147,22 +147,6 @@ def main_scan_beside(connection: Connection, scan: ScanRow) -> str | None:
     """Return the scan that stands for the study and kind of another."""
     stands = select(SCAN.c.key).where(SCAN.c.study == scan.study, SCAN.c.kind == scan.kind)
     return connection.scalar(stands.where(SCAN.c.is_main.is_(True), SCAN.c.state == "accepted").limit(1))
-
-
-def own_scans(connection: Connection, scan: ScanRow) -> list[ScanRow]:
-    """Return the scans of a scan's patient from other studies that do not begin after it is over, latest first.
-
-    Scans that stand for their study and those whose kind is unknown; nothing where the patient's id is not trusted,
-    as then each study is somebody's own.
-    """
-    trusted = select(PATIENT.c.key).where(PATIENT.c.own_lane.is_(True))
-    theirs = select(*columns_of(ScanRow, SCAN)).where(SCAN.c.patient == scan.patient, SCAN.c.patient.in_(trusted))
-    theirs = theirs.where(SCAN.c.study != scan.study, or_(SCAN.c.is_main.is_(True), SCAN.c.state == HELD_BACK))
-    theirs = theirs.where(SCAN.c.state.in_((ACCEPTED, HELD_BACK)))
-    if scan.acquired_until is not None:
-        theirs = theirs.where(or_(SCAN.c.acquired_from.is_(None), SCAN.c.acquired_from < scan.acquired_until))
-    latest = (SCAN.c.acquired_from.is_(None), SCAN.c.acquired_from.desc(), SCAN.c.key)
-    return rows_as(connection, theirs.order_by(*latest), ScanRow)
 
 
 def has_vector(connection: Connection, scan: str, encoders: Sequence[str]) -> bool:

@@ -153,6 +153,12 @@ def may_be_listed() -> ColumnElement[bool]:
     return and_(SCAN.c.state == ACCEPTED, SCAN.c.is_main.is_(True))
 
 
+def of_modality(kind: str, column: ColumnElement[str] = SCAN.c.kind) -> ColumnElement[bool]:
+    """Is of the modality that a kind begins with: "ct" of "ct/chest/3d"."""
+    begin = kind.partition("/")[0] + "/"
+    return func.substr(column, 1, len(begin)) == begin
+
+
 def find_scans(connection: Connection, prefix: str, *, limit: int = 100) -> list[ScanRow]:
     """Return the scans whose key begins so."""
     # A range, not LIKE: keys are compared byte by byte, and % means nothing.
@@ -162,11 +168,11 @@ def find_scans(connection: Connection, prefix: str, *, limit: int = 100) -> list
     )
 
 
-def scans_of_studies(connection: Connection, studies: Iterable[str]) -> list[ScanRow]:
-    """Return the accepted scans of some studies, whole rows."""
+def scans_of_studies(connection: Connection, studies: Iterable[str], *, state: str = ACCEPTED) -> list[ScanRow]:
+    """Return the scans of some studies in a state, whole rows."""
     rows: list[ScanRow] = []
     for some in chunks(studies):
-        theirs = select(*columns_of(ScanRow, SCAN)).where(SCAN.c.study.in_(some), SCAN.c.state == ACCEPTED)
+        theirs = select(*columns_of(ScanRow, SCAN)).where(SCAN.c.study.in_(some), SCAN.c.state == state)
         rows += rows_as(connection, theirs.order_by(SCAN.c.study, SCAN.c.key), ScanRow)
     return rows
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from db import pages
 from db.backlog import work_left_by_stage
+from db.earlier import own_scans, unknown_scans
 from db.embeddings import scans_to_embed
 from db.encoders import (
     EncoderRow,
@@ -22,7 +23,7 @@ from db.encoders import (
 from db.lists import ListChange, list_changes, match_counts
 from db.nights import StageRow, night_row, stages_of
 from db.pages import FileTally
-from db.scans import scan_counts
+from db.scans import ScanRow, scan_counts
 from review.lanes import CardMaker, entered_groups
 from review.manifest import training_of
 from review.page import (
@@ -38,11 +39,13 @@ from review.page import (
     StageLine,
     Training,
     Trouble,
+    UnknownScan,
 )
-from review.words import code_words, moment, plain, short
+from review.words import code_words, day, moment, plain, short
 from scans.outcome import OUTCOMES as OUTCOME_WORDS
 
 LAST_NIGHTS = 10  # shown beside this one
+UNKNOWN_SHOWN = 12  # scans of unknown kind; the others are a number
 KINDS_SHOWN = 30  # a hospital has a few dozen that matter; the rest is one line
 MOVED = "It stayed, at another rank: others came before it or left."
 ENDED_BADLY = ("failed", "fenced")
@@ -73,6 +76,7 @@ def gather(
     counts = pages.files_by_code(connection, since=since, night=night)
     files = _by_outcome(counts)
     scans, not_listed = _scans(connection, night)
+    unknown, n_unknown = _unknown(connection, night)
     matches = match_counts(connection, night)
     stages = stages_of(connection, night)
     encoders = active_encoders(connection)
@@ -86,6 +90,8 @@ def gather(
         files=files,
         codes=tuple(_code_count(item.outcome, item) for item in counts if item.outcome != "used"),
         not_listed=not_listed,
+        unknown=unknown,
+        n_unknown=n_unknown,
         coverage=coverage,
         kinds=_kinds(connection, night),
         scans=scans,
@@ -173,6 +179,22 @@ def _scans(connection: Connection, night: int) -> tuple[dict[str, int], tuple[Co
         for item in by_code
         if item.value != "used"
     )
+
+
+def _unknown(connection: Connection, night: int) -> tuple[tuple[UnknownScan, ...], int]:
+    """Say which scans of unknown kind came, of patients who were scanned before by the same modality; and how many."""
+    found = unknown_scans(connection, night, limit=UNKNOWN_SHOWN)
+    shown = []
+    for scan in found.scans:
+        earlier = own_scans(connection, scan, like=scan.kind)
+        latest = earlier[0]
+        of_scan, of_latest = ((short(row.key), plain(row.kind), _date(row)) for row in (scan, latest))
+        shown.append(UnknownScan(*of_scan, len(earlier), *of_latest))
+    return tuple(shown), found.n_in_all
+
+
+def _date(scan: ScanRow) -> str:
+    return day(scan.acquired_local_date, scan.date_precision, scan.date_doubts)
 
 
 def _training(connection: Connection, night: int) -> tuple[Training, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from db import pages
+from db.earlier import own_scans
 from db.encoders import EncoderRow, active_encoders
 from db.lists import ListedMatch, ScanLane, lanes_of_scan
 from db.pages import ReviewedMatch
@@ -181,7 +182,7 @@ def _lane_sentence(lane: ScanLane) -> str:
 
 def _own_scans(connection: Connection, scan: ScanRow, cards: CardMaker) -> tuple[OwnScan, ...]:
     """Return the patient's earlier scans, of whatever kind, without a comparison."""
-    found = pages.own_scans(connection, scan)
+    found = own_scans(connection, scan)
     cards.load(row.key for row in found)
     return tuple(
         OwnScan(

@@ -60,6 +60,19 @@ class KindCount:
 
 
 @dataclass(frozen=True)
+class UnknownScan:
+    """A scan of unknown kind whose patient was scanned before by the same modality; dates as they are read."""
+
+    scan: str
+    kind: str
+    date: str
+    n_earlier: int
+    latest_scan: str
+    latest_kind: str
+    latest_date: str
+
+
+@dataclass(frozen=True)
 class Picture:
     """One PNG as a data URI, or why there is none."""
 
@@ -201,6 +214,8 @@ class NightPage:
     files: Mapping[str, tuple[int, int]]  # outcome -> (this night, in all)
     codes: tuple[CodeCount, ...] = ()
     not_listed: tuple[CodeCount, ...] = ()  # scans that stand in no list
+    unknown: tuple[UnknownScan, ...] = ()  # the latest of unknown kind that have earlier scans of their patient
+    n_unknown: int = 0  # how many there are of this night
     coverage: CoverageTable = NOT_COUNTED
     kinds: tuple[KindCount, ...] = ()
     scans: Mapping[str, int] = field(default_factory=dict)  # new, held_back, withdrawn, in_all

@@ -1,7 +1,7 @@
 """What `scantwin similar` and `scantwin compare` answer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from flows.answers.answer import Answer, JsonObject
@@ -45,6 +45,7 @@ class ListedScan(JsonObject):
     expected_by_chance: Annotated[Expectation, "how many unrelated patients would look this near"]
     change: Annotated[Change | None, "of an own prior; empty in the list of other patients"]
     provisional: Annotated[bool, "the encoder has not been shown to beat plain baselines here"]
+    kind: Annotated[str, "modality, part of the body, cover, and view or sequence"] = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,26 @@ class Lane(JsonObject):
 
 
 @dataclass(frozen=True)
+class UncomparedScan(JsonObject):
+    """An earlier scan of the same patient, without a distance."""
+
+    rank: Annotated[int | None, "1 is the latest; empty where the order in time is not known"]
+    scan: Annotated[str, "key of the earlier scan"]
+    kind: Annotated[str, "modality, part of the body, cover, and view or sequence"]
+    acquired: Annotated[str, "its local date, empty where unknown"]
+    contrast: Annotated[str, "given, not-given or unknown, as its header says"]
+
+
+@dataclass(frozen=True)
+class Uncompared(JsonObject):
+    """The patient's earlier scans of the modality of a scan whose kind is unknown, those without a distance."""
+
+    outcome: Annotated[str, "how the list ended, as a code; see operate.md"]
+    why: Annotated[str, "why nothing was compared, as a code"]
+    scans: Annotated[Sequence[UncomparedScan], "latest first"]
+
+
+@dataclass(frozen=True)
 class Similar(Answer):
     """The lists of one scan; a list of these objects where several scans were asked for."""
 
@@ -71,6 +92,13 @@ class Similar(Answer):
     date_doubts: Annotated[Sequence[str], "codes of what speaks against its date"]
     prior_date_doubts: Annotated[Mapping[str, Sequence[str]], "the same of listed scans, by key"]
     lanes: Annotated[Sequence[Lane], "its lists, own first"]
+    any_kind: Annotated[bool, "--any-kind: every kind of its modality was searched, on request"] = field(
+        default=False, kw_only=True
+    )
+    note: Annotated[str, "what has to be known of such lists, as a sentence"] = field(default="", kw_only=True)
+    uncompared: Annotated[Uncompared | None, "earlier scans of the patient; empty where the kind is known"] = field(
+        default=None, kw_only=True
+    )
 
 
 @dataclass(frozen=True)

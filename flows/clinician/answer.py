@@ -1,13 +1,22 @@
 """The answer to a question for similar scans, made in one way of stored lists, of scans and of files from outside."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Protocol
 
 from sqlalchemy import Connection
 
 from db.scans import scan_facts
-from flows.answers.lanes import Change, Expectation, Lane, ListedScan, Similar
+from flows.answers.lanes import Change, Expectation, Lane, ListedScan, Similar, Uncompared
+
+KINDS_MIXED = (
+    "Kinds are mixed: encoders are made and judged for scans of one kind, and their evidence says nothing of these "
+    "distances."
+)
+NOT_COMPARED = (
+    "Not compared: the kind of this scan is unknown. --any-kind compares it with every kind of its modality, unjudged."
+)
 
 
 class Shown(Protocol):
@@ -16,6 +25,10 @@ class Shown(Protocol):
     @property
     def patient(self) -> str:
         """Key of its patient."""
+
+    @property
+    def kind(self) -> str:
+        """What it may be compared with."""
 
     @property
     def acquired_local_date(self) -> date | None:
@@ -36,13 +49,20 @@ class Doubted(Protocol):
 
 def answer_of(
     connection: Connection, *, scan: str, kind: str, contrast: str | None, code: str, doubts: Sequence[str],
-    lanes: Sequence[Lane],
+    lanes: Sequence[Lane], any_kind: bool = False, uncompared: Uncompared | None = None,
 ) -> Similar:  # fmt: skip
     """Return the answer that lists make, with what speaks against the dates of the scans in them."""
-    listed = list(dict.fromkeys(match.scan for lane in lanes for match in lane.matches))
+    compared = list(dict.fromkeys(match.scan for lane in lanes for match in lane.matches))
+    if uncompared is not None:
+        uncompared = replace(uncompared, scans=[row for row in uncompared.scans if row.scan not in compared])
+    listed = compared + ([] if uncompared is None else [row.scan for row in uncompared.scans])
     facts = scan_facts(connection, listed)
     theirs = {key: codes for key in listed if (codes := doubts_of(facts[key]))}
-    return Similar(scan, kind, contrast or "unknown", code, list(doubts), theirs, lanes)
+    note = KINDS_MIXED if any_kind else "" if uncompared is None else NOT_COMPARED
+    return Similar(
+        scan, kind, contrast or "unknown", code, list(doubts), theirs, lanes, any_kind=any_kind, note=note,
+        uncompared=uncompared,
+    )  # fmt: skip
 
 
 def listed_scan(
@@ -61,6 +81,7 @@ def listed_scan(
         expected_by_chance=expected_by_chance,
         change=change,
         provisional=provisional,
+        kind=prior.kind,
     )
 
 

@@ -4,8 +4,6 @@ They are searched among the main scans as any scan is, and leave nothing behind.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +18,11 @@ from db.scans import ScanFacts, ScanRow, scan_facts
 from flows.answers.lanes import Lane, ListedScan, Similar
 from flows.clinician.answer import answer_of, listed_scan
 from flows.clinician.expectations import new_change, new_expectation
+from flows.clinician.query import Query, is_dated, query_of, uncompared
 from flows.records.dating import dated, today
 from flows.records.persons import patient_outside
 from flows.records.scanner import same_scanner, scanner_of
+from flows.records.series import stack_of
 from flows.records.space import Space, order_of, read_space
 from flows.records.whose import study_outside
 from flows.site.errors import NotFound
@@ -42,32 +42,31 @@ from siamese.tensor import to_tensor
 ROOT = Path("/")  # what the paths of files from outside are relative to
 
 
-@dataclass(frozen=True)
-class Query:
-    """A scan that asks: what the filters need to know of it."""
+def on_request(site: Site, connection: Connection, scan: ScanRow, *, any_kind: bool = False) -> list[Lane]:
+    """Lanes of a scan that no stored list answers for, searched now among the main scans.
 
-    kind: str
-    patient: str
-    study: str
-    acquired_from: datetime | None
-    acquired_until: datetime | None
-    own_lane: bool
-    scanner: str  # maker and model, "" where not known
+    With `any_kind` among those of every kind of its modality, by vectors that are made now where no night made them.
 
-
-def on_request(site: Site, connection: Connection, scan: ScanRow) -> list[Lane]:
-    """Lanes of a scan that does not stand for its study, searched now among the main scans."""
-    query = Query(scan.kind, scan.patient, scan.study, scan.acquired_from, scan.acquired_until, True, scanner_of(scan))
-    lanes: list[Lane] = []
-    for encoder in active_encoders(connection):
-        vector = vector_of(connection, scan.key, encoder.id)
-        if vector is not None:
-            lanes += lanes_of(site, connection, encoder, query, np.frombuffer(vector, "<f4"))
-    return lanes
+    Raises:
+        NotFound: The files of the scan are not what they were, or hold nothing that an encoder can see.
+    """
+    query = query_of(connection, scan, any_kind=any_kind)
+    encoders = _encoders(connection, scan.cover)
+    stored = {row.id: vector_of(connection, scan.key, row.id) for row in encoders}
+    vectors = {key: np.frombuffer(vector, "<f4") for key, vector in stored.items() if vector is not None}
+    missing = [row for row in encoders if row.id not in vectors]
+    if any_kind and missing:
+        try:
+            vectors |= _vectors_now(site, missing, stack_of(site, scan), site.archive)
+        except Refusal as refusal:
+            raise NotFound(f"the scan cannot be compared: {refusal}; see `scantwin night`") from None
+    return _lanes(site, connection, encoders, query, vectors)
 
 
-def similar_to_files(site: Site, paths: Sequence[Path]) -> list[Similar]:
+def similar_to_files(site: Site, paths: Sequence[Path], *, any_kind: bool = False) -> list[Similar]:
     """The lanes of every scan in some files; the files do not join the archive.
+
+    With `any_kind` every kind of its modality is searched.
 
     Raises:
         NotFound: The files hold no scan that could be compared; the text says why.
@@ -76,7 +75,7 @@ def similar_to_files(site: Site, paths: Sequence[Path]) -> list[Similar]:
     reasons: list[str] = []
     for stack in _stacks(site, paths, reasons):
         try:
-            answers.append(_ask(site, stack))
+            answers.append(_ask(site, stack, any_kind=any_kind))
         except Refusal as refusal:
             reasons.append(f"{refusal.code}: {refusal.facts}")
     if not answers:
@@ -118,42 +117,67 @@ def _beside(uid: str, by_series: Mapping[str, Sequence[Member]]) -> dict[str, st
     return {uid: part} if part else {}
 
 
-def _ask(site: Site, stack: Stack) -> Similar:
-    from flows.records.loaded_encoder import loaded_encoder
-    from flows.stages.embed.vectors import device_or_cpu
-    from siamese.embedding import embed
-
+def _ask(site: Site, stack: Stack, *, any_kind: bool) -> Similar:
     header = stack.members[0].header
     with site.db.read() as connection:
         when = dated(site, stack, today(site, connection))
         patient, own_lane = patient_outside(site, connection, header)
         study = study_outside(site, connection, header, patient)
-    scanner = scanner_of(stack.passport)
-    query = Query(stack.kind.key, patient, study, when.from_utc, when.until_utc, own_lane, scanner)
-    volume = read_volume(stack, ROOT, guard_of(site))
-    lanes: list[Lane] = []
+    kind, scanner = stack.kind, scanner_of(stack.passport)
+    query = Query(kind.key, patient, study, when.from_utc, when.until_utc, own_lane, scanner, any_kind)
     with site.db.read() as connection:
-        for encoder in active_encoders(connection):
-            if encoder.cover == stack.kind.cover:
-                siamese = site.settings.siamese
-                network = loaded_encoder(site.store / encoder.folder, siamese.threads)
-                device = device_or_cpu(site, encoder.id)
-                tensor = to_tensor(volume, network.recipe)
-                vector = embed(network, [tensor], batch_size=siamese.batch_size, device=device)[0]
-                lanes += lanes_of(site, connection, encoder, query, vector)
+        encoders = _encoders(connection, kind.cover) if kind.known or any_kind else []
+        vectors = _vectors_now(site, encoders, stack, ROOT)
         return answer_of(
-            connection, scan="", kind=stack.kind.key, contrast=stack.passport.contrast,
-            code="ok" if stack.kind.known else "kind-unknown", doubts=when.doubts, lanes=lanes,
+            connection, scan="", kind=kind.key, contrast=stack.passport.contrast,
+            code="ok" if kind.known else "kind-unknown", doubts=when.doubts,
+            lanes=_lanes(site, connection, encoders, query, vectors), any_kind=any_kind,
+            uncompared=None if kind.known else uncompared(site, connection, query),
         )  # fmt: skip
+
+
+def _encoders(connection: Connection, cover: str) -> list[EncoderRow]:
+    return [row for row in active_encoders(connection) if row.cover == cover]
+
+
+def _vectors_now(
+    site: Site, encoders: Sequence[EncoderRow], stack: Stack, root: Path
+) -> dict[str, NDArray[np.float32]]:
+    """Return encoder -> vector of a stack, made through the encoder's input recipe and kept nowhere."""
+    from flows.records.loaded_encoder import loaded_encoder
+    from flows.stages.embed.vectors import device_or_cpu
+    from siamese.embedding import embed
+
+    volume, siamese = read_volume(stack, root, guard_of(site)), site.settings.siamese
+    vectors: dict[str, NDArray[np.float32]] = {}
+    for encoder in encoders:
+        network = loaded_encoder(site.store / encoder.folder, siamese.threads)
+        tensor, device = to_tensor(volume, network.recipe), device_or_cpu(site, encoder.id)
+        vectors[encoder.id] = embed(network, [tensor], batch_size=siamese.batch_size, device=device)[0]
+    return vectors
+
+
+def _lanes(
+    site: Site,
+    connection: Connection,
+    encoders: Sequence[EncoderRow],
+    query: Query,
+    vectors: Mapping[str, NDArray[np.float32]],
+) -> list[Lane]:
+    with_vector = [row for row in encoders if row.id in vectors]
+    return [lane for row in with_vector for lane in lanes_of(site, connection, row, query, vectors[row.id])]
 
 
 def lanes_of(
     site: Site, connection: Connection, encoder: EncoderRow, query: Query, vector: NDArray[np.float32]
 ) -> list[Lane]:
-    """Both lanes of a vector among the main scans of its kind, by one encoder."""
-    space = read_space(site, connection, encoder.id, query.kind)
+    """Both lanes of a vector among the main scans of its kind, by one encoder.
+
+    Where every kind of a modality is searched no calibration holds, and nothing that was shown of the encoder.
+    """
+    space = read_space(site, connection, encoder.id, query.kind, any_kind=query.any_kind)
     found, n_patients = _search(site, space, query, vector)
-    calibration = calibrations.calibration_of(connection, encoder.id, query.kind)
+    calibration = None if query.any_kind else calibrations.calibration_of(connection, encoder.id, query.kind)
     facts = scan_facts(connection, [space.gallery.keys[n.index] for some in found.values() for n in some])
     return [
         Lane(
@@ -198,8 +222,7 @@ def _search(
 def _outcome(site: Site, query: Query, lane: str, found: Sequence[Neighbour], cutoff: float | None) -> str:
     """How a list ended, with the cut-off applied to that of other patients."""
     k = site.settings.siamese.k
-    is_dated = query.acquired_from is not None or site.settings.scans.dates != "true"
-    code = ending_of(lane, len(found), k=k, has_own_lane=query.own_lane, is_dated=is_dated)
+    code = ending_of(lane, len(found), k=k, has_own_lane=query.own_lane, is_dated=is_dated(site, query))
     if lane == "own" or not found:
         return code
     return lane_code(code, found[0].distance, cutoff, n_matches=len(found), k=k)
@@ -211,7 +234,8 @@ def _listed(
 ) -> ListedScan:  # fmt: skip
     same = same_scanner(query.scanner, scanner_of(prior))
     return listed_scan(
-        prior, scan=prior.key, match=None, rank=near.rank, distance=near.distance, provisional=encoder.provisional,
+        prior, scan=prior.key, match=None, rank=near.rank, distance=near.distance,
+        provisional=encoder.provisional or query.any_kind,
         expected_by_chance=new_expectation(calibration, near.distance, n_patients),
         change=new_change(calibration, near.distance, same=same) if lane == "own" else None,
     )  # fmt: skip

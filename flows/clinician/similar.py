@@ -10,11 +10,12 @@ from db import calibrations
 from db.embeddings import vector_of
 from db.encoders import EncoderRow, active_encoders
 from db.lists import ScanLane, history_of_scan, lanes_of_scan
-from db.scans import ScanRow
+from db.scans import ACCEPTED, HELD_BACK, ScanRow
 from flows.answers.answer import filled
 from flows.answers.lanes import Comparison, EncoderComparison, Lane, PastMatch, Similar, SimilarWithHistory
 from flows.clinician.answer import answer_of, doubts_of, listed_scan
 from flows.clinician.expectations import new_expectation, stored_change, stored_expectation
+from flows.clinician.query import query_of, uncompared
 from flows.records.lookup import find_scan, main_scans
 from flows.site.errors import NotFound, WrongUsage
 from flows.site.opened import Site
@@ -33,15 +34,19 @@ def similar_to(
     files: Sequence[Path] | None = None,
     page: Path | None = None,
     history: bool = False,
+    any_kind: bool = False,
 ) -> Sequence[Similar]:
     """The lanes of a scan, of each main scan of a study, or of files that are not in the archive.
 
-    With `history` also what ever entered, moved and left its lists, and why; files have none.
+    With `history` also what ever entered, moved and left its lists, and why; files have none. With `any_kind` every
+    kind of its modality is searched now, in place of the lists that the nights keep.
 
     Raises:
         NotFound: Nothing answers to what was asked.
-        WrongUsage: The page cannot be written there.
+        WrongUsage: The page cannot be written there, or what was asked does not go together.
     """
+    if any_kind and (history or page is not None):
+        raise WrongUsage("--any-kind searches now and keeps nothing: it goes with neither --page nor --history")
     if page is not None:
         require_new_file(site, page, "--page")
     if files:
@@ -49,10 +54,10 @@ def similar_to(
             raise WrongUsage("--page takes a scan of the archive: files from outside have no page")
         from flows.clinician.external import similar_to_files  # pydicom and scipy: only who asks with a file pays
 
-        return similar_to_files(site, files)
+        return similar_to_files(site, files, any_kind=any_kind)
     with site.db.read() as connection:
         scans = [find_scan(connection, scan)] if scan else main_scans(connection, study_uid=study, accession=accession)
-        answers: Sequence[Similar] = [_answer(site, connection, row) for row in scans]
+        answers: Sequence[Similar] = [_answer(site, connection, row, any_kind=any_kind) for row in scans]
         if history:
             answers = [_with_history(connection, answer) for answer in answers]
         if page is not None:
@@ -73,18 +78,19 @@ def _with_history(connection: Connection, answer: Similar) -> SimilarWithHistory
     return filled(SimilarWithHistory, answer, history=past)
 
 
-def _answer(site: Site, connection: Connection, scan: ScanRow) -> Similar:
+def _answer(site: Site, connection: Connection, scan: ScanRow, *, any_kind: bool) -> Similar:
     lanes: list[Lane] = []
-    if scan.is_main and scan.state == "accepted":
+    if scan.state == ACCEPTED and scan.is_main and not any_kind:
         lanes = [_stored(lane) for lane in lanes_of_scan(connection, scan.key)]
-    elif scan.state == "accepted":
+    elif scan.state == ACCEPTED or (scan.state == HELD_BACK and any_kind):
         from flows.clinician.external import on_request
 
-        lanes = on_request(site, connection, scan)
-    code = "ok" if lanes else scan.code if scan.state != "accepted" else "not-yet-matched"
+        lanes = on_request(site, connection, scan, any_kind=any_kind)
+    code = scan.code if scan.state != ACCEPTED else "ok" if lanes else "no-encoder" if any_kind else "not-yet-matched"
+    beside = uncompared(site, connection, query_of(connection, scan)) if scan.state == HELD_BACK else None
     return answer_of(
         connection, scan=scan.key, kind=scan.kind, contrast=scan.contrast, code=code, doubts=doubts_of(scan),
-        lanes=lanes,
+        lanes=lanes, any_kind=any_kind, uncompared=beside,
     )  # fmt: skip
 
 

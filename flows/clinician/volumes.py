@@ -4,13 +4,12 @@ from pathlib import Path
 
 from flows.answers.judgements import WrittenVolume
 from flows.records.lookup import find_scan
-from flows.records.series import read_series
+from flows.records.series import stack_of
 from flows.site.errors import NotFound, WrongUsage
-from flows.site.opened import Site, open_site
+from flows.site.opened import open_site
 from flows.work.outputs import require_new_file
 from flows.work.sandbox import guard_of
 from scans.outcome import Refusal
-from scans.stack import Stack
 
 
 def write_volume(config: Path, scan: str, out: Path) -> WrittenVolume:
@@ -32,14 +31,16 @@ def write_volume(config: Path, scan: str, out: Path) -> WrittenVolume:
         raise WrongUsage(f"--out {out}: wanted a name that ends with {' or '.join(SUFFIXES)}")
     site = open_site(config)
     require_new_file(site, out, "--out")
-    stack, key = _stack(site, scan)
+    with site.db.read() as connection:
+        row = find_scan(connection, scan)
+    stack = stack_of(site, row)
     try:
         volume = read_volume(stack, site.archive, guard_of(site))
     except Refusal as refusal:
         raise NotFound(f"the scan's files cannot be read as they were: {refusal}; see `scantwin night`") from None
     save_nifti(volume, out)
     return WrittenVolume(
-        scan=key,
+        scan=row.key,
         kind=stack.kind.key,
         file=str(out),
         shape_zyx=list(volume.voxels.shape),
@@ -47,17 +48,3 @@ def write_volume(config: Path, scan: str, out: Path) -> WrittenVolume:
         has_size=volume.has_size,
         repairs=stack.passport.repairs,
     )
-
-
-def _stack(site: Site, asked: str) -> tuple[Stack, str]:
-    """The stack behind a scan's key: its series is grouped again, as the night does it."""
-    with site.db.read() as connection:
-        scan = find_scan(connection, asked)
-        series = read_series(connection, [scan.series])
-    key = scan.key
-    for stack in (stack for some in series for stack in some.grouping(site).stacks):
-        if site.keys.key("scan", stack.digest) == key:
-            return stack, key
-    if scan.state == "withdrawn":
-        raise NotFound(f"scan {key} was withdrawn: its files were taken away or replaced")
-    raise NotFound(f"the files of scan {key} have changed since the last night; run `scantwin ingest`")

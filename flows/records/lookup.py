@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from db.encoders import EncoderRow
 from db.identity import studies_by_accession, studies_by_uid
-from db.scans import ScanRow, find_scans, scans_of_studies
+from db.scans import HELD_BACK, ScanRow, find_scans, scans_of_studies
 from flows.site.errors import NotFound
 
 
@@ -25,10 +25,10 @@ def find_scan(connection: Connection, key: str) -> ScanRow:
 
 
 def main_scans(connection: Connection, *, study_uid: str | None = None, accession: str | None = None) -> list[ScanRow]:
-    """The main scans of a study, by its UID or accession number.
+    """The main scans of a study, by its UID or accession number; where it has none, those of unknown kind.
 
     Raises:
-        NotFound: There is no such study, or it has no scan that could be compared.
+        NotFound: There is no such study, or it has no scan.
     """
     by_uid = studies_by_uid(connection, study_uid) if study_uid else None
     studies = studies_by_accession(connection, accession or "") if by_uid is None else by_uid
@@ -36,6 +36,7 @@ def main_scans(connection: Connection, *, study_uid: str | None = None, accessio
         asked = "study UID" if study_uid else "accession number"
         raise NotFound(f"no study has this {asked}; it may not have arrived yet: see `scantwin status`")
     scans = [row for row in scans_of_studies(connection, studies) if row.is_main]
+    scans = scans or scans_of_studies(connection, studies, state=HELD_BACK)
     if not scans:
         raise NotFound("that study has no scan that could be compared; `scantwin files` says why")
     return sorted(scans, key=lambda row: row.kind)

@@ -6,15 +6,17 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from db import identity
+from db.scans import WITHDRAWN, ScanRow
+from flows.site.errors import NotFound
 from flows.site.opened import Site
 from flows.work.sandbox import guard_of
-from scans.archive import real_path
+from scans.archive import real_path, size_and_time
 from scans.header import Header
 from scans.outcome import MixedPatients
 from scans.pixels import decoded_digest
 from scans.rejection import REASONS
 from scans.siblings import names_no_part, part_beside
-from scans.stack import Ending, Grouping, Member, group
+from scans.stack import Ending, Grouping, Member, Stack, group
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,31 @@ def read_series(connection: Connection, keys: Sequence[str]) -> list[Series]:
     rejected = {file: f"{code}, {REASONS[code]}; the note: file {note}" for file, (code, note) in named.items()}
     siblings = _siblings(connection, {series: some[0].header for series, some in by_series.items()})
     return [Series(some, conflicts, rejected, parts, stats, siblings.get(at, "")) for at, some in by_series.items()]
+
+
+def stack_of(site: Site, scan: ScanRow) -> Stack:
+    """Return the stack behind a scan: its series is grouped again, as the night does it.
+
+    Raises:
+        NotFound: Its files have gone or changed.
+    """
+    with site.db.read() as connection:
+        found = read_series(connection, [scan.series])
+    for series in found:
+        for stack in series.grouping(site).stacks:
+            if site.keys.key("scan", stack.digest) == scan.key and _is_as_read(site, series, stack):
+                return stack
+    if scan.state == WITHDRAWN:
+        raise NotFound(f"scan {scan.key} was withdrawn: its files were taken away or replaced")
+    raise NotFound(f"the files of scan {scan.key} have changed since the last night; run `scantwin ingest`")
+
+
+def _is_as_read(site: Site, series: Series, stack: Stack) -> bool:
+    """Say whether the files are still those whose headers were read: other pixels are not this scan's."""
+    try:
+        return all(size_and_time(real_path(site.archive, m.path)) == series.stats[m.file] for m in stack.members)
+    except (FileNotFoundError, NotADirectoryError):
+        return True  # that one is gone is said by who reads it
 
 
 def _siblings(connection: Connection, headers: Mapping[str, Header]) -> dict[str, str]:

@@ -33,13 +33,20 @@ class Space:
 
 
 def read_space(
-    site: Site, connection: Connection, encoder: str, kind: str, *, between: tuple[float, float] | None = None
+    site: Site,
+    connection: Connection,
+    encoder: str,
+    kind: str,
+    *,
+    between: tuple[float, float] | None = None,
+    any_kind: bool = False,
 ) -> Space:
     """Read the eligible vectors of one encoder and kind, earliest first, so that a search may skip what is too late.
 
-    With `between` only those of patients whose number for divisions lies in [first, second).
+    With `between` only those of patients whose number for divisions lies in [first, second); with `any_kind` those
+    of every kind of its modality, for a search on request.
     """
-    columns = embeddings_of(connection, encoder, kind, between=between)
+    columns = embeddings_of(connection, encoder, kind, between=between, any_kind=any_kind)
     row = encoder_row(connection, encoder)
     is_dated = site.settings.scans.dates != "none"
     from_us = _microseconds(columns.acquired_from, is_dated)

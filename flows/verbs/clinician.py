@@ -21,6 +21,7 @@ def similar(
     page: Path | None = None,
     judge: Annotated[bool, Parameter(negative="", help="pairs to judge, without rank and distance")] = False,
     history: Annotated[bool, Parameter(negative="", help="also what entered, moved and left, and why")] = False,
+    any_kind: Annotated[bool, Parameter(negative="", help="search every kind of its modality, unjudged")] = False,
     config: Config = DEFAULT,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -30,11 +31,14 @@ def similar(
              if value]  # fmt: skip
     if len(given) != 1:
         raise wrong(f"name exactly one of SCAN, --study, --accession, --file; found {', '.join(given) or 'none'}")
+    if judge and any_kind:
+        raise wrong("--judge takes the lists that nights keep, and no --any-kind")
     if judge:
         return _to_judge(config, scan, page, history, as_json, quiet)
     answers = similar_to(
-        opened(config), scan=scan, study=study, accession=accession, files=file, page=page, history=history
-    )
+        opened(config), scan=scan, study=study, accession=accession, files=file, page=page, history=history,
+        any_kind=any_kind,
+    )  # fmt: skip
     if as_json:
         print_json(answers[0] if len(answers) == 1 else answers)
     elif not quiet:

@@ -17,8 +17,8 @@ PROVISIONAL = f"provisional: this encoder has not been shown to beat plain basel
 
 
 def console() -> Console:
-    """Standard output; plain text when it is not a terminal, no colour where NO_COLOR is set."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
+    """Standard output; plain text when it is not a terminal, no colour where NO_COLOR is set; "[scans]" is text."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False, markup=False)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
-from flows.answers.lanes import Comparison, Expectation, Lane, ListedScan, PastMatch, Similar, SimilarWithHistory
+from flows.answers.lanes import (
+    Comparison,
+    Expectation,
+    Lane,
+    ListedScan,
+    PastMatch,
+    Similar,
+    SimilarWithHistory,
+    Uncompared,
+    UncomparedScan,
+)
 from flows.verbs.terminal import KEY, NOT_DIAGNOSTIC, PROVISIONAL, console, table_of
 from review.words import ILL_ONES
 from scans.outcome import outcome
@@ -20,8 +30,12 @@ def show_similar(answers: Sequence[Similar]) -> None:
         if not answer.lanes:
             known = outcome(answer.code)
             out.print(f"  no list: {known.meaning} {known.action}", soft_wrap=True)
+        if answer.note:
+            out.print(f"  {answer.note}", soft_wrap=True)
         for lane in answer.lanes:
-            _show_lane(out, lane, answer.prior_date_doubts)
+            _show_lane(out, lane, answer.prior_date_doubts, with_kind=answer.any_kind)
+        if answer.uncompared is not None and (answer.uncompared.scans or not answer.any_kind):
+            _show_uncompared(out, answer.uncompared, answer.prior_date_doubts)
         _show_history(out, answer.history if isinstance(answer, SimilarWithHistory) else ())
     _show_use(out, any(match.provisional for answer in answers for lane in answer.lanes for match in lane.matches))
 
@@ -30,7 +44,7 @@ def _show_use(out: Console, is_provisional: bool) -> None:
     out.print(PROVISIONAL if is_provisional else NOT_DIAGNOSTIC, style="dim", soft_wrap=True)
 
 
-def _show_lane(out: Console, lane: Lane, doubts: Mapping[str, Sequence[str]]) -> None:
+def _show_lane(out: Console, lane: Lane, doubts: Mapping[str, Sequence[str]], *, with_kind: bool) -> None:
     title = "own earlier scans, latest first" if lane.lane == "own" else "similar earlier cases, nearest first"
     about = f"{title} ({lane.purpose}, encoder {lane.encoder[:KEY]}, {lane.gallery_patients} patients)"
     if not lane.matches:
@@ -41,10 +55,11 @@ def _show_lane(out: Console, lane: Lane, doubts: Mapping[str, Sequence[str]]) ->
         if code in ("no-similar-case", "possible-wrong-patient", "possible-same-person"):
             out.print(f"  {code}: {outcome(code).meaning} {outcome(code).action}", soft_wrap=True)
     is_own = lane.lane == "own"
-    table = table_of("rank", "scan", "patient", "acquired", "contrast", "distance", "by chance",
-                   *(["change"] if is_own else []), "match")  # fmt: skip
+    table = table_of("rank", "scan", "patient", *(["kind"] if with_kind else []), "acquired", "contrast", "distance",
+                   "by chance", *(["change"] if is_own else []), "match")  # fmt: skip
     for row in lane.matches:
-        table.add_row(str(row.rank or "same day"), row.scan[:KEY], row.patient[:KEY], _acquired(row, doubts),
+        table.add_row(str(row.rank or "same day"), row.scan[:KEY], row.patient[:KEY],
+                      *([row.kind] if with_kind else []), _acquired(row, doubts),
                       row.contrast, f"{row.distance:.4f}", _by_chance(row.expected_by_chance),
                       *([row.change.text if row.change else ""] if is_own else []), row.match or "-")  # fmt: skip
     out.print(table)
@@ -54,7 +69,20 @@ def _show_lane(out: Console, lane: Lane, doubts: Mapping[str, Sequence[str]]) ->
         out.print(f"  {ILL_ONES}", soft_wrap=True)
 
 
-def _acquired(row: ListedScan, doubts: Mapping[str, Sequence[str]]) -> str:
+def _show_uncompared(out: Console, found: Uncompared, doubts: Mapping[str, Sequence[str]]) -> None:
+    """The patient's earlier scans beside one whose kind is unknown."""
+    title = "earlier scans of the same patient and modality, latest first, not compared"
+    if not found.scans:
+        out.print(f"  {title}: {outcome(found.outcome).meaning}", soft_wrap=True)
+        return
+    out.print(title, soft_wrap=True)
+    table = table_of("rank", "scan", "kind", "acquired", "contrast")
+    for row in found.scans:
+        table.add_row(str(row.rank or "order unknown"), row.scan[:KEY], row.kind, _acquired(row, doubts), row.contrast)
+    out.print(table)
+
+
+def _acquired(row: ListedScan | UncomparedScan, doubts: Mapping[str, Sequence[str]]) -> str:
     return (row.acquired or "?") + (" (!)" if row.scan in doubts else "")
 
 

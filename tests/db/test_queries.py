@@ -133,6 +133,20 @@ def test_vectors_come_with_what_the_search_filters_by(scans) -> None:
     assert empty == Vectors((), (), (), (), (), (), (), ())
 
 
+def test_vectors_of_any_kind_are_those_of_one_modality(scans) -> None:
+    with scans.db.write() as connection:
+        for key, kind, main in (("a", "ct/head/3d", True), ("b", "mr/head/3d/t1", True), ("c", "ct/head/3d", False)):
+            scans.scan(connection, key, patient=f"p{key}", kind=kind, is_main=main)
+        withdraw_scans(connection, ["d"], scans.night)
+        save_main(connection, [{"key": "c", "is_main": False, "main_rule": "r", "code": "alternate-reconstruction"}])
+        of_ct, of_unknown, of_mr = (
+            embeddings_of(connection, "e", kind, any_kind=True)
+            for kind in (KIND, "ct/unknown/3d", "mr/unknown/3d/unknown")
+        )
+    assert list(of_ct.scans) == list(of_unknown.scans) == ["a", "e", "f"]
+    assert list(of_mr.scans) == ["b"]
+
+
 def test_examples_are_main_scans_with_an_input(scans) -> None:
     with scans.db.write() as connection:
         scans.scan(connection, "a", patient="pa", tensor=None)

@@ -115,23 +115,31 @@ def make_site(tmp_path) -> MakeSite:
     """Make a site over an empty archive: `make_site("name", url=..., k="5")`; its network is the quickest there is."""
 
     def make(name: str = "site", *, url: str | None = None, **changes: str) -> Site:
-        from db.migrate import upgrade
-        from flows.site.opened import database_url
-
-        archive = tmp_path / name / "archive"
-        archive.mkdir(parents=True)
-        config = tmp_path / name / "home" / "config.toml"
-        values = {"quiet_seconds": "0.0", "train_when": '"never"', "k": "3", "threads": "1", "max_gone_fraction": "1.0",
-                  "backbone": '"small"'}  # fmt: skip
-        if url is not None:
-            values["url"] = f'"{url}"'
-        new_site(archive, config, secret=SECRET, changes=values | changes)
-        from flows.site.settings import read_settings
-
-        upgrade(database_url(config, read_settings(config)))
-        return open_site(config)
+        return site_in(tmp_path / name, url=url, **changes)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def make_lasting_site(tmp_path_factory) -> Callable[..., Site]:
+    """Make the same, for tests of one file that only ask."""
+    return lambda **changes: site_in(tmp_path_factory.mktemp("site"), **changes)
+
+
+def site_in(folder: Path, *, url: str | None = None, **changes: str) -> Site:
+    from db.migrate import upgrade
+    from flows.site.opened import database_url
+    from flows.site.settings import read_settings
+
+    archive, config = folder / "archive", folder / "home" / "config.toml"
+    archive.mkdir(parents=True)
+    values = {"quiet_seconds": "0.0", "train_when": '"never"', "k": "3", "threads": "1", "max_gone_fraction": "1.0",
+              "backbone": '"small"'}  # fmt: skip
+    if url is not None:
+        values["url"] = f'"{url}"'
+    new_site(archive, config, secret=SECRET, changes=values | changes)
+    upgrade(database_url(config, read_settings(config)))
+    return open_site(config)
 
 
 @pytest.fixture(scope="session")

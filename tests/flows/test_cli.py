@@ -126,7 +126,7 @@ def test_files_can_be_asked_for_by_outcome_or_code_and_nothing_else(call, matche
 KEYS = {"schema", "scan", "kind", "lanes"}
 LANE_KEYS = {"lane", "alarm", "purpose", "encoder", "outcome", "gallery_patients", "matches"}
 MATCH_KEYS = {"match", "rank", "scan", "patient", "acquired", "distance", "expected_by_chance", "provisional",
-              "contrast", "change"}  # fmt: skip
+              "contrast", "change", "kind"}  # fmt: skip
 
 
 def latest_scan(site):

@@ -1,7 +1,7 @@
 """The page of a night, written from a real database."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -279,6 +279,21 @@ def test_scans_in_no_list_are_told_with_the_reason(house, words):
     house.scan("ffffffffffffffff", "p9", None, state="held_back", code="kind-unknown", is_main=False)
     text = words(report(house))
     assert "4 new, 1 held back, 0 withdrawn this night; 5 in all" in text and "kind-unknown 1 1 The header" in text
+
+
+@both
+def test_scans_of_unknown_kind_name_the_earlier_scans_of_their_patients(house, words):
+    held = {"state": "held_back", "code": "kind-unknown", "is_main": None}
+    house.scan("ffffffffffffffff", "p1pppppppppppppp", date(2026, 11, 2), kind="ct/unknown/3d", **held)
+    house.scan("eeeeeeeeeeeeeeee", "p1pppppppppppppp", date(2026, 11, 2), kind="xr/unknown/2d/frontal", **held)
+    text = words(report(house)).partition("with earlier scans of the same patient")[2]
+    row = "ffffffffff ct/unknown/3d 2026-11-02 2 dddddddddd ct/chest/3d 2026-10-31"
+    assert text.startswith(" 1 of this night.") and row in text and "eeeeeeeeee" not in text
+
+
+def test_a_night_without_such_scans_has_no_such_table(house, words):
+    house.scan("ffffffffffffffff", "p9", None, state="held_back", code="kind-unknown", kind="ct/unknown/3d")
+    assert "with earlier scans of the same patient" not in words(report(house))
 
 
 @pytest.mark.parametrize(("state", "error", "meant"), [
