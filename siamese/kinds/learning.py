@@ -7,12 +7,12 @@ kind has too few patients to be a class. A family that cannot show its worth on 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from siamese.kinds.classifier import FamilyModel, Floats, nearest_two
+from siamese.kinds.figures import FamilyFigures, KindFigures
 from siamese.pairs import split_of
 from siamese.statistics.intervals import wilson
 
@@ -39,34 +39,6 @@ class ToldScans:
         rows = [i for i, number in enumerate(self.numbers) if split_of(number) == name]
         columns = ([column[i] for i in rows] for column in (self.likenesses, self.patients, self.numbers))
         return ToldScans(self.vectors[rows], *columns)
-
-
-@dataclass(frozen=True)
-class KindFigures:
-    """What a classifier makes of the test scans of one kind, sides taken together."""
-
-    kind: Annotated[str, "as the tags tell it"]
-    patients: Annotated[int, "of all divisions"]
-    scans: Annotated[int, "of test"]
-    right: Annotated[int, "named as their tags do"]
-    wrong: Annotated[int, "named otherwise"]
-    abstained: Annotated[int, "not named"]
-    given: Annotated[bool, "scans without a kind may get this one"]
-
-
-@dataclass(frozen=True)
-class FamilyFigures:
-    """What a classifier is worth for one modality family, on patients left out."""
-
-    family: Annotated[str, "of modalities"]
-    scans: Annotated[int, "of test"]
-    patients: Annotated[int, "of test"]
-    named: Annotated[int, "of these scans"]
-    wrong: Annotated[int, "of those named"]
-    error: Annotated[float | None, "wrong among named; empty: none was named"]
-    upper: Annotated[float | None, "Wilson's 95 % upper bound of it, patients with a named scan as trials"]
-    refused: Annotated[str, "why scans of this family get no kind, or empty"]
-    kinds: Annotated[Sequence[KindFigures], "by name"]
 
 
 def learn(family: str, told: ToldScans) -> tuple[FamilyModel | None, FamilyFigures]:
