@@ -68,8 +68,8 @@ def idle_classifiers(connection: Connection) -> list[KindClassifierRow]:
 
 def save_classifier(connection: Connection, row: Row) -> int:
     """Save a classifier; one that is there stays."""
-    fresh = {"in_use": False, "created_at": database_time(connection)}
-    return upsert(connection, KindClassifier, [fresh | row], update=())
+    fresh = {**row, "in_use": False, "created_at": database_time(connection)}
+    return upsert(connection, KindClassifier, [fresh], update=())
 
 
 def use_classifier(connection: Connection, classifier: KindClassifierRow, reason: str) -> bool:

@@ -37,8 +37,12 @@ class ToldScans:
     def of(self, name: str) -> "ToldScans":
         """Return those of one split."""
         rows = [i for i, number in enumerate(self.numbers) if split_of(number) == name]
-        columns = ([column[i] for i in rows] for column in (self.likenesses, self.patients, self.numbers))
-        return ToldScans(self.vectors[rows], *columns)
+        return ToldScans(
+            self.vectors[rows],
+            [self.likenesses[i] for i in rows],
+            [self.patients[i] for i in rows],
+            [self.numbers[i] for i in rows],
+        )
 
 
 def learn(family: str, told: ToldScans) -> tuple[FamilyModel | None, FamilyFigures]:
