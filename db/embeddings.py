@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, delete, func, select, true
+from sqlalchemy import Connection, and_, delete, func, or_, select, true
 
 from db.rows import count_of
-from db.scans import ACCEPTED, may_be_listed, of_modality
-from db.tables import EMBEDDING, MATCH, PATIENT, SCAN, Embedding
+from db.scans import ACCEPTED, HELD_BACK, may_be_listed, of_modality
+from db.tables import EMBEDDING, KIND_CLASSIFIER, MATCH, PATIENT, SCAN, Embedding
 from db.upsert import Row, chunks, upsert
 
 
@@ -38,9 +38,15 @@ class Vectors:
 
 
 def scans_to_embed(connection: Connection, encoder: str, cover: str) -> list[str]:
-    """Return the scans of a cover that wait for this encoder's vector, newest first."""
+    """Return the scans of a cover that wait for this encoder's vector, newest first.
+
+    Those without a kind wait as well while a classifier that is in use could tell it from the vector.
+    """
+    reads = and_(KIND_CLASSIFIER.c.encoder == encoder, KIND_CLASSIFIER.c.in_use.is_(True))
+    is_named = select(KIND_CLASSIFIER.c.id).where(reads, KIND_CLASSIFIER.c.cover == cover).exists()
+    wanted = or_(SCAN.c.state == ACCEPTED, and_(SCAN.c.state == HELD_BACK, is_named))
     has = select(EMBEDDING.c.scan).where(EMBEDDING.c.scan == SCAN.c.key, EMBEDDING.c.encoder == encoder).exists()
-    waiting = select(SCAN.c.key).where(SCAN.c.state == ACCEPTED, SCAN.c.cover == cover, SCAN.c.tensor.is_not(None))
+    waiting = select(SCAN.c.key).where(wanted, SCAN.c.cover == cover, SCAN.c.tensor.is_not(None))
     newest = (SCAN.c.acquired_from.is_(None), SCAN.c.acquired_from.desc(), SCAN.c.key)
     return list(connection.scalars(waiting.where(~has).order_by(*newest)))
 

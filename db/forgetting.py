@@ -30,6 +30,7 @@ from db.tables import (
     IdentityRejection,
     IdentityScan,
     IdentityStudy,
+    KindClassifier,
     Label,
     LaneOutcome,
     Match,
@@ -48,6 +49,7 @@ FORGOTTEN = "forgotten"
 PATIENT, STUDY, SCAN, FILE, FURTHER = (table_of(model) for model in (Patient, Study, Scan, File, FurtherScan))
 MATCH, LANE, VERDICT, EMBEDDING = (table_of(model) for model in (Match, LaneOutcome, Verdict, Embedding))
 CONTROL, SERIES = table_of(Control), table_of(Series)
+CLASSIFIER = table_of(KindClassifier)
 LABEL, ENCODER, NIGHT = table_of(Label), table_of(Encoder), table_of(Night)
 PERSON, IDENTITY_FILE, IDENTITY_STUDY = table_of(IdentityPerson), table_of(IdentityFile), table_of(IdentityStudy)
 IDENTITY_PATIENT, IDENTITY_SCAN = table_of(IdentityPatient), table_of(IdentityScan)
@@ -190,6 +192,7 @@ def forget_core(connection: Connection, theirs: Theirs) -> list[str]:
     encoders = sorted({encoder for patient in theirs.patients for encoder in trained_on(connection, patient)})
     marked = update(ENCODER).where(ENCODER.c.id.in_(encoders))
     connection.execute(marked.values(forgotten_patients=ENCODER.c.forgotten_patients + 1))
+    _mark_classifiers(connection, theirs)
     _ask_again(connection, theirs)
     _lose_files(connection, theirs)
     _delete_scans(connection, theirs.scans)
@@ -198,6 +201,14 @@ def forget_core(connection: Connection, theirs: Theirs) -> list[str]:
     in_use = union(select(SCAN.c.patient), select(STUDY.c.patient))
     connection.execute(delete(PATIENT).where(PATIENT.c.key.not_in(in_use)))  # also those that merges left empty
     return encoders
+
+
+def _mark_classifiers(connection: Connection, theirs: Theirs) -> None:
+    """Mark the classifiers of kinds that may have learned from a patient: a vector was there when they were made."""
+    saw = and_(SCAN.c.patient.in_(theirs.patients), EMBEDDING.c.encoder == CLASSIFIER.c.encoder)
+    made = exists().where(EMBEDDING.c.scan == SCAN.c.key, saw, NIGHT.c.id == EMBEDDING.c.night)
+    marked = update(CLASSIFIER).where(made.where(NIGHT.c.begun_at <= CLASSIFIER.c.created_at))
+    connection.execute(marked.values(forgotten_patients=CLASSIFIER.c.forgotten_patients + 1))
 
 
 def _lose_files(connection: Connection, theirs: Theirs) -> None:

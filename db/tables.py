@@ -4,6 +4,7 @@ from db.archive_tables import File, FurtherScan, Lease, Night, Patient, Scan, Se
 from db.base import IDENTITY, Base, table_of
 from db.evaluation_tables import Evaluation
 from db.identity_tables import IdentityFile, IdentityPatient, IdentityRejection, IdentityStudy
+from db.kind_tables import KindClassifier
 from db.match_tables import Activation, Calibration, Control, Embedding, Encoder, Label, LaneOutcome, Match, Verdict
 from db.person_tables import BackupMade, IdentityMerge, IdentityPerson, IdentityScan, Tombstone
 from db.shard_tables import Shard
@@ -21,6 +22,7 @@ __all__ = [
     "IDENTITY",
     "IDENTITY_FILE",
     "IDENTITY_PATIENT",
+    "KIND_CLASSIFIER",
     "LABEL",
     "LANE",
     "MATCH",
@@ -50,6 +52,7 @@ __all__ = [
     "IdentityScan",
     "IdentityStudy",
     "InputRequest",
+    "KindClassifier",
     "Label",
     "LaneOutcome",
     "Lease",
@@ -76,6 +79,7 @@ FILE = table_of(File)
 FURTHER = table_of(FurtherScan)
 IDENTITY_FILE = table_of(IdentityFile)
 IDENTITY_PATIENT = table_of(IdentityPatient)
+KIND_CLASSIFIER = table_of(KindClassifier)
 LABEL = table_of(Label)
 LANE = table_of(LaneOutcome)
 MATCH = table_of(Match)

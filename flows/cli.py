@@ -58,7 +58,7 @@ COMMANDS = (
     (app, "files", "flows.verbs.operator:files",
      "Show where every file ended, and why; --outcome takes an outcome or a code."),
     (app, "kinds", "flows.verbs.kinds:app",
-     "List combinations of tags without a kind, or which share of the archive is compared."),
+     "List what has no kind; learn to tell kinds from pixels."),
     (app, "forget", "flows.verbs.patients:forget",
      "Forget a person, by patient id or key: rows, pictures, pages; without PATIENT, finish what was cut off."),
     (app, "export", "flows.verbs.export:export",

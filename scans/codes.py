@@ -279,6 +279,8 @@ NIGHT = (
            "Run `scantwin kinds --coverage`; ask whether its protocols, software or export have changed."),
     _night("new-scanner", "A kind of scan came from a scanner that it never came from before.",
            "Look at its first matches; train anew once it has brought enough scans."),
+    _night("kinds-off", "A classifier of kinds was switched off, and what it had named waits for a kind again.",
+           "Run `scantwin kinds learn`, and use what it makes if its figures are good."),
     _night("failed", "The night failed.", "Read its log, then run `scantwin night` again."),
 )
 # fmt: on

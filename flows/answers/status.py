@@ -6,6 +6,7 @@ from typing import Annotated
 
 from flows.answers.answer import Answer, JsonObject
 from flows.answers.coverage import Coverage
+from flows.answers.kinds import Classifier, Contradiction
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,8 @@ class UnknownKinds(Answer):
     """Scans that wait for a kind."""
 
     combinations: Annotated[Sequence[Combination], "those of most scans first"]
+    classifiers: Annotated[Sequence[Classifier], "of kinds, oldest first"] = ()
+    contradictions: Annotated[Sequence[Contradiction], "those of most scans first"] = ()
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from flows.stages.encoder.candidates import ask_for_own_inputs, embed_candidates
 from flows.stages.encoder.judge import judge_active
 from flows.stages.encoder.train import choose_encoders, train_now
 from flows.stages.ingest.headers import ingest
+from flows.stages.ingest.kinds import settle_kinds
 from flows.stages.match.lists import match
 from flows.work import interrupt
 from flows.work.batch import Call, direct
@@ -35,13 +36,16 @@ RunStage = Callable[[str, Site, Ticket], Counter[str]]
 
 
 def embed(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
-    """Embed what is not embedded yet, here or on the gpu pool; then what candidates lack, and switch to those done."""
+    """Embed what is not embedded yet, here or on the gpu pool; then what candidates lack, and switch to those done.
+
+    Then scans get the kinds that their vectors tell.
+    """
     ready, counts = ask_for_lacking(site, ticket, backlog(site))
     counts += embed_backlog(site, ticket, ready, call) + embed_candidates(site, ticket, call)
     counts[TO_MAKE] += ask_for_own_inputs(site, ticket)
     if counts[f"{MARK}tensor-damaged"]:
         counts[TO_MAKE] += make_again(site, ticket)
-    return counts
+    return counts + settle_kinds(site, ticket, call)
 
 
 def compare(site: Site, ticket: Ticket, call: Call = direct) -> Counter[str]:
@@ -75,9 +79,11 @@ def run_stage(name: str, site: Site, ticket: Ticket, call: Call = direct) -> Cou
         state = "done"
         return counts
     finally:
-        with tolerated(state == "failed"), site.db.write(ticket.right) as connection:
+        with tolerated(state == "failed"):
             facts = dict(counts) | ({"rules": reading_rules(site)} if name == "ingest" else {}) | watched
-            lease.end_stage(connection, ticket.night, name, state=state, seconds=time.monotonic() - begun, counts=facts)
+            seconds = time.monotonic() - begun
+            with site.db.write(ticket.right) as connection:
+                lease.end_stage(connection, ticket.night, name, state=state, seconds=seconds, counts=facts)
 
 
 def conduct(

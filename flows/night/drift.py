@@ -15,6 +15,7 @@ from db.drift import (
     refused_files,
     watched_before,
 )
+from db.kinds import KindClassifierRow, switched_off_by
 from db.nights import last_success
 from evaluation.drift import FEWEST, Sums, is_more, shift_of_mean
 from flows.answers.answer import JsonObject
@@ -44,6 +45,7 @@ def watch(site: Site, ticket: Ticket) -> Watched:
         scanners = new_scanners(connection, ticket.night)
         since = last_success(connection) or 0
         tallies = scanner_tallies(connection, since=since, apart=sorted(APART))
+        switched_off = switched_off_by(connection, ticket.night)
         before = watched_before(connection, ticket.night, last=LAST_NIGHTS)
     lists = {str(EncoderKind(row.encoder, row.kind)): _figures(row) for row in rows}
     brought = {
@@ -51,7 +53,8 @@ def watch(site: Site, ticket: Ticket) -> Watched:
         for row in tallies
     }
     jumped = jumps(WatchedNight(n_files, n_refused, lists, brought), before)
-    return Watched(n_files, n_refused, lists, brought, jumped + [_scanner(row) for row in scanners if _is_many(row)])
+    come = [_scanner(row) for row in scanners if _is_many(row)]
+    return Watched(n_files, n_refused, lists, brought, jumped + come + [_kinds_off(row) for row in switched_off])
 
 
 def _figures(row: Brought) -> WatchedLists:
@@ -128,3 +131,7 @@ def _is_many(row: NewScanner) -> bool:
 
 def _scanner(row: NewScanner) -> Alarm:
     return Alarm("new-scanner", f"{row.kind}: {row.scans} scans of {scanner_of(row) or 'unnamed'}")
+
+
+def _kinds_off(row: KindClassifierRow) -> Alarm:
+    return Alarm("kinds-off", f"{row.id}: {row.off_reason}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from db.scans import HeldBackScan, held_back_scans
 from flows.answers.coverage import Coverage, Gain
 from flows.answers.status import Combination, UnknownKinds
+from flows.operator.kind_classifiers import contradictions, list_classifiers
 from flows.operator.status import coverage_now
 from flows.records.gain import in_order
 from flows.site.opened import open_site
@@ -38,10 +39,12 @@ def _gain(row: Combination) -> Gain:
 
 
 def unknown_kinds(config: Path) -> UnknownKinds:
-    """Everything `scantwin kinds` shows: combinations of tags without a kind, those of most scans first."""
+    """Everything `scantwin kinds` shows: tags without a kind, classifiers, scans that look like another part."""
     found: dict[tuple[str, str, str, tuple[str, ...]], list[HeldBackScan]] = {}
     tags: dict[tuple[str, ...], dict[str, str]] = {}
-    with open_site(config).db.read() as connection:
+    site = open_site(config)
+    with site.db.read() as connection:
+        classifiers, against = list_classifiers(connection), contradictions(site, connection)
         for row in held_back_scans(connection):
             header = Header.from_json(row.header)
             said = _tags(header)
@@ -53,7 +56,8 @@ def unknown_kinds(config: Path) -> UnknownKinds:
         _combination(kind, modality, said_apart, tags[texts], rows)
         for (kind, modality, said_apart, texts), rows in found.items()
     ]
-    return UnknownKinds(sorted(combinations, key=lambda some: (-some.scans, some.kind, str(some.tags))))
+    combinations.sort(key=lambda some: (-some.scans, some.kind, str(some.tags)))
+    return UnknownKinds(combinations, classifiers, against)
 
 
 def _combination(

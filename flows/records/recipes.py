@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from db.encoders import EncoderRow, active_encoders, chosen_encoders, newest_held
 from db.inputs import encoders_with_vector, requested_recipes
+from db.kinds import serving_classifiers
 from flows.site.opened import Site
 from siamese.choices import backbone_for
 from siamese.recipe import BY_DIGEST, COVERS, Recipe, recipe_for
@@ -20,22 +21,29 @@ class InputsWanted:
     encoders: Sequence[EncoderRow]  # that serve
     requested: frozenset[str]  # recipes whose inputs somebody waits for
     made_by: Mapping[str, set[str]]  # scan -> encoders that have its vector
+    classified: frozenset[str] = frozenset()  # encoders whose vectors tell kinds
 
     def of(self, cover: str, scan: str, *, is_known: bool, is_accepted: bool) -> list[Recipe]:
         """Return the recipes of a scan's inputs; of one that is known only what somebody waits for."""
         if not is_known:
             return list(self.recipes[cover])
         waiting = {
-            row.recipe for row in self.encoders if row.cover == cover and row.id not in self.made_by.get(scan, ())
+            row.recipe
+            for row in self.encoders
+            if row.cover == cover
+            and row.id not in self.made_by.get(scan, ())
+            and (is_accepted or row.id in self.classified)
         }
-        needed = (waiting | self.requested) if is_accepted else set[str]()
+        needed = (waiting | self.requested) if is_accepted else waiting
         return [recipe for recipe in self.recipes[cover] if recipe.digest() in needed]
 
 
 def inputs_wanted(site: Site, connection: Connection, scans: Iterable[str]) -> InputsWanted:
     """Read which inputs are made of some scans that are known, and of every new one."""
     recipes, encoders = wanted_recipes(site, connection), serving_encoders(connection)
-    return InputsWanted(recipes, encoders, requested_recipes(connection), encoders_with_vector(connection, scans))
+    classified = frozenset(row.encoder for row in serving_classifiers(connection))
+    made_by = encoders_with_vector(connection, scans)
+    return InputsWanted(recipes, encoders, requested_recipes(connection), made_by, classified)
 
 
 def wanted_recipes(site: Site, connection: Connection) -> Mapping[str, Sequence[Recipe]]:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hin
 from evaluation.learning_curve import LearningCurve, NumberedCurve
 from evaluation.report import EvidenceReport, Report
 from flows.answers import care, corrections, coverage, encoders, evaluation, judgements, lanes, nights, status
+from flows.answers import kinds as kind_answers
 from flows.answers.answer import Answer, JsonObject
 from flows.night.summary import Summary
 
@@ -41,6 +42,9 @@ COMMANDS: Mapping[str, tuple[type, ...]] = {
     "files": (status.FileEnd,),
     "kinds": (status.UnknownKinds,),
     "kinds --coverage": (coverage.Coverage,),
+    "kinds learn": (kind_answers.LearnedKinds,),
+    "kinds use": (kind_answers.SwitchedKinds,),
+    "kinds off": (kind_answers.SwitchedKinds,),
     "patients conflicts": (corrections.Conflict,),
     "patients merge": (corrections.Merged,),
     "patients unmerge": (corrections.Unmerged,),

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from flows.answers.corrections import Conflict, Forgotten, Merged, Unmerged
 from flows.answers.encoders import Activated, Encoders
-from flows.answers.status import FileEnd, Finding, Review, Status, UnknownKinds
+from flows.answers.status import FileEnd, Finding, Review, Status
 from flows.verbs.terminal import KEY, console, table_of, visible
 from flows.verbs.terminal_coverage import tell_coverage
 from flows.verbs.terminal_night import show_undone, show_watched
@@ -89,27 +89,6 @@ def show_files(found: Iterable[FileEnd], *, quiet: bool) -> None:
             found_here = f" ({visible(row.why)})" if row.why != row.meaning else ""
             print(f"{'':<12} {row.meaning.removesuffix('.')}{found_here}. {row.action}")
     print(f"{n_files} files")
-
-
-def show_kinds(found: UnknownKinds, *, quiet: bool) -> None:
-    """Combinations of tags whose kind is unknown, and the line that would name each."""
-    if quiet:
-        return
-    rows = found.combinations
-    if not rows:
-        print("every scan has a kind")
-        return
-    for row in rows:
-        counts = f"{row.scans} scans of {row.patients} patients"
-        print(f"{row.kind}  {row.modality}  {counts}")
-        for tag, text in row.tags.items():
-            if text:
-                print(f"    {tag} = {visible(text)}")
-        print(f"    to name it: {visible(row.add)}" if row.add else f"    not believed: {row.contradiction}")
-    print(
-        "\nAdd such lines to [scans.kinds] of config.toml, the word in capitals replaced by yours (chest, frontal, t2);"
-        "\nthe next night looks at every series again and decodes none twice. Tags are shown as the scanner wrote them."
-    )
 
 
 def show_conflicts(found: Sequence[Conflict], *, quiet: bool) -> None:

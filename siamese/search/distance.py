@@ -60,14 +60,14 @@ def distances_of_known(
 ) -> NDArray[np.float64]:
     """Return `distances` of vectors (..., D) whose `squared_lengths` (...) are already known."""
     check_metric(metric)
-    cosine = 1.0 - _dot(left, right) / np.sqrt(left_squares * right_squares)
+    cosine = 1.0 - dots(left, right) / np.sqrt(left_squares * right_squares)
     cosine = np.clip(cosine, 0.0, 2.0)
     return np.asarray(np.round(cosine if metric == "cosine" else np.sqrt(2.0 * cosine), DECIMALS))
 
 
 def squared_lengths(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return |v|^2 of unit vectors (..., D), or raise ValueError naming the first that is not one."""
-    squares = _dot(vectors, vectors)
+    squares = dots(vectors, vectors)
     flat = np.sqrt(squares.reshape(-1))
     wrong = np.flatnonzero(~(np.abs(flat - 1.0) <= UNIT_TOLERANCE))  # NaN is wrong too
     if wrong.size:
@@ -105,7 +105,7 @@ def least_similarity(distance: NDArray[np.float64], metric: Metric, error: float
     return np.nextafter(exact.astype(np.float32), np.float32(-np.inf))  # the cast may have rounded up
 
 
-def _dot(left: NDArray[np.floating], right: NDArray[np.floating]) -> NDArray[np.float64]:
+def dots(left: NDArray[np.floating], right: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the dot products along the last axis, in float64, added in one fixed order.
 
     The second half of the terms is added to the first until one is left. Only additions of whole

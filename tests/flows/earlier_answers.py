@@ -449,4 +449,40 @@ ANSWERS: dict[str, Any] = {
         "time_zone": "UTC",
         "pools": ["cpu"],
     },
+    "kinds learn": {
+        "schema": 1,
+        "covers": [
+            {
+                "cover": "2d",
+                "encoder": "e2505d2600d9c902",
+                "classifier": "0c1326f9c40622da",
+                "refused": "",
+                "families": [
+                    {
+                        "family": "xr",
+                        "scans": 400,
+                        "patients": 400,
+                        "named": 396,
+                        "wrong": 1,
+                        "error": 0.0025,
+                        "upper": 0.0142,
+                        "refused": "",
+                        "kinds": [
+                            {
+                                "kind": "xr/chest/2d/frontal",
+                                "patients": 1000,
+                                "scans": 200,
+                                "right": 197,
+                                "wrong": 1,
+                                "abstained": 2,
+                                "given": True,
+                            }
+                        ],
+                    }
+                ],
+            }
+        ],
+    },
+    "kinds use": {"schema": 1, "in_use": ["0c1326f9c40622da"], "switched": True},
+    "kinds off": {"schema": 1, "in_use": [], "switched": True},
 }

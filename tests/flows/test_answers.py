@@ -132,6 +132,8 @@ def test_what_the_commands_print_has_exactly_the_keys_of_their_types(call, busy,
     ask("status", "status")
     ask("kinds", "kinds")
     ask("kinds --coverage", "kinds", "--coverage")
+    ask("kinds learn", "kinds", "learn")
+    ask("kinds off", "kinds", "off")
     ask("patients conflicts", "patients", "conflicts")
     ask("patients merge", "patients", "merge", tmp_path / "ids.csv")
     ask("patients unmerge", "patients", "unmerge", tmp_path / "ids.csv")

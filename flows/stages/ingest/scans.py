@@ -31,6 +31,7 @@ from db.scans import (
 from db.series import SeriesRow, save_series
 from flows.records.dating import dated, today
 from flows.records.persons import person_of
+from flows.records.pixel_kinds import PixelKinds, pixel_kinds
 from flows.records.recipes import InputsWanted, inputs_wanted
 from flows.records.series import Series, read_series
 from flows.records.whose import Whose, save_identity
@@ -72,6 +73,7 @@ class Rows:
     whose: Whose
     today: date
     inputs: InputsWanted
+    pixel_kinds: PixelKinds
     patients: dict[str, PatientRow] = field(default_factory=dict)
     studies: dict[str, StudyRow] = field(default_factory=dict)
     scans: list[Built] = field(default_factory=list)
@@ -94,12 +96,12 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
         known = scan_states(connection, series)
         before = persons.owners_of_scans(connection, series)
         dates_before, day = acquired_of_scans(connection, series), today(site, connection)
-        inputs = inputs_wanted(site, connection, known)
+        inputs, kinds = inputs_wanted(site, connection, known), pixel_kinds(site, connection)
         members = [member for some in read for member in some.members]
         people = persons.patients_of_persons(connection, {person_of(member.header).key for member in members})
     whose = Whose(site.keys, people, {file: part for some in read for file, part in some.parts.items()})
     save_identity(site, ticket, members, whose)
-    rows, counts = Rows(whose, day, inputs), Counter(grouped_series=len(read))
+    rows, counts = Rows(whose, day, inputs, kinds), Counter(grouped_series=len(read))
     for some in read:
         _add_series(site, ticket, rows, some, known, counts)
     moved = [scan for scan, owner in rows.owners().items() if before.get(scan, owner) != owner]
@@ -162,8 +164,9 @@ def _add_series(
     rows.series.append(origin)
     grouping = series.grouping(site)
     endings, used = _told_apart(site, series, grouping, rows), dict[str, OutcomeRow]()
-    for stack in grouping.stacks:
-        scan = site.keys.key("scan", stack.digest)
+    for told in grouping.stacks:
+        scan = site.keys.key("scan", told.digest)
+        stack = replace(told, kind=rows.pixel_kinds.named(told.kind, scan))
         try:
             is_known = scan in known and _is_seen_alike(rows.inputs, stack.kind, known[scan][1])
             recipes = rows.inputs.of(stack.kind.cover, scan, is_known=is_known, is_accepted=stack.kind.known)

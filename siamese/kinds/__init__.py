@@ -1,0 +1,1 @@
+"""Vectors in, the kinds that they look like out."""
