@@ -49,7 +49,9 @@ def unknown_kinds(config: Path) -> UnknownKinds:
             tags[texts] = said
             said_apart = contradictions_of(row.kind_rule)
             found.setdefault((row.kind, header.modality, said_apart, texts), []).append(row)
-    combinations = [_combination(*what, tags[texts], rows) for (*what, texts), rows in found.items()]
+    combinations = [
+        _combination(kind, modality, apart, tags[texts], rows) for (kind, modality, apart, texts), rows in found.items()
+    ]
     return UnknownKinds(sorted(combinations, key=lambda some: (-some.scans, some.kind, str(some.tags))))
 
 
