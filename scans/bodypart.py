@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 # Words as they stand in BodyPartExamined (PS3.16 annex L) and in descriptions, by the part we call them.
 WORDS: Mapping[str, tuple[str, ...]] = {
@@ -46,6 +47,7 @@ ENDS = "(?:TETE|COL|TESTA|COLLO|CABEZA|CUELLO|CABECA|COLO|KOPF|HALS)"  # of a bo
 TOP = "(?:SKULL(?: BASE)?|VERTEX|EYES?|HEAD)"
 COLUMN = "(?:RACHIS|COLUMNA|COLONNE|COLONNA|COLUNA|RACHIDE)"
 OF = "(?:DE LA|DELLA|DELL|DE L|DEL|DES|DE|DU|DO|DA)"
+TEXTS = 1024  # whose words are kept: all slices of a series are described alike
 PHRASES = (  # what means one thing, or another than its words alone, before single words are looked at
     (re.compile(r"\b(?:C|CERVICAL)[ -]SPINE\b"), "CSPINE"),
     (re.compile(r"\b(?:T|TH|D|THORACIC|DORSAL)[ -]SPINE\b"), "TSPINE"),
@@ -57,7 +59,10 @@ PHRASES = (  # what means one thing, or another than its words alone, before sin
     (re.compile(rf"\b{COLUMN} (?:DORSALE?|THORACIQUE|TORACICA)\b"), "TSPINE"),
     (re.compile(rf"\b{COLUMN} (?:LUMBAR|LOMBAIRE|LOMBARE?)\b"), "LSPINE"),
     (re.compile(rf"\b{TOP} (?:TO|BIS) (?:(?:MID|UPPER) ?-?)?(?:THIGHS?|TOES?|FEET)\b"), "WHOLEBODY"),
-    (re.compile(r"\bHEEL LICHAAM\b"), "WHOLEBODY"),  # in Dutch "heel" is whole
+    (re.compile(r"\bHEEL LICHAAM\b|\bTOTAL BODY\b"), "WHOLEBODY"),  # in Dutch "heel" is whole
+    (re.compile(r"\bTHORACO[ -]?ABDOMINO[ -]?PELV\w*"), "CHEST ABDOMEN PELVIS"),
+    (re.compile(r"\bTHORACO[ -]?ABDOMIN\w*"), "CHEST ABDOMEN"),
+    (re.compile(r"\bABDOMINO[ -]?PELV\w*"), "ABDOMEN PELVIS"),
     # what a patient has is not what is examined, what a machine or a hand does is none of the patient
     (re.compile(rf"\b{ANY} (?:CANCER|CARCINOMA|FAILURE|INSUFF\w*)\b(?! SCREEN)"), " "),
     (re.compile(rf"\b(?:CANCER|CARCINOMA) (?:OF (?:THE )?|{OF} )?(?:SEIN|{ANY})\b"), " "),
@@ -146,7 +151,8 @@ REACH: Mapping[str, tuple[str, ...]] = {  # regions of the body that a scan of a
 PAIRED = frozenset({"breast", "hip", "shoulder", "arm", "elbow", "wrist", "hand", "leg", "knee", "ankle", "foot"})
 
 
-def words_of(text: str) -> list[str]:
+@lru_cache(TEXTS)
+def words_of(text: str) -> tuple[str, ...]:
     """Return the words of a description, in capitals, known phrases joined."""
     letters = unicodedata.normalize("NFKD", text.upper())
     plainly = "".join(letter for letter in letters if not unicodedata.combining(letter))
@@ -154,7 +160,7 @@ def words_of(text: str) -> list[str]:
     plain = " ".join(re.sub(r"[/+.,;:()\[\]^&]+", " ", upper).split())
     for pattern, word in PHRASES:
         plain = pattern.sub(word, plain)
-    return re.findall(r"[A-Z0-9*-]+", plain)
+    return tuple(re.findall(r"[A-Z0-9*-]+", plain))
 
 
 def _without_levels(text: str) -> str:
@@ -188,6 +194,7 @@ def _level(groups: Sequence[str | None]) -> tuple[str, str]:
     return (told[0], told[1]) if told else ("", "")
 
 
+@lru_cache(TEXTS)
 def _parts_in(text: str) -> frozenset[str]:
     """Return the parts that a text names."""
     words = [word for word in words_of(text) if word in PART_OF]
@@ -212,9 +219,9 @@ def part_in(text: str) -> str:
 
 
 def lie_apart(text: str) -> bool:
-    """Say whether a text names parts that no single scan is called after: several were examined."""
+    """Say whether a text names parts that no scan of one of them shows."""
     parts = _parts_in(text)
-    return parts not in TOGETHER and any(contradict(one, other) for one in parts for other in parts)
+    return any(contradict(one, other) for one in parts for other in parts)
 
 
 def contradict(one: str, other: str) -> bool:

@@ -19,6 +19,7 @@ UNKNOWN = "unknown"
 SEVERAL = "several"  # parts
 PART_BY_CLASS = {"mg": "breast", "io": "teeth", "op": "eye"}  # of families that show one part alone
 # of a radiograph: weight bearing, elsewhere the whole body; from the front in French, elsewhere a part of the body
+RADIOGRAPHS = frozenset({"xr", "xa", "rf"})
 OF_A_RADIOGRAPH = re.compile(r"\bWB\b|\bFACE\b", re.IGNORECASE)
 TERMS = frozenset({"body_part", "region"})  # fields of terms and no descriptions: FACE is one of them
 HEAD_COIL = re.compile(r"HEAD|BRAIN|KOPF")
@@ -46,7 +47,7 @@ def _text(header: Header, field: str) -> str:
     """Return what may name a part: not the words that are none on a radiograph."""
     text = str(getattr(header, field))
     is_term = field in TERMS and text.strip().upper() == "FACE"
-    return text if is_term or family_of(header.sop_class_uid) != "xr" else OF_A_RADIOGRAPH.sub(" ", text)
+    return text if is_term or family_of(header.sop_class_uid) not in RADIOGRAPHS else OF_A_RADIOGRAPH.sub(" ", text)
 
 
 def _concept(codes: str, meaning: str) -> Callable[[Header], str]:

@@ -130,7 +130,7 @@ def _views(header: Header, family: str, part: str) -> Iterator[tuple[str, str]]:
             yield next(iter(found)), name
 
 
-def _words(text: str) -> list[str]:
+def _words(text: str) -> tuple[str, ...]:
     return words_of(OTHER_MEANINGS.sub(" ", " ".join(text.upper().replace("_", " ").split())))
 
 

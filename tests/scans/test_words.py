@@ -93,6 +93,8 @@ def test_the_echo_says_which_of_two_weightings_a_description_means(
         ("renal insufficiency chest", "chest"), ("brain tumor", "head"), ("T2 COR TEMPORAL", "unknown"),
         ("CRANIO CAUDAL", "unknown"), ("CAROTIDS", "neck"), ("colonna lombare", "lspine"), ("COLUNA LOMBAR", "lspine"),
         ("colonna cervicale", "cspine"), ("face to face", "unknown"), ("POLS LINKS", "wrist"),
+        ("TDM thoraco-abdomino-pelvienne", "chest-abdomen-pelvis"), ("CT THORACO-ABDOMINAL", "chest-abdomen"),
+        ("scanner abdomino-pelvien", "abdomen-pelvis"), ("PET total body", "wholebody"),
         ("thoracic aorta", "chest"),
     ],
 )  # fmt: skip
