@@ -11,7 +11,7 @@ from sqlalchemy import update
 from db.embeddings import vector_of
 from db.encoders import active_encoders
 from db.scans import find_scans
-from db.tables import Calibration, Patient
+from db.tables import Calibration, Encoder, Patient
 from flows.clinician.query import query_of, uncompared
 from flows.clinician.similar import similar_to
 from flows.operator.forget import forget_patient, found_patient
@@ -185,9 +185,10 @@ def test_a_search_of_every_kind_is_marked_never_calibrated_never_an_alarm_and_ke
     with own_site.db.write() as connection:  # by which every list of this kind would be refused as too far
         worth = {"curve": json.dumps(CURVE), "cutoff": -1.0, "wrong_patient": 0.0, "same_person": 2.0}
         connection.execute(update(Calibration).where(Calibration.kind == scan.kind).values(worth))
+        connection.execute(update(Encoder).values(provisional=False))
     before = tables(own_site)
     (plain,) = similar_to(own_site, files=[file])
-    assert plain.lanes[1].outcome == "no-similar-case"
+    assert plain.lanes[1].outcome == "no-similar-case" and not plain.lanes[1].matches[0].provisional
     assert {m.expected_by_chance.code for m in plain.lanes[1].matches} == {"estimate"}
     for question in ({"scan": scan.key}, {"files": [file]}):
         (answer,) = similar_to(own_site, any_kind=True, **question)
