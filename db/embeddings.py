@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, true
+from sqlalchemy import Connection, and_, func, or_, select, true
 
 from db.rows import count_of
 from db.scans import ACCEPTED, HELD_BACK, may_be_listed, of_modality
 from db.tables import EMBEDDING, KIND_CLASSIFIER, MATCH, PATIENT, SCAN, Embedding
-from db.upsert import Row, chunks, upsert
+from db.upsert import Row, upsert
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,6 @@ def vector_kernels(connection: Connection) -> Mapping[str, Mapping[str, int]]:
 def embedding_devices(connection: Connection, encoder: str) -> list[str]:
     """Return the devices that made an encoder's vectors: one, or none yet."""
     return list(connection.scalars(select(EMBEDDING.c.device).where(EMBEDDING.c.encoder == encoder).distinct()))
-
-
-def delete_embeddings(connection: Connection, scans: Iterable[str]) -> None:
-    """Delete the vectors of scans that encoders are to see otherwise from now on."""
-    for some in chunks(scans):
-        connection.execute(delete(EMBEDDING).where(EMBEDDING.c.scan.in_(some)))
 
 
 def save_embeddings(connection: Connection, rows: Iterable[Row]) -> int:

@@ -7,7 +7,6 @@ from datetime import date
 from pathlib import Path
 
 from db import identity, matches, persons
-from db.embeddings import delete_embeddings
 from db.files import OutcomeRow, save_files, save_further_scans
 from db.rows import mapping_of
 from db.scans import (
@@ -82,7 +81,6 @@ class Rows:
     series: list[SeriesRow] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)  # scan -> digest of its content
     changed: list[str] = field(default_factory=list)  # files that are not those whose headers were read
-    seen_anew: list[str] = field(default_factory=list)  # scans of another kind, which encoders see otherwise
 
     def owners(self) -> dict[str, tuple[str, str]]:
         """Return scan -> (patient, study)."""
@@ -115,7 +113,6 @@ def build_series(site: Site, ticket: Ticket, series: Sequence[str]) -> Counter[s
         save_scans(connection, [built.columns() for built in rows.scans])
         save_series(connection, map(mapping_of, rows.series))
         save_files(connection, map(mapping_of, rows.files))
-        delete_embeddings(connection, rows.seen_anew)
         save_further_scans(connection, [{"file": file, "scan": scan} for file, scan in rows.further])
         matches.request_match(connection, set(moved))  # other lists are theirs now, and they stand in other ones
     with site.db.write(ticket.right) as connection:
@@ -176,8 +173,6 @@ def _add_series(
             rows.changed += changed
             endings += endings_of_changed(stack.members, changed) if changed else _refused(stack, refusal)
             continue
-        if scan in known and not is_known:
-            rows.seen_anew.append(scan)
         counts["new_scans"] += scan not in known or known[scan][0] == "withdrawn"
         row = _scan_row(site, ticket, rows, stack, scan, n_pictures or 0)
         kept = DECIDED_LATER if known.get(scan) == (row.state, row.kind, row.study) else frozenset[str]()
@@ -200,6 +195,7 @@ def _add_series(
 
 
 def _is_seen_alike(inputs: InputsWanted, kind: Kind, before: str) -> bool:
+    """Say whether encoders see a scan of a kind as they saw it under the kind before; a vector that is there stays."""
     return all(recipe.is_blind_to(before, kind.key) for recipe in inputs.recipes[kind.cover])
 
 
