@@ -1,6 +1,7 @@
 """Kinds from vectors: named rightly, not at all, or the family is refused; held to a slow loop and to counts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,13 @@ def test_what_looks_like_a_kind_is_named_and_what_looks_like_none_or_two_is_not(
     axes = np.eye(DIM, dtype=np.float32)
     between = (axes[0] + axes[1]) / np.sqrt(2, dtype=np.float32)
     assert model.decide(np.stack([axes[0], axes[1], axes[2], between, -axes[0]])) == [HEAD, CHEST, "", "", ""]
+
+
+def test_what_is_near_two_kinds_alike_is_not_named(model: FamilyModel) -> None:
+    near_both = replace(model, limit=np.inf)
+    between = (np.eye(DIM)[0] + np.eye(DIM)[1]) / np.sqrt(2)
+    assert near_both.decide(between[None, :]) == [""]
+    assert replace(near_both, margin=0.0).decide(between[None, :]) != [""]
 
 
 def test_distances_are_those_of_a_slow_loop(model: FamilyModel) -> None:
