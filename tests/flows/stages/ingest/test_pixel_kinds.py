@@ -48,7 +48,9 @@ def install(site):
         encoder = next(row for row in active_encoders(connection) if row.cover == "2d")
         vectors = {row.scan: from_bytes(row.vector) for row in told_vectors(connection, encoder.id, "2d")}
     mean = vectors[min(vectors)].astype(np.float64)
-    model = FamilyModel((CHEST, KNEE), (CHEST,), np.eye(len(mean)), np.stack([mean, -mean]), 9.0, 0.0, 1240, 5)
+    model = FamilyModel(
+        (CHEST, KNEE), (CHEST,), np.stack([mean, -mean]), 1.0, np.zeros((1, len(mean))), 9.0, 0.0, 1240, 5
+    )
     classifier = KindClassifier(encoder.id, "2d", {"xr": model})
     classifier.save(folder_of(site, classifier.id))
     with site.db.write() as connection:
