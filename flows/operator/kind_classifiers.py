@@ -170,7 +170,7 @@ def _told(scans: Sequence[ScanVector], dim: int) -> ToldScans:
 def _looked_at(classifier: KindClassifier, scans: Sequence[ScanVector]) -> Iterator[tuple[ScanVector, str]]:
     for family, some in _by_family(scans):
         if family in classifier.families:
-            dim = len(classifier.families[family].whitener)
+            dim = classifier.families[family].means.shape[1]
             yield from zip(some, classifier.look(family, _told(some, dim).vectors), strict=True)
 
 

@@ -35,8 +35,9 @@ class FamilyModel:
 
     likenesses: Sequence[str]  # (K,) classes, sorted
     given: Sequence[str]  # those of them that may name a scan
-    whitener: Floats  # (D, D): vectors times its transpose have the identity as covariance within a class
-    means: Floats  # (K, D) of the classes, whitened
+    means: Floats  # (K, D) of the classes
+    scale: float  # the inverse of the covariance is scale * identity - directions.T @ directions
+    directions: Floats  # (R, D) in which scans of one class differ most
     limit: float  # farther from every mean: like none of them
     margin: float  # the second mean has to be farther than the first by this
     n_named: int  # scans of patients left out that were named
@@ -44,15 +45,16 @@ class FamilyModel:
 
     def distances(self, vectors: NDArray[np.floating]) -> Floats:
         """Return squared Mahalanobis distances of vectors (N, D) to the means, a dimension: (N, K), rounded."""
-        n_dims = self.whitener.shape[0]
-        step = max(1, MOST_TERMS // (n_dims * max(n_dims, len(self.likenesses))))
+        n_dims = self.means.shape[1]
+        step = max(1, MOST_TERMS // (n_dims * max(len(self.directions), len(self.means))))
+        own = dots(self.means[:, None, :], self.directions[None, :, :])  # (K, R)
         found = np.zeros((len(vectors), len(self.likenesses)))
         for begin in range(0, len(vectors), step):
             rows = vectors[begin : begin + step].astype(np.float64)
-            white = dots(rows[:, None, :], self.whitener[None, :, :])
-            away = white[:, None, :] - self.means[None, :, :]
-            found[begin : begin + step] = dots(away, away) / n_dims
-        return np.asarray(np.round(found, DECIMALS))
+            away = rows[:, None, :] - self.means[None, :, :]  # (n, K, D)
+            along = dots(rows[:, None, :], self.directions[None, :, :])[:, None, :] - own[None, :, :]  # (n, K, R)
+            found[begin : begin + step] = self.scale * dots(away, away) - dots(along, along)
+        return np.asarray(np.round(found / n_dims, DECIMALS))
 
     def decide(self, vectors: NDArray[np.floating]) -> list[str]:
         """Return the likeness of each vector (N, D), "" where the classifier abstains."""
@@ -88,7 +90,7 @@ class KindClassifier:
         write_atomically(folder / FILE, pack(self._tensors(), {"classifier": self._header()}))
 
     def _header(self) -> str:
-        numbers = ("limit", "margin", "n_named", "n_wrong")
+        numbers = ("scale", "limit", "margin", "n_named", "n_wrong")
         families = {
             family: {"likenesses": list(model.likenesses), "given": list(model.given)}
             | {name: getattr(model, name) for name in numbers}
@@ -98,7 +100,7 @@ class KindClassifier:
 
     def _tensors(self) -> dict[str, Floats]:
         models = sorted(self.families.items())
-        return {f"{name}.whitener": model.whitener for name, model in models} | {
+        return {f"{name}.directions": model.directions for name, model in models} | {
             f"{name}.means": model.means for name, model in models
         }
 
@@ -114,7 +116,7 @@ def load(folder: Path, wanted: str) -> KindClassifier:
             header = json.loads(file.metadata()["classifier"])
             families = {
                 name: FamilyModel(
-                    whitener=file.get_tensor(f"{name}.whitener"), means=file.get_tensor(f"{name}.means"), **told
+                    directions=file.get_tensor(f"{name}.directions"), means=file.get_tensor(f"{name}.means"), **told
                 )
                 for name, told in header["families"].items()
             }

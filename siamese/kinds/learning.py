@@ -22,6 +22,7 @@ FEWEST_NAMED_OF_KIND = 10  # scans of test named so, else the kind is given to n
 MOST_WRONG = 0.01  # of what is named
 AIMED_AT = 0.005  # on validation, where the margin is chosen: the other half is left to chance
 QUANTILE = 0.99  # of the distances of validation to their own class: what is farther is like no class
+MOST_DIRECTIONS = 64  # of the covariance within classes; in all others scans are taken to differ alike
 SHRINKAGE = 0.5  # of the covariance towards a multiple of the identity: vectors are long, patients may be few
 
 
@@ -69,7 +70,7 @@ def _classes(train: ToldScans) -> list[str]:
 
 
 def _fitted(train: ToldScans, classes: Sequence[str]) -> FamilyModel:
-    """Return class means and the whitener of the shrunk covariance within them; each patient of a class weighs one."""
+    """Return class means and the shrunk covariance within them; each patient of a class weighs one."""
     vectors = train.vectors.astype(np.float64)
     pairs = list(zip(train.likenesses, train.patients, strict=True))
     per_pair = Counter(pairs)
@@ -83,11 +84,26 @@ def _fitted(train: ToldScans, classes: Sequence[str]) -> FamilyModel:
         scatter += (away * weights[rows, None]).T @ away  # (D, n) @ (n, D)
         total += float(weights[rows].sum())
         means.append(mean)
-    covariance = scatter / total
+    scale, directions = _inverse(scatter / total)
+    return FamilyModel(
+        likenesses=tuple(classes), given=tuple(classes), means=np.stack(means), scale=scale, directions=directions,
+        limit=np.inf, margin=0.0, n_named=0, n_wrong=0,
+    )  # fmt: skip
+
+
+def _inverse(covariance: Floats) -> tuple[float, Floats]:
+    """Return the inverse of a shrunk covariance (D, D) as scale * identity - directions.T @ directions, these (R, D).
+
+    Beyond the leading directions it has one level, as in probabilistic principal components (Tipping and Bishop, 1999).
+    """
+    n_dims = len(covariance)
     level = float(np.trace(covariance)) / n_dims or 1.0  # 1: the scans of each class are all alike
-    shrunk = (1 - SHRINKAGE) * covariance + SHRINKAGE * level * np.eye(n_dims)
-    whitener = np.linalg.inv(np.linalg.cholesky(shrunk))
-    return FamilyModel(tuple(classes), tuple(classes), whitener, np.stack(means) @ whitener.T, np.inf, 0.0, 0, 0)
+    values, vectors = np.linalg.eigh(covariance)  # rising
+    shrunk = (1 - SHRINKAGE) * np.maximum(values, 0.0) + SHRINKAGE * level
+    n_rest = max(1, n_dims - MOST_DIRECTIONS)
+    rest = float(shrunk[:n_rest].mean())
+    weights = (1.0 - rest / shrunk[n_rest:]) / rest
+    return 1.0 / rest, np.ascontiguousarray((vectors[:, n_rest:] * np.sqrt(np.maximum(weights, 0.0))).T)
 
 
 def _tuned(model: FamilyModel, validation: ToldScans) -> FamilyModel | None:

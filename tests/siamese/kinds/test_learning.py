@@ -1,6 +1,7 @@
 """Kinds from vectors: named rightly, not at all, or the family is refused; held to a slow loop and to counts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,12 +47,23 @@ def test_what_looks_like_a_kind_is_named_and_what_looks_like_none_or_two_is_not(
     assert model.decide(np.stack([axes[0], axes[1], axes[2], between, -axes[0]])) == [HEAD, CHEST, "", "", ""]
 
 
+def test_what_is_near_two_kinds_alike_is_not_named(model: FamilyModel) -> None:
+    near_both = replace(model, limit=np.inf)
+    between = (np.eye(DIM)[0] + np.eye(DIM)[1]) / np.sqrt(2)
+    assert near_both.decide(between[None, :]) == [""]
+    assert replace(near_both, margin=0.0).decide(between[None, :]) != [""]
+
+
 def test_distances_are_those_of_a_slow_loop(model: FamilyModel) -> None:
     vectors = vectors_of([HEAD, KNEE, CHEST])
-    covariance = np.linalg.inv(model.whitener.T @ model.whitener)
-    means = model.means @ np.linalg.inv(model.whitener).T
+    scans = told({HEAD: 1000, CHEST: 1000}).of("train")
+    within = np.zeros((DIM, DIM))
+    for name in (HEAD, CHEST):
+        rows = scans.vectors[[kind == name for kind in scans.likenesses]].astype(np.float64)
+        within += np.cov(rows.T, bias=True) / 2
+    covariance = (within + np.trace(within) / DIM * np.eye(DIM)) / 2
     for vector, row in zip(vectors, model.distances(vectors), strict=True):
-        for mean, found in zip(means, row, strict=True):
+        for mean, found in zip(model.means, row, strict=True):
             away = vector.astype(np.float64) - mean
             assert found == pytest.approx(away @ np.linalg.inv(covariance) @ away / DIM, rel=1e-6, abs=1e-6)
 
