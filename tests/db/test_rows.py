@@ -17,12 +17,14 @@ from db.evaluations import EvaluationRow
 from db.files import OutcomeRow
 from db.forgetting import TombstoneRow
 from db.identity import FileRow
+from db.kinds import KindClassifierRow
 from db.labels import LabelRow
 from db.lists import LaneRow, MatchRow
 from db.nights import NightRow, StageRow
 from db.persons import PersonRow
 from db.rows import mapping_of
 from db.scans import PatientRow, ScanRow, StudyRow
+from db.series import SeriesRow
 from db.shard_tables import Shard
 from db.shards import ShardRow
 from db.tables import (
@@ -33,12 +35,14 @@ from db.tables import (
     File,
     IdentityFile,
     IdentityPerson,
+    KindClassifier,
     Label,
     LaneOutcome,
     Match,
     Night,
     Patient,
     Scan,
+    Series,
     Stage,
     Study,
     Tombstone,
@@ -48,7 +52,7 @@ WHOLE = [
     (CalibrationRow, Calibration), (EncoderRow, Encoder), (EncoderSwitch, Activation), (FileRow, IdentityFile),
     (EvaluationRow, Evaluation), (LabelRow, Label), (LaneRow, LaneOutcome), (MatchRow, Match), (NightRow, Night),
     (OutcomeRow, File), (PatientRow, Patient), (StudyRow, Study),
-    (PersonRow, IdentityPerson), (ScanRow, Scan), (ShardRow, Shard), (StageRow, Stage), (TombstoneRow, Tombstone),
+    (KindClassifierRow, KindClassifier), (SeriesRow, Series), (PersonRow, IdentityPerson), (ScanRow, Scan), (ShardRow, Shard), (StageRow, Stage), (TombstoneRow, Tombstone),
 ]  # fmt: skip
 
 LEFT_OUT = {
