@@ -52,7 +52,8 @@ WHOLE = [
     (CalibrationRow, Calibration), (EncoderRow, Encoder), (EncoderSwitch, Activation), (FileRow, IdentityFile),
     (EvaluationRow, Evaluation), (LabelRow, Label), (LaneRow, LaneOutcome), (MatchRow, Match), (NightRow, Night),
     (OutcomeRow, File), (PatientRow, Patient), (StudyRow, Study),
-    (KindClassifierRow, KindClassifier), (SeriesRow, Series), (PersonRow, IdentityPerson), (ScanRow, Scan), (ShardRow, Shard), (StageRow, Stage), (TombstoneRow, Tombstone),
+    (KindClassifierRow, KindClassifier), (SeriesRow, Series), (PersonRow, IdentityPerson), (ScanRow, Scan),
+    (ShardRow, Shard), (StageRow, Stage), (TombstoneRow, Tombstone),
 ]  # fmt: skip
 
 LEFT_OUT = {
