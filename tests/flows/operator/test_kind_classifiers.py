@@ -9,9 +9,11 @@ from vector_nights import scan
 
 from db.embeddings import save_embeddings, scans_to_embed
 from db.encoders import save_encoder, set_active_encoder
+from db.forgetting import forget_core
 from db.kinds import all_classifiers, serving_classifiers
 from db.lease import end_night
 from db.scans import save_patients, save_scans, save_studies
+from db.theirs import Theirs
 from flows.operator.kind_classifiers import contradictions, learn_kinds, stop_kinds, use_kinds
 from flows.site.errors import NotFound
 from flows.site.rules import reading_rules
@@ -172,3 +174,15 @@ def test_a_classifier_whose_files_are_gone_ends_with_a_sentence(make_site, call)
     (site.store / "kinds" / classifier / "classifier.safetensors").unlink()
     code, _, err = call("kinds", "use", classifier, "--config", site.config)
     assert code == 1 and f"put store/kinds/{classifier} back" in err
+
+
+def test_a_classifier_that_may_have_learned_from_a_forgotten_person_says_so(make_site, db_url):
+    site = make_site(url=db_url)
+    plant(site)
+    learned(site)
+    with site.db.write() as connection:
+        forget_core(connection, Theirs(patients=["p000"], names=(), scans=["s00000"], files=()))
+        forget_core(connection, Theirs(patients=["nobody"], names=(), scans=(), files=()))
+    with site.db.read() as connection:
+        (row,) = all_classifiers(connection)
+    assert row.forgotten_patients == 1

@@ -84,6 +84,10 @@ def test_in_one_night_a_scan_without_a_kind_gets_vector_kind_and_lists(make_site
     install(site)
     run(site)
     assert named(site) == [FOUND] * 2
+    with site.db.read() as connection:
+        encoder = next(row.id for row in active_encoders(connection) if row.cover == "2d")
+        n_told = len(list(told_vectors(connection, encoder, "2d")))
+    assert n_told == len([row for row in before["scans"] if row[3] == CHEST])  # nothing is learned from what was named
     listed = {row[0] for row in decided(site)["matches"]} - {row[0] for row in before["matches"]}
     assert len(listed) == 2  # both have earlier scans of other patients now
     assert {row[2] for row in decided(site)["files"] if row[2] == "kind-unknown"} == set()
