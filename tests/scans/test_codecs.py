@@ -98,7 +98,8 @@ def odd_lossless() -> list[Path]:
             header = read_header(path)
         except (Refusal, OSError):
             continue
-        if header.transfer_syntax_uid in LOSSLESS and header.samples_per_pixel == 1 and header.bits_allocated in DEPTHS:
+        is_grey = header.photometric.startswith("MONOCHROME")  # a palette is read as luminance
+        if header.transfer_syntax_uid in LOSSLESS and is_grey and header.bits_allocated in DEPTHS:
             found.append(path)
     return found
 
