@@ -40,8 +40,10 @@ def show_learned(found: LearnedKinds, *, quiet: bool) -> None:
 def show_switched(found: SwitchedKinds, *, quiet: bool) -> None:
     """Which classifiers name scans now."""
     if not quiet:
-        named = ", ".join(found.in_use) or "none"
-        print(f"kinds from pixels by {named}{'; the next night follows' if found.switched else ', as before'}")
+        told = "no kind is named from pixels"
+        if found.in_use:
+            told = f"kinds are named from pixels by {', '.join(found.in_use)}"
+        print(told + ("; the next night follows" if found.switched else ", as before"))
 
 
 def _show_combinations(rows: Sequence[Combination]) -> None:
