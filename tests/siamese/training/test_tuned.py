@@ -43,7 +43,12 @@ def people(tmp_path_factory, make_example):
 
 
 def fit(people, work, settings=QUICK, **more):
-    return fit_tuned(people, cover="2d", purpose="finding", settings=settings, work=work, kept=work.parent, **more)
+    return fit_tuned(people, cover="2d", purpose="finding", settings=settings, work=work, kept=kept_of(people), **more)
+
+
+def kept_of(people):
+    """Where what the trunk says of these pictures is kept for all tests of this file."""
+    return people[0].tensor.parent
 
 
 def weights(module):
@@ -51,7 +56,7 @@ def weights(module):
 
 
 def test_only_the_last_blocks_learn_and_the_encoder_says_so(people, tmp_path):
-    ground = ground_of(people, cover="2d", purpose="finding", settings=QUICK, kept=tmp_path, batch_size=1)
+    ground = ground_of(people, cover="2d", purpose="finding", settings=QUICK, kept=kept_of(people), batch_size=1)
     before = weights(ground.closed_form)
     trained = fit(people, tmp_path / "work")
     learned = {f"backbone.blocks.4.{number}" for number in (9, 10)}
@@ -67,14 +72,15 @@ def test_only_the_last_blocks_learn_and_the_encoder_says_so(people, tmp_path):
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(people, tmp_path):
-    whole = fit(people, tmp_path / "whole")
+    short = replace(QUICK, steps_per_epoch=2)
+    whole = fit(people, tmp_path / "whole", short)
 
     def kill(epoch):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(people, tmp_path / "cut", on_epoch=kill)
-    again = fit(people, tmp_path / "cut")
+        fit(people, tmp_path / "cut", short, on_epoch=kill)
+    again = fit(people, tmp_path / "cut", short)
     assert again.record.resumed_after == 1 and whole.record.resumed_after is None
     assert again.encoder.manifest.weights_sha256 == whole.encoder.manifest.weights_sha256
 
@@ -99,7 +105,13 @@ def test_weights_are_pulled_by_the_gradient_of_their_distance():
 
 def test_the_settings_reach_it(people, tmp_path):
     encoder = make_encoder(
-        people, cover="2d", purpose="finding", settings=replace(QUICK, epochs=1), work=tmp_path, device="cpu"
+        people,
+        cover="2d",
+        purpose="finding",
+        settings=replace(QUICK, epochs=1, steps_per_epoch=1),
+        work=tmp_path,
+        kept=kept_of(people),
+        device="cpu",
     )
     assert encoder.manifest.trained_on.endswith("the last 2 blocks of the trunk")
 
