@@ -63,14 +63,9 @@ class BehindW:
 
     def learned(self, encoder: Encoder, batch: Sequence[Example], generator: torch.Generator) -> torch.Tensor:
         """Return unit vectors of scans, as they are or as views; one that stands twice is seen in two ways."""
-        n_seen = 1 + self._ground.n_views
-        drawn = torch.randint(n_seen, (len(batch),), generator=generator).tolist()
-        times: dict[str, int] = {}
-        rows = []
-        for example, first in zip(batch, drawn, strict=True):
-            number = times.setdefault(example.scan, first)
-            times[example.scan] = number + 1
-            rows.append(self._ground.kept.of(example, self._ground.n_views)[number % n_seen])
+        n_views = self._ground.n_views
+        numbers = drawn_numbers(batch, n_views, generator)
+        rows = [self._ground.kept.of(one, n_views)[number] for one, number in zip(batch, numbers, strict=True)]
         return unit(encoder.head(self._whitened(np.stack(rows))))
 
     def vectors(self, encoder: Encoder, listed: Sequence[Example], *, n_views: int, seed: int) -> Array:
@@ -79,6 +74,21 @@ class BehindW:
 
     def _whitened(self, rows: Array) -> torch.Tensor:
         return (torch.from_numpy(rows) - self._mean) @ self._weight.T
+
+
+def drawn_numbers(batch: Sequence[Example], n_views: int, generator: torch.Generator) -> list[int]:
+    """Return as what each scan of a batch is seen: 0 as it is, else the number of a view, from 1.
+
+    One that stands twice is seen in two ways.
+    """
+    drawn = torch.randint(1 + n_views, (len(batch),), generator=generator).tolist()
+    times: dict[str, int] = {}
+    numbers = []
+    for example, first in zip(batch, drawn, strict=True):
+        number = times.setdefault(example.scan, first)
+        times[example.scan] = number + 1
+        numbers.append(number % (1 + n_views))
+    return numbers
 
 
 def fit_anchored(

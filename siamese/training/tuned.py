@@ -22,7 +22,7 @@ from siamese.encoder import Encoder
 from siamese.example import Example
 from siamese.kernels import kernels
 from siamese.pairs import Purpose, split
-from siamese.training.anchored import Ground, ground_of
+from siamese.training.anchored import Ground, drawn_numbers, ground_of
 from siamese.training.comparison import RIVAL
 from siamese.training.conclude import Ending, Trained, check_reference, conclude
 from siamese.training.loop import OnEpoch, learn
@@ -51,14 +51,8 @@ class WholeScans:
         In eval mode, because MONAI's blocks drop whole branches in the other.
         """
         encoder.eval()
-        n_seen = 1 + self._ground.n_views
-        drawn = torch.randint(n_seen, (len(batch),), generator=generator).tolist()
-        times: dict[str, int] = {}
-        scans = []
-        for example, first in zip(batch, drawn, strict=True):
-            number = times.setdefault(example.scan, first)
-            times[example.scan] = number + 1
-            scans.append(self._seen(example, number % n_seen))
+        numbers = drawn_numbers(batch, self._ground.n_views, generator)
+        scans = [self._seen(example, number) for example, number in zip(batch, numbers, strict=True)]
         vectors: torch.Tensor = encoder(torch.from_numpy(np.stack(scans)).to(self._device))
         return vectors.cpu()
 
